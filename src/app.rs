@@ -1,0 +1,88 @@
+//! [`App`], what every handler and domain function is given: the settings, the database, the hub, the writer.
+
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::Db;
+use crate::error::Result;
+use crate::live::hub::Hub;
+use crate::messages::limit::MessageLimit;
+use crate::messages::writer::{AfterCommit, Writer};
+use crate::settings::{self, Settings};
+use crate::{auth, users};
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+pub struct Parts {
+    pub config: Config,
+    pub db: Db,
+    pub hub: Hub,
+    pub writer: Writer,
+    pub clock: Clock,
+    pub message_limit: MessageLimit,
+    settings: RwLock<Arc<Settings>>,
+    setup_token: Mutex<Option<String>>,
+}
+
+/// What a test may put in the place of the real thing.
+#[derive(Clone, Default)]
+pub struct Seams {
+    pub clock: Clock,
+    pub after_commit: Option<AfterCommit>,
+}
+
+impl Deref for App {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl App {
+    /// Opens and migrates the database and starts the writer. Errors: what stops the start, in one line.
+    pub async fn start(config: Config, seams: Seams) -> Result<Self> {
+        let db = Db::open(config.database_url.reveal()).await?;
+        db.migrate().await?;
+        let hub = Hub::default();
+        let mut conn = db.read().await?;
+        let settings = settings::load(&mut conn).await?;
+        let setup_token = (!users::exist(&mut conn).await?).then(auth::random_token);
+        drop(conn);
+        Ok(Self(Arc::new(Parts {
+            writer: Writer::start(db.clone(), hub.clone(), seams.clock.clone(), seams.after_commit),
+            message_limit: MessageLimit::new(config.message_rate),
+            clock: seams.clock,
+            settings: RwLock::new(Arc::new(settings)),
+            setup_token: Mutex::new(setup_token),
+            config,
+            db,
+            hub,
+        })))
+    }
+
+    /// The site's choices, at most a second old.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads the site's choices anew. Cost: 1 query of a handful of rows.
+    pub async fn refresh_settings(&self) -> Result<()> {
+        let settings = settings::load(&mut self.db.read().await?).await?;
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        Ok(())
+    }
+
+    /// The one-time token of the setup link, while the site has nobody.
+    pub fn setup_token(&self) -> Option<String> {
+        self.setup_token.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The setup link is worth nothing from now on.
+    pub fn end_setup(&self) {
+        self.setup_token.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}

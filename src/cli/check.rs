@@ -1,0 +1,86 @@
+//! `switchboard check`: prints the effective settings, and tries what they name. Changes nothing.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use lettre::Tokio1Executor;
+use lettre::transport::smtp::AsyncSmtpTransport;
+use tokio::time::timeout;
+
+use crate::config::{Config, mask_password};
+use crate::db::Db;
+use crate::error::{Error, Result};
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Fails (exit code 1) when anything that is set doesn't work.
+pub async fn run(config: &Config) -> ExitCode {
+    for (key, value) in config.masked() {
+        println!("{key:18} {}", if value.is_empty() { "(not set)" } else { &value });
+    }
+    println!();
+    let mut sound = report("database", Some(try_database(config)).into_iter()).await;
+    let redis = config.redis_url.as_ref().map(|url| ping_redis(url.reveal()));
+    sound &= report("redis", redis.into_iter()).await;
+    let smtp = config.smtp_url.as_ref().map(|url| try_smtp(url.reveal()));
+    sound &= report("smtp", smtp.into_iter()).await;
+    if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Says what became of a trial, if there is one.
+async fn report(name: &str, mut trial: impl Iterator<Item = impl Future<Output = Result<String>>>) -> bool {
+    let Some(trial) = trial.next() else {
+        println!("{name:18} not set");
+        return true;
+    };
+    let done = timeout(PATIENCE, trial).await;
+    let (sound, text) = match done {
+        Ok(Ok(text)) => (true, format!("ok: {text}")),
+        Ok(Err(Error::Internal(cause))) => (false, format!("FAULT: {cause}")),
+        Ok(Err(error)) => (false, format!("FAULT: {error}")),
+        Err(_) => (false, format!("FAULT: no answer within {} s", PATIENCE.as_secs())),
+    };
+    println!("{name:18} {text}");
+    sound
+}
+
+async fn try_database(config: &Config) -> Result<String> {
+    let url = config.database_url.reveal();
+    if let Some(path) = url.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//"))
+        && !std::path::Path::new(path).exists()
+    {
+        return Ok(format!("{path} isn't there yet; the first start makes it"));
+    }
+    let db = Db::open(url).await?;
+    db.ping().await?;
+    let pending = db.pending_migrations().await?;
+    db.close().await;
+    let state = if pending == 0 { "up to date".to_owned() } else { format!("{pending} migrations to apply") };
+    Ok(format!("{} answers, {state}", db.engine_name()))
+}
+
+/// Asks Redis one trivial question.
+pub async fn ping_redis(url: &str) -> Result<String> {
+    let fault = |e: redis::RedisError| Error::Startup(format!("Redis at {} doesn't answer: {e}", mask_password(url)));
+    let client = redis::Client::open(url).map_err(fault)?;
+    let mut connection = client.get_multiplexed_async_connection().await.map_err(fault)?;
+    redis::cmd("PING").query_async::<String>(&mut connection).await.map_err(fault)?;
+    Ok("Redis answers".to_owned())
+}
+
+async fn try_smtp(url: &str) -> Result<String> {
+    let fault = |e: lettre::transport::smtp::Error| {
+        Error::Startup(format!("The SMTP server at {} doesn't take mail: {e}", mask_password(url)))
+    };
+    // lettre spells STARTTLS as a parameter.
+    let address = match url.strip_prefix("smtp+starttls://") {
+        Some(rest) => format!("smtp://{rest}?tls=required"),
+        None => url.to_owned(),
+    };
+    let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&address).map_err(fault)?;
+    let transport: AsyncSmtpTransport<Tokio1Executor> = transport.build();
+    match transport.test_connection().await.map_err(fault)? {
+        true => Ok("the SMTP server answers".to_owned()),
+        false => Err(Error::startup("The SMTP server answered, but not as it should.")),
+    }
+}

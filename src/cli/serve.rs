@@ -1,0 +1,107 @@
+//! `switchboard serve`: migrates, listens, and on SIGTERM or Ctrl-C goes in good order: no new connections, sockets
+//! closed with 1012, what is queued written, out within ten seconds.
+
+use std::future::IntoFuture;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::app::{App, Seams};
+use crate::config::{self, Config};
+use crate::error::{Error, Result};
+use crate::live::mailbox::Close;
+use crate::{jobs, log, routes};
+
+const SOCKETS_MAY_TAKE: Duration = Duration::from_secs(3);
+const REQUESTS_MAY_TAKE: Duration = Duration::from_secs(3);
+const WRITES_MAY_TAKE: Duration = Duration::from_secs(3);
+
+/// Serves until told to stop. Errors: what keeps it from starting, in one line.
+pub async fn run(config: Config) -> Result<()> {
+    log::start(&config)?;
+    config::secret_key(&config)?;
+    private_folder(&config)?;
+    let listener = TcpListener::bind(config.bind)
+        .await
+        .map_err(|e| Error::startup(format!("BIND = \"{}\" can't be listened on: {e}", config.bind)))?;
+    let address = listener.local_addr().map_err(Error::internal)?;
+    let app = App::start(with_address(config, address)?, Seams::default()).await?;
+    announce(&app, address);
+    serve(app, listener, stop_signal()?).await
+}
+
+/// Serves on `listener` until `stop` ends, then drains. Called by tests, too.
+pub async fn serve(app: App, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<()> {
+    jobs::start(&app);
+    let router = routes::router(app.clone()).await?;
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let (drain, drained) = oneshot::channel::<()>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(async {
+        let _ = drained.await;
+    });
+    let mut server = tokio::spawn(server.into_future());
+    tokio::select! {
+        () = stop => {}
+        ended = &mut server => return ended.map_err(Error::internal)?.map_err(Error::internal),
+    }
+    tracing::info!(sockets = app.hub.open_sockets(), "stopping");
+    let _ = drain.send(());
+    let _ = timeout(SOCKETS_MAY_TAKE, app.hub.close_all(Close::Restart)).await;
+    let _ = timeout(REQUESTS_MAY_TAKE, &mut server).await;
+    let _ = timeout(WRITES_MAY_TAKE, async {
+        app.writer.flush().await?;
+        app.db.checkpoint().await?;
+        app.db.close().await;
+        Ok::<(), Error>(())
+    })
+    .await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// With port 0 the system chose one; the site's own address follows it.
+fn with_address(mut config: Config, address: SocketAddr) -> Result<Config> {
+    if config.bind.port() == 0 && config.base_url.port() == Some(0) {
+        config.base_url.set_port(Some(address.port())).map_err(|()| Error::startup("BASE_URL can't take a port"))?;
+    }
+    config.bind = address;
+    Ok(config)
+}
+
+fn private_folder(config: &Config) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    let folder = &config.upload_dir;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|e| Error::startup(format!("UPLOAD_DIR = \"{}\" can't be made: {e}", folder.display())))
+}
+
+/// What a newcomer needs to see, on standard output also when the log goes elsewhere.
+fn announce(app: &App, address: SocketAddr) {
+    let site = app.config.origin();
+    tracing::info!(%address, database = app.db.engine_name(), version = env!("CARGO_PKG_VERSION"), "listening");
+    if app.config.redis_url.is_some() {
+        tracing::warn!("REDIS_URL is set, but joining several nodes is still to come: this one works alone");
+    }
+    println!("Switchboard is at {site}");
+    if let Some(token) = app.setup_token() {
+        println!("Nobody is registered yet. Make the first administrator here, once:\n  {site}/setup?token={token}");
+    }
+}
+
+fn stop_signal() -> Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::internal)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::internal)?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

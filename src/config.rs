@@ -1,0 +1,253 @@
+//! The settings of one process: where they come from, what each accepts, and what is said when one is wrong.
+//!
+//! Sources, weakest first: [`SETTINGS`]' defaults, `switchboard.toml`, `.env`, the environment, command-line flags.
+//! A name that isn't a setting is refused where all names are ours (the file, `.env`), as is a value of the wrong
+//! kind, in one line. Choices of the running site are rows of the model `settings` instead: see `crate::settings`.
+
+mod parse;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use figment::value::Value;
+use ipnet::IpNet;
+use url::Url;
+
+pub use parse::Rate;
+
+use crate::error::{Error, Result};
+
+/// One setting: its name in the environment, its default in words, and what it means.
+pub struct Setting {
+    pub key: &'static str,
+    pub default: &'static str,
+    pub secret: bool,
+    pub meaning: &'static str,
+}
+
+const fn setting(key: &'static str, default: &'static str, meaning: &'static str) -> Setting {
+    Setting { key, default, secret: false, meaning }
+}
+
+const fn secret(key: &'static str, default: &'static str, meaning: &'static str) -> Setting {
+    Setting { key, default, secret: true, meaning }
+}
+
+/// Every setting there is. Flags are the same names, `--like-this`; the file has them `like_this`.
+pub const SETTINGS: &[Setting] = &[
+    setting("DEBUG", "false", "JSON API, browsable API pages, mail preview, detailed error pages"),
+    setting("API", "", "serve /api/v1 also without DEBUG (default: as DEBUG)"),
+    setting("BIND", "127.0.0.1:8000", "address and port to listen on"),
+    setting("BASE_URL", "", "the site's address as people type it (default: http:// and BIND)"),
+    setting("DATABASE_URL", "sqlite://data/switchboard.db", "sqlite://PATH or postgres://USER@HOST/NAME"),
+    setting("REDIS_URL", "", "redis://… joins several nodes into one site"),
+    secret("SECRET_KEY", "", "signs tokens and cookies (default: generated into data/)"),
+    setting("SMTP_URL", "", "smtp://, smtps:// or smtp+starttls://USER:PASS@HOST:PORT"),
+    setting("MAIL_FROM", "", "the sender of mails"),
+    setting("UPLOAD_DIR", "data/uploads", "where attachments are kept"),
+    setting("UPLOAD_MAX_BYTES", "25 MiB", "the largest attachment"),
+    setting("LOG_DIR", "", "write switchboard.log and access.log there, rotated daily, 14 kept"),
+    setting("LOG_FORMAT", "text", "text or json"),
+    setting("RUST_LOG", "info", "what is logged, as the tracing crate's filter says it"),
+    setting("MESSAGE_RATE", "1/s burst 5", "messages per user per room; off disables"),
+    setting("LOGIN_RATE", "5/min", "failed log-ins per account and per address; off disables"),
+    setting("CORS_ORIGINS", "", "origins that may call the API with a Bearer token, by commas"),
+    setting("TRUSTED_PROXIES", "", "addresses or networks whose X-Forwarded-For is believed, by commas"),
+    secret("METRICS_TOKEN", "", "who may read /metrics"),
+];
+
+/// Names that may stand in `.env` beside the settings, because tools around the program read them.
+const FOREIGN_IN_DOTENV: &[&str] = &["RUST_BACKTRACE", "TZ", "LANG", "PATH"];
+
+/// A text that never shows itself in a log, an error or a debug print.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("********")
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// The settings, parsed. Lists are empty and options `None` when nothing was set.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub debug: bool,
+    pub api: bool,
+    pub bind: SocketAddr,
+    pub base_url: Url,
+    pub database_url: Secret,
+    pub redis_url: Option<Secret>,
+    pub secret_key: Option<Secret>,
+    pub smtp_url: Option<Secret>,
+    pub mail_from: Option<String>,
+    pub upload_dir: PathBuf,
+    pub upload_max_bytes: u64,
+    pub log_dir: Option<PathBuf>,
+    pub log_format: LogFormat,
+    pub rust_log: String,
+    pub message_rate: Option<Rate>,
+    pub login_rate: Option<Rate>,
+    pub cors_origins: Vec<String>,
+    pub trusted_proxies: Vec<IpNet>,
+    pub metrics_token: Option<Secret>,
+    /// The text of every setting as given or by default, for `check`.
+    pub texts: BTreeMap<&'static str, String>,
+}
+
+/// Where settings are looked for; tests give their own.
+pub struct Sources {
+    pub folder: PathBuf,
+    pub environment: bool,
+    /// Flags by setting name (`BIND`).
+    pub flags: BTreeMap<String, String>,
+}
+
+impl Config {
+    /// Reads and checks all sources. Errors: one line naming the key, its value and what is accepted.
+    pub fn load(sources: &Sources) -> Result<Self> {
+        let mut texts: BTreeMap<&'static str, String> =
+            SETTINGS.iter().map(|s| (s.key, s.default.to_owned())).collect();
+        for (key, value) in gather(sources)? {
+            let Some(setting) = SETTINGS.iter().find(|s| s.key.eq_ignore_ascii_case(&key)) else {
+                return Err(unknown(&key, &value));
+            };
+            // An empty variable is how compose files and shells say "not set".
+            if !value.trim().is_empty() {
+                texts.insert(setting.key, value.trim().to_owned());
+            }
+        }
+        parse::config(texts)
+    }
+
+    /// Whether the site is reached by https: cookies are `Secure` then.
+    pub fn is_https(&self) -> bool {
+        self.base_url.scheme() == "https"
+    }
+
+    /// The site's own origin, `https://chat.example.org`.
+    pub fn origin(&self) -> String {
+        self.base_url.origin().ascii_serialization()
+    }
+
+    /// The settings as `check` prints them: names and values, secrets and passwords masked.
+    pub fn masked(&self) -> Vec<(&'static str, String)> {
+        SETTINGS.iter().map(|s| (s.key, mask(s, self.texts.get(s.key).map_or("", String::as_str)))).collect()
+    }
+}
+
+/// The key that signs tokens and cookies: the setting, or a file beside the database, made at first start (0600).
+pub fn secret_key(config: &Config) -> Result<Secret> {
+    if let Some(key) = &config.secret_key {
+        return Ok(key.clone());
+    }
+    let path = Path::new("data/secret_key");
+    let fault = |e: std::io::Error| Error::startup(format!("The secret key {} can't be kept: {e}", path.display()));
+    crate::db::create_private_file(path).map_err(fault)?;
+    let mut key = std::fs::read_to_string(path).map_err(fault)?;
+    if key.trim().is_empty() {
+        key = crate::auth::random_token();
+        std::fs::write(path, &key).map_err(fault)?;
+    }
+    Ok(Secret(key.trim().to_owned()))
+}
+
+/// All names and values of all sources, stronger ones over weaker.
+fn gather(sources: &Sources) -> Result<BTreeMap<String, String>> {
+    let file = sources.folder.join("switchboard.toml");
+    let mut figment = Figment::from(Toml::file_exact(&file));
+    if !file.exists() {
+        figment = Figment::new();
+    }
+    figment = figment.merge(Serialized::globals(dotenv(&sources.folder.join(".env"))?));
+    if sources.environment {
+        let names: Vec<&str> = SETTINGS.iter().map(|s| s.key).collect();
+        figment = figment.merge(Env::raw().only(&names));
+    }
+    figment = figment.merge(Serialized::globals(lower(sources.flags.clone())));
+    let values: BTreeMap<String, Value> = figment.extract().map_err(|e| {
+        Error::startup(format!("{} can't be read: {}", file.display(), e.to_string().replace('\n', " ")))
+    })?;
+    values.into_iter().map(|(key, value)| Ok((key.clone(), text(&key, value)?))).collect()
+}
+
+fn lower(values: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    values.into_iter().map(|(key, value)| (key.to_lowercase(), value)).collect()
+}
+
+fn dotenv(path: &Path) -> Result<BTreeMap<String, String>> {
+    let Ok(lines) = dotenvy::from_path_iter(path) else { return Ok(BTreeMap::new()) };
+    let mut values = BTreeMap::new();
+    for line in lines {
+        let (key, value) = line.map_err(|e| Error::startup(format!("{} can't be read: {e}", path.display())))?;
+        if !FOREIGN_IN_DOTENV.contains(&key.as_str()) {
+            values.insert(key, value);
+        }
+    }
+    Ok(lower(values))
+}
+
+/// A value as the text it was written as; lists by commas.
+fn text(key: &str, value: Value) -> Result<String> {
+    match value {
+        Value::String(_, text) => Ok(text),
+        Value::Bool(_, yes) => Ok(yes.to_string()),
+        Value::Num(_, number) => Ok(number
+            .to_i128()
+            .map(|n| n.to_string())
+            .or_else(|| number.to_u128().map(|n| n.to_string()))
+            .or_else(|| number.to_f64().map(|n| n.to_string()))
+            .unwrap_or_default()),
+        Value::Array(_, items) => {
+            Ok(items.into_iter().map(|item| text(key, item)).collect::<Result<Vec<_>>>()?.join(","))
+        }
+        Value::Empty(..) => Ok(String::new()),
+        Value::Char(_, c) => Ok(c.to_string()),
+        Value::Dict(..) => Err(unknown(key, "a section")),
+    }
+}
+
+fn unknown(key: &str, value: &str) -> Error {
+    let names: Vec<_> = SETTINGS.iter().map(|s| s.key).collect();
+    let shown = if value.len() > 80 { "…" } else { value };
+    Error::startup(format!("{key} = \"{shown}\": there is no such setting. Accepted: {}", names.join(", ")))
+}
+
+fn mask(setting: &Setting, value: &str) -> String {
+    if setting.secret && !value.is_empty() {
+        return "********".to_owned();
+    }
+    mask_password(value)
+}
+
+/// `postgres://ann:secret@host/db` as `postgres://ann:********@host/db`; other texts as they are.
+pub fn mask_password(value: &str) -> String {
+    match Url::parse(value) {
+        Ok(mut url) if url.password().is_some() => match url.set_password(Some("********")) {
+            Ok(()) => url.to_string(),
+            Err(()) => "********".to_owned(),
+        },
+        Ok(_) => value.to_owned(),
+        // Not an address that can be taken apart, but it may still hold a password before an `@`.
+        Err(_) => match value.rsplit_once('@') {
+            Some((_, host)) if value.contains("://") => format!("********@{host}"),
+            _ => value.to_owned(),
+        },
+    }
+}

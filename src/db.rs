@@ -1,0 +1,289 @@
+//! The database: the only file that names a driver.
+//!
+//! [`Db`] is SQLite or PostgreSQL, chosen at start. [`Db::read`] gives a [`Conn`] to query, [`Db::write`] a [`Tx`]
+//! to change things with. Model functions take `&mut Conn` and run one SQL text on either engine through [`on_db!`].
+//!
+//! SQLite has a pool of readers and exactly one connection that writes: transactions begin `IMMEDIATE` there, and
+//! only it moves the log into the database ([`Db::checkpoint`]), because SQLite before 3.51.3 can, very rarely,
+//! damage a WAL database when two connections checkpoint at once. Every other connection, those of command-line
+//! processes too, opens with `wal_autocheckpoint=0`.
+
+use std::ops::{Deref, DerefMut};
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Postgres, Sqlite, Transaction};
+use tower_sessions_sqlx_store::{PostgresStore, SqliteStore};
+
+use crate::error::{Error, Result};
+
+static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// How long a statement waits for another process's write lock on SQLite.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a request waits for a free connection before it is refused with "unavailable".
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+const SQLITE_READERS: u32 = 4;
+const POSTGRES_CONNECTIONS: u32 = 16;
+
+/// Runs `$body` with `$c` bound to the driver's own connection: the same text and binds on both engines.
+#[macro_export]
+macro_rules! on_db {
+    ($conn:expr, $c:ident => $body:expr) => {
+        match $conn.engine() {
+            $crate::db::Engine::Sqlite($c) => $body,
+            $crate::db::Engine::Postgres($c) => $body,
+        }
+    };
+}
+
+/// The site's database. Cheap to clone.
+#[derive(Clone)]
+pub enum Db {
+    Sqlite { readers: SqlitePool, writer: SqlitePool, dirty: Arc<AtomicBool> },
+    Postgres(PgPool),
+}
+
+/// A borrowed driver connection; what [`on_db!`] matches on.
+pub enum Engine<'a> {
+    Sqlite(&'a mut SqliteConnection),
+    Postgres(&'a mut PgConnection),
+}
+
+/// A connection to query with. In a [`Tx`], everything done on it belongs to the transaction.
+pub struct Conn(Handle);
+
+enum Handle {
+    Sqlite(PoolConnection<Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+    SqliteTx(Transaction<'static, Sqlite>),
+    PostgresTx(Transaction<'static, Postgres>),
+}
+
+/// A transaction that writes. Dropped without [`Tx::commit`], it is rolled back.
+pub struct Tx {
+    conn: Conn,
+    dirty: Option<Arc<AtomicBool>>,
+}
+
+impl Conn {
+    pub fn engine(&mut self) -> Engine<'_> {
+        match &mut self.0 {
+            Handle::Sqlite(c) => Engine::Sqlite(c),
+            Handle::Postgres(c) => Engine::Postgres(c),
+            Handle::SqliteTx(c) => Engine::Sqlite(c),
+            Handle::PostgresTx(c) => Engine::Postgres(c),
+        }
+    }
+}
+
+impl Tx {
+    /// Makes the changes durable: on SQLite the log is on disk when this returns (`synchronous=FULL`).
+    /// Cost: 1 fsync.
+    pub async fn commit(self) -> Result<()> {
+        match self.conn.0 {
+            Handle::SqliteTx(tx) => tx.commit().await?,
+            Handle::PostgresTx(tx) => tx.commit().await?,
+            Handle::Sqlite(_) | Handle::Postgres(_) => {}
+        }
+        if let Some(dirty) = self.dirty {
+            dirty.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Tx {
+    type Target = Conn;
+    fn deref(&self) -> &Conn {
+        &self.conn
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Conn {
+        &mut self.conn
+    }
+}
+
+impl Db {
+    /// Opens the database at `url` (`sqlite://path` or `postgres://…`), creating a SQLite file (mode 0600) that
+    /// isn't there. Errors: an address of another kind, or a database that can't be reached, in a user's words.
+    pub async fn open(url: &str) -> Result<Self> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            return Self::open_sqlite(url, path.trim_start_matches("//")).await;
+        }
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|e| Error::startup(format!("DATABASE_URL can't be read: {e}")))?
+            .application_name("switchboard");
+        let place = format!("{}:{}", options.get_host(), options.get_port());
+        let pool = PgPoolOptions::new()
+            .max_connections(POSTGRES_CONNECTIONS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options)
+            .await
+            .map_err(|e| Error::startup(format!("The PostgreSQL database at {place} can't be reached: {e}")))?;
+        Ok(Self::Postgres(pool))
+    }
+
+    async fn open_sqlite(url: &str, path: &str) -> Result<Self> {
+        let path = path.split('?').next().unwrap_or(path);
+        let fault =
+            |e: &dyn std::fmt::Display| Error::startup(format!("The SQLite database {path} can't be opened: {e}"));
+        create_private_file(Path::new(path)).map_err(|e| fault(&e))?;
+        let options = SqliteConnectOptions::from_str(url)
+            .map_err(|e| fault(&e))?
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT)
+            .pragma("wal_autocheckpoint", "0");
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .min_connections(1)
+            .max_lifetime(None)
+            .idle_timeout(None)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options.clone())
+            .await
+            .map_err(|e| fault(&e))?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(SQLITE_READERS)
+            .max_lifetime(None)
+            .idle_timeout(None)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_lazy_with(options.pragma("query_only", "on"));
+        Ok(Self::Sqlite { readers, writer, dirty: Arc::default() })
+    }
+
+    /// Applies the migrations that are missing. Errors: a database made by a newer version, or one that was altered.
+    pub async fn migrate(&self) -> Result<()> {
+        let done = match self {
+            Self::Sqlite { writer, .. } => SQLITE_MIGRATIONS.run(writer).await,
+            Self::Postgres(pool) => POSTGRES_MIGRATIONS.run(pool).await,
+        };
+        done.map_err(|e| match e {
+            MigrateError::VersionMissing(n) => Error::startup(format!(
+                "The database was made by a newer Switchboard (it has migration {n}, this version doesn't). \
+                 Start that version, or restore a backup made before the upgrade."
+            )),
+            MigrateError::VersionMismatch(n) => {
+                Error::startup(format!("Migration {n} in the database differs from this version's: was it altered?"))
+            }
+            e => Error::startup(format!("The database can't be migrated: {e}")),
+        })
+    }
+
+    /// How many migrations the database still lacks. Changes nothing.
+    pub async fn pending_migrations(&self) -> Result<usize> {
+        let mut conn = self.read().await?;
+        let known = if matches!(self, Self::Sqlite { .. }) { &SQLITE_MIGRATIONS } else { &POSTGRES_MIGRATIONS };
+        let applied: Result<Vec<i64>, _> = on_db!(conn, c => sqlx::query_scalar("select version from _sqlx_migrations")
+            .fetch_all(c).await);
+        // A database without the table has had none.
+        let applied = applied.unwrap_or_default();
+        Ok(known.iter().filter(|migration| !applied.contains(&migration.version)).count())
+    }
+
+    /// A connection for reading. Errors: [`Error::Unavailable`] when none is free within five seconds.
+    pub async fn read(&self) -> Result<Conn> {
+        Ok(Conn(match self {
+            Self::Sqlite { readers, .. } => Handle::Sqlite(readers.acquire().await?),
+            Self::Postgres(pool) => Handle::Postgres(pool.acquire().await?),
+        }))
+    }
+
+    /// A transaction for writing. On SQLite there is one at a time, and it holds the write lock from its start.
+    pub async fn write(&self) -> Result<Tx> {
+        Ok(match self {
+            Self::Sqlite { writer, dirty, .. } => Tx {
+                conn: Conn(Handle::SqliteTx(writer.begin_with("BEGIN IMMEDIATE").await?)),
+                dirty: Some(dirty.clone()),
+            },
+            Self::Postgres(pool) => Tx { conn: Conn(Handle::PostgresTx(pool.begin().await?)), dirty: None },
+        })
+    }
+
+    /// Moves what was committed from SQLite's log into the database file, as far as readers allow, on the one
+    /// connection that writes. Does nothing when nothing was written since, or on PostgreSQL.
+    pub async fn checkpoint(&self) -> Result<()> {
+        if let Self::Sqlite { writer, dirty, .. } = self
+            && dirty.swap(false, Ordering::Relaxed)
+        {
+            sqlx::query("pragma wal_checkpoint(passive)").execute(writer).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks the database one trivial question.
+    pub async fn ping(&self) -> Result<()> {
+        let mut conn = self.read().await?;
+        on_db!(conn, c => sqlx::query("select 1").execute(c).await.map(|_| ()))?;
+        Ok(())
+    }
+
+    /// The engine's name, for people.
+    pub fn engine_name(&self) -> &'static str {
+        match self {
+            Self::Sqlite { .. } => "SQLite",
+            Self::Postgres(_) => "PostgreSQL",
+        }
+    }
+
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { readers, writer, .. } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// The session stores on this database: one to load from, one to change. They share PostgreSQL's pool; on SQLite
+    /// what changes goes through the one connection that writes.
+    pub async fn session_stores(&self) -> Result<SessionStores> {
+        Ok(match self {
+            Self::Sqlite { readers, writer, dirty } => SessionStores::Sqlite {
+                load: SqliteStore::new(readers.clone()),
+                change: SqliteStore::new(writer.clone()),
+                dirty: dirty.clone(),
+            },
+            Self::Postgres(pool) => {
+                // The store names its schema in every statement; ours is whichever the connection's search path says.
+                let schema: String = sqlx::query_scalar("select current_schema()::text").fetch_one(pool).await?;
+                let store = PostgresStore::new(pool.clone()).with_schema_name(schema).map_err(Error::startup)?;
+                SessionStores::Postgres(store.with_table_name("tower_sessions").map_err(Error::startup)?)
+            }
+        })
+    }
+}
+
+/// What [`crate::auth::session`] keeps browser sessions in.
+#[derive(Clone, Debug)]
+pub enum SessionStores {
+    Sqlite { load: SqliteStore, change: SqliteStore, dirty: Arc<AtomicBool> },
+    Postgres(PostgresStore),
+}
+
+/// Creates `path` and its folder, readable by their owner only. An existing file is left alone.
+pub fn create_private_file(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+    if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty() && !f.exists()) {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => Err(e),
+        _ => Ok(()),
+    }
+}

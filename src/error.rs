@@ -1,0 +1,133 @@
+//! One [`Error`] for the whole program, and its [`Error::status`]. What it looks like is `web::render`'s business.
+//!
+//! Every text in here is read by users, except [`Error::Internal`], which is only logged.
+
+use std::collections::BTreeMap;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Messages by field name, as forms and the JSON API show them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldErrors(pub BTreeMap<&'static str, Vec<String>>);
+
+impl FieldErrors {
+    pub fn add(&mut self, field: &'static str, message: impl Into<String>) {
+        self.0.entry(field).or_default().push(message.into());
+    }
+
+    pub fn one(field: &'static str, message: impl Into<String>) -> Self {
+        let mut errors = Self::default();
+        errors.add(field, message);
+        errors
+    }
+
+    /// The messages of `field`, joined; empty when there are none. Called by templates.
+    pub fn of(&self, field: &str) -> String {
+        self.0.get(field).map(|messages| messages.join(" ")).unwrap_or_default()
+    }
+
+    /// `Ok(value)` when nothing was found wrong.
+    pub fn or<T>(self, value: T) -> Result<T> {
+        if self.0.is_empty() { Ok(value) } else { Err(Error::Invalid(self)) }
+    }
+}
+
+impl std::fmt::Display for FieldErrors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let all: Vec<_> = self.0.values().flatten().map(String::as_str).collect();
+        f.write_str(&all.join(" "))
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The input's fields are wrong; what is wrong with each.
+    #[error("{0}")]
+    Invalid(FieldErrors),
+    /// The request can't be read at all.
+    #[error("{0}")]
+    Malformed(String),
+    /// Content longer than a message may be.
+    #[error("A message has at most {limit} characters; this one has {length}.")]
+    TooLong { limit: usize, length: usize },
+    #[error("Please log in first.")]
+    SignedOut,
+    /// Seen but not allowed.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// Not there, or private to others: the two look the same.
+    #[error("{0}")]
+    NotFound(&'static str),
+    /// Not in this state.
+    #[error("{0}")]
+    Conflict(&'static str),
+    #[error("You are sending messages too fast. Please wait a moment.")]
+    Throttled { retry_after_ms: u64 },
+    /// For the moment; nothing was stored.
+    #[error("The server can't do that right now. Please try again in a moment.")]
+    Unavailable,
+    /// Stops the start; told on standard error in one line.
+    #[error("{0}")]
+    Startup(String),
+    /// Logged, never shown.
+    #[error("Something went wrong on our side. It has been written down.")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    pub fn startup(message: impl Into<String>) -> Self {
+        Self::Startup(message.into())
+    }
+
+    pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal(cause.into())
+    }
+
+    pub fn field(field: &'static str, message: impl Into<String>) -> Self {
+        Self::Invalid(FieldErrors::one(field, message))
+    }
+
+    /// The HTTP status that says this.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Malformed(_) => 400,
+            Self::SignedOut => 401,
+            Self::Forbidden(_) => 403,
+            Self::NotFound(_) => 404,
+            Self::Conflict(_) => 409,
+            Self::Invalid(_) | Self::TooLong { .. } => 422,
+            Self::Throttled { .. } => 429,
+            Self::Unavailable => 503,
+            Self::Startup(_) | Self::Internal(_) => 500,
+        }
+    }
+
+    /// The `code` of a socket's error frame.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Throttled { .. } => "throttled",
+            Self::TooLong { .. } => "too_long",
+            Self::Forbidden(_) => "forbidden",
+            Self::NotFound(_) => "not_found",
+            Self::Unavailable | Self::Startup(_) | Self::Internal(_) => "unavailable",
+            Self::Invalid(_) | Self::Malformed(_) | Self::SignedOut | Self::Conflict(_) => "invalid",
+        }
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
+                tracing::warn!(%error, "the database can't be reached");
+                Self::Unavailable
+            }
+            error => Self::internal(error),
+        }
+    }
+}
+
+/// Whether `error` says that a row with this unique value is already there.
+pub fn is_taken(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|e| e.is_unique_violation())
+}

@@ -1,0 +1,90 @@
+//! What goes on beside the requests: sockets told of what ended elsewhere, settings kept fresh, old rows swept,
+//! unread counts. [`start`] is called once by `serve`.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use tower_sessions::ExpiredDeletion;
+
+use crate::app::App;
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+use crate::live::unread;
+use crate::revocations::{self, OVERLAP, Revocation};
+
+/// Twice as often as the second within which a socket must end.
+const POLL_EVERY: Duration = Duration::from_millis(500);
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+
+pub fn start(app: &App) {
+    tokio::spawn(unread::run(app.clone()));
+    tokio::spawn(poll(app.clone()));
+    tokio::spawn(sweep(app.clone()));
+}
+
+/// Ends here what was ended by another process or node, and reads the site's settings.
+async fn poll(app: App) {
+    let mut handled = Handled { since: app.clock.now(), ids: HashSet::new() };
+    let mut every = tokio::time::interval(POLL_EVERY);
+    loop {
+        every.tick().await;
+        let polled = async {
+            app.refresh_settings().await?;
+            handled.catch_up(&app).await
+        };
+        if let Err(error) = polled.await {
+            tracing::warn!(%error, "the database can't be asked what has ended");
+        }
+    }
+}
+
+/// Which revocations were acted on. On PostgreSQL a lower id may be committed after a higher one, so each poll
+/// overlaps the last.
+struct Handled {
+    since: Timestamp,
+    ids: HashSet<i64>,
+}
+
+impl Handled {
+    async fn catch_up(&mut self, app: &App) -> Result<()> {
+        let now = app.clock.now();
+        let rows = revocations::since(&mut app.db.read().await?, self.since.minus(OVERLAP)).await?;
+        let ids = rows.iter().map(|row| row.id).collect();
+        for row in rows.iter().filter(|row| !self.ids.contains(&row.id)) {
+            end(app, row);
+        }
+        *self = Self { since: now, ids };
+        Ok(())
+    }
+}
+
+fn end(app: &App, row: &Revocation) {
+    match (row.session_id, row.room_id) {
+        (Some(session), _) => app.hub.end_session(row.user_id, session),
+        (None, Some(room)) => app.hub.end_membership(row.user_id, room),
+        (None, None) => app.hub.end_user(row.user_id),
+    }
+}
+
+async fn sweep(app: App) {
+    let mut every = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        every.tick().await;
+        if let Err(error) = sweep_once(&app).await {
+            tracing::warn!(%error, "old rows can't be swept");
+        }
+    }
+}
+
+async fn sweep_once(app: &App) -> Result<()> {
+    app.message_limit.sweep();
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    revocations::sweep(&mut tx, now).await?;
+    let ended = crate::auth::session::sweep(&mut tx, now).await?;
+    tx.commit().await?;
+    for (user, session) in ended {
+        app.hub.end_session(user, session);
+    }
+    app.db.session_stores().await?.delete_expired().await.map_err(Error::internal)
+}

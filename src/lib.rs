@@ -1,0 +1,44 @@
+//! Switchboard: a self-hosted chat server with an admin-first backoffice, in one binary.
+//!
+//! # The map
+//!
+//! - [`cli`]: one file a command; [`config`]: the settings of a process; [`log`]: where it writes what it does.
+//! - [`app`]: what every handler is given; [`db`]: the only file that names a driver; [`jobs`]: work beside requests.
+//! - [`routes`]: every address of the server; [`web`]: extractors, answers, pages.
+//! - [`auth`], [`users`], [`rooms`], [`messages`], [`settings`], [`revocations`]: the rules. They know no HTTP; a
+//!   page, a socket frame and a command that do the same thing call the same function.
+//! - [`live`]: the hub, the feeds and the sockets.
+//!
+//! # A message's way
+//!
+//! A frame comes in at [`live::socket`] (or a form at [`web::pages::chat`]), [`live::command`] reads it,
+//! [`messages::post`] checks and queues it, [`messages::writer`] numbers it in its room and commits it with whatever
+//! else is waiting, and only then [`live::hub`] appends its one serialised frame to the room's [`live::feed`] and
+//! wakes the room's sockets, which write all they are owed. A socket that comes back says the last revision it has;
+//! [`live::subscription`] gives it a place in the feed first and reads what is newer from the database second.
+//!
+//! # Adding a model
+//!
+//! Its table goes into a new migration for each engine under the same number and name, its struct, SQL and acts into
+//! one file of its name beside `rooms.rs`, its handlers into `web/pages`, its routes into [`routes`], and a test
+//! through the public door into `tests/it`, on both engines.
+
+pub mod app;
+pub mod auth;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod error;
+pub mod ids;
+pub mod jobs;
+pub mod live;
+pub mod log;
+pub mod messages;
+pub mod revocations;
+pub mod rooms;
+pub mod routes;
+pub mod settings;
+pub mod text;
+pub mod users;
+pub mod web;

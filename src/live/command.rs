@@ -1,0 +1,170 @@
+//! What a client says: a frame's text becomes a [`Command`], and a command one call of the domain.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::event::{About, Event, Frame};
+use super::mailbox::{Item, Mailbox};
+use super::subscription;
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::ids::{MessageId, RoomId};
+use crate::messages::{self, NewMessage};
+use crate::rooms;
+use crate::users::Person;
+
+/// Bytes in a frame.
+pub const MOST_BYTES: usize = 64 * 1024;
+
+/// Every field that any frame has.
+#[derive(Default, Deserialize)]
+struct Fields {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    room_id: Option<RoomId>,
+    content: Option<String>,
+    client_id: Option<String>,
+    reply_to: Option<MessageId>,
+    is_typing: Option<bool>,
+    seq: Option<i64>,
+    after: Option<i64>,
+}
+
+enum Command {
+    Message { room: RoomId, content: String, client_id: Option<String>, reply_to: Option<MessageId> },
+    Typing { room: RoomId, is_typing: bool },
+    Read { room: RoomId, seq: i64 },
+    Subscribe { room: RoomId, after: Option<i64> },
+    Unsubscribe { room: RoomId },
+    Ping,
+}
+
+/// One socket's side of the conversation.
+pub struct Session {
+    pub app: App,
+    pub person: Person,
+    pub mailbox: Arc<Mailbox>,
+    /// The room of `/ws/chat/{room_id}`, which its frames may leave out.
+    pub room: Option<RoomId>,
+    /// `/ws/notifications` follows no room.
+    pub notices_only: bool,
+}
+
+impl Session {
+    /// Does what a frame says; what is wrong with it is answered by an error frame, and the socket stays open.
+    /// Says whether it was a message, which has a limit of its own. Cost: the domain function's.
+    pub async fn handle(&self, text: &str) -> bool {
+        let fields = match self.read(text) {
+            Ok(fields) => fields,
+            Err(error) => {
+                // What can be told of it: a frame that isn't as expected may still name itself.
+                let told: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+                let client_id = told.get("client_id").and_then(|id| id.as_str());
+                self.refuse(&error, About { client_id, room_id: None });
+                return false;
+            }
+        };
+        let client_id = fields.client_id.clone();
+        let about = About { client_id: client_id.as_deref(), room_id: fields.room_id.or(self.room) };
+        let is_message = fields.is_message();
+        let done = match self.command(fields) {
+            Ok(command) => self.run(command).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = done {
+            self.refuse(&error, about);
+        }
+        is_message
+    }
+
+    pub fn refuse(&self, error: &Error, about: About<'_>) {
+        if let Error::Internal(cause) = error {
+            tracing::error!(%cause, "a frame can't be handled");
+        }
+        self.mailbox.send(Event::error(error, about).frame());
+    }
+
+    fn read(&self, text: &str) -> Result<Fields> {
+        if text.len() > MOST_BYTES {
+            return Err(Error::TooLong { limit: messages::MOST_CHARACTERS, length: text.chars().count() });
+        }
+        serde_json::from_str(text)
+            .map_err(|error| Error::Malformed(format!("This frame can't be understood: {error}.")))
+    }
+
+    fn command(&self, fields: Fields) -> Result<Command> {
+        let room = fields.room_id.or(self.room);
+        let room = || room.ok_or_else(|| Error::Malformed("Say which room: room_id is missing.".into()));
+        let missing = |field| move || Error::Malformed(format!("{field} is missing."));
+        Ok(match fields.kind.as_deref() {
+            Some("message") | None if fields.is_message() => Command::Message {
+                room: room()?,
+                content: fields.content.ok_or_else(missing("content"))?,
+                client_id: fields.client_id,
+                reply_to: fields.reply_to,
+            },
+            Some("typing") => {
+                Command::Typing { room: room()?, is_typing: fields.is_typing.ok_or_else(missing("is_typing"))? }
+            }
+            Some("read") => Command::Read { room: room()?, seq: fields.seq.ok_or_else(missing("seq"))? },
+            Some("subscribe") => {
+                let room = fields.room_id.ok_or_else(missing("room_id"))?;
+                Command::Subscribe { room, after: fields.after }
+            }
+            Some("unsubscribe") => Command::Unsubscribe { room: fields.room_id.ok_or_else(missing("room_id"))? },
+            Some("ping") => Command::Ping,
+            Some(kind) => {
+                let kind: String = kind.chars().take(40).collect();
+                return Err(Error::Malformed(format!("There is no frame of type \"{kind}\".")));
+            }
+            None => return Err(Error::Malformed("A frame has a type, or the content of a message.".into())),
+        })
+    }
+
+    async fn run(&self, command: Command) -> Result<()> {
+        let Self { app, person, mailbox, .. } = self;
+        match command {
+            Command::Message { room, content, client_id, reply_to } => {
+                let new = NewMessage::parse(&content, client_id, reply_to)?;
+                let posted = messages::post(app, person, room, new).await?;
+                // To a socket that follows the room its feed brings it; only a repeat is for this socket alone.
+                if !posted.new || !mailbox.follows(room) {
+                    let frame = Event::Message(&posted.message).frame();
+                    mailbox.send(Frame { rev: None, ..frame });
+                }
+                Ok(())
+            }
+            Command::Typing { room, is_typing } => {
+                if !mailbox.follows(room) {
+                    rooms::see(&mut app.db.read().await?, person.id, room).await?;
+                }
+                app.hub.typing(person.id, room, is_typing);
+                Ok(())
+            }
+            Command::Read { room, seq } => messages::read(app, person, room, seq).await,
+            Command::Subscribe { .. } if self.notices_only => {
+                Err(Error::Malformed("This socket carries your notices only; open /ws for rooms.".into()))
+            }
+            Command::Subscribe { room, after } => subscription::subscribe(app, person, mailbox, room, after).await,
+            Command::Unsubscribe { room } => {
+                app.hub.leave(mailbox, room);
+                mailbox.push(Item::Detach(room));
+                Ok(())
+            }
+            Command::Ping => {
+                mailbox.send(Event::Pong.frame());
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Fields {
+    fn is_message(&self) -> bool {
+        match self.kind.as_deref() {
+            Some(kind) => kind == "message",
+            None => self.content.is_some(),
+        }
+    }
+}

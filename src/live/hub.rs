@@ -1,0 +1,268 @@
+//! The hub: which sockets are open, and which feed and presence each room in use has. It knows no database.
+//!
+//! A room is here while somebody follows it. The domain publishes after its commit; a socket joins a feed before it
+//! reads the store, so that between the two nothing is missed.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use super::event::{Event, Frame};
+use super::feed::{Cursor, Feed};
+use super::mailbox::{Close, Mailbox};
+use super::presence::Presence;
+use crate::ids::{RoomId, SessionId, UserId};
+use crate::messages::Message;
+
+/// Rooms of at most so many members show who has read how far.
+const MOST_FOR_RECEIPTS: i64 = 50;
+
+/// Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Hub(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    rooms: RwLock<HashMap<RoomId, Arc<LiveRoom>>>,
+    sockets: RwLock<HashMap<UserId, Vec<Arc<Mailbox>>>>,
+    gone: Notify,
+    /// Rooms with new messages, for `unread` to tell who doesn't follow them.
+    touched: Mutex<HashSet<RoomId>>,
+    touched_told: Notify,
+}
+
+struct LiveRoom {
+    feed: Arc<Feed>,
+    presence: Mutex<Attendance>,
+}
+
+#[derive(Default)]
+struct Attendance {
+    presence: Presence,
+    /// When the task that settles it next wakes, if there is one.
+    timer: Option<Instant>,
+}
+
+fn sound<T>(lock: Result<T, PoisonError<T>>) -> T {
+    lock.unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Hub {
+    /// Makes an open socket known: it can be told things and closed from now on.
+    pub fn open(&self, mailbox: &Arc<Mailbox>) {
+        sound(self.0.sockets.write()).entry(mailbox.user).or_default().push(mailbox.clone());
+    }
+
+    /// Forgets a socket and takes it out of every room.
+    pub fn shut(&self, mailbox: &Arc<Mailbox>) {
+        for room in mailbox.followed() {
+            self.leave(mailbox, room);
+        }
+        let mut sockets = sound(self.0.sockets.write());
+        if let Some(own) = sockets.get_mut(&mailbox.user) {
+            own.retain(|other| other.id != mailbox.id);
+            if own.is_empty() {
+                sockets.remove(&mailbox.user);
+            }
+        }
+        if sockets.is_empty() {
+            self.0.gone.notify_waiters();
+        }
+    }
+
+    /// Gives a socket its place in a room's feed. `None` when the room has just been deleted. Cost: O(1).
+    pub fn join(&self, mailbox: &Arc<Mailbox>, room: RoomId) -> Option<Cursor> {
+        let mut rooms = sound(self.0.rooms.write());
+        let live = rooms
+            .entry(room)
+            .or_insert_with(|| Arc::new(LiveRoom { feed: Arc::new(Feed::new(room)), presence: Mutex::default() }));
+        live.feed.join(mailbox)
+    }
+
+    /// Counts a socket's person as here and tells the room. Cost: O(sockets in the room) when the person is new there, else O(1).
+    pub fn arrive(&self, mailbox: &Arc<Mailbox>, room: RoomId, name: &str) {
+        let Some(live) = self.room(room) else { return };
+        let mut attendance = sound(live.presence.lock());
+        match attendance.presence.join(room, mailbox.user, mailbox.id, name) {
+            Some(frames) => frames.into_iter().for_each(|frame| live.feed.publish(frame)),
+            None => mailbox.send(attendance.presence.list(room)),
+        }
+        self.settle(&live, attendance);
+    }
+
+    /// Takes a socket out of a room. Cost: O(1).
+    pub fn leave(&self, mailbox: &Arc<Mailbox>, room: RoomId) {
+        if !mailbox.unfollow(room) {
+            return;
+        }
+        if let Some(live) = self.room(room) {
+            live.feed.leave(mailbox);
+            let mut attendance = sound(live.presence.lock());
+            attendance.presence.leave(mailbox.user, mailbox.id, Instant::now());
+            self.settle(&live, attendance);
+        }
+    }
+
+    /// `user`, who is in the room, types or has stopped.
+    pub fn typing(&self, user: UserId, room: RoomId, is_typing: bool) {
+        if let Some(live) = self.room(room) {
+            let mut attendance = sound(live.presence.lock());
+            attendance.presence.typing(user, is_typing, Instant::now());
+            self.settle(&live, attendance);
+        }
+    }
+
+    /// Sends a stored message to everyone who follows its room. Cost: one serialisation, O(sockets in the room).
+    pub fn publish_message(&self, message: &Message) {
+        if let Some(live) = self.room(message.room_id) {
+            live.feed.publish(Event::Message(message).frame());
+            if let Some(user) = message.user_id {
+                self.typing(user, message.room_id, false);
+            }
+        }
+        sound(self.0.touched.lock()).insert(message.room_id);
+        self.0.touched_told.notify_one();
+    }
+
+    /// Shows in a small room how far `user` has read.
+    pub fn publish_read(&self, room: RoomId, user: UserId, seq: i64, members: i64) {
+        if members <= MOST_FOR_RECEIPTS
+            && let Some(live) = self.room(room)
+        {
+            live.feed.publish(Event::Read { room_id: room, user_id: user, seq }.frame());
+        }
+    }
+
+    /// Rooms with new messages since the last call; waits for one.
+    pub async fn touched(&self) -> HashSet<RoomId> {
+        loop {
+            let touched = std::mem::take(&mut *sound(self.0.touched.lock()));
+            if !touched.is_empty() {
+                return touched;
+            }
+            self.0.touched_told.notified().await;
+        }
+    }
+
+    /// People with an open socket that doesn't follow `room`. Cost: O(open sockets).
+    pub fn elsewhere(&self, room: RoomId) -> HashSet<UserId> {
+        let sockets = sound(self.0.sockets.read());
+        let away = sockets.iter().filter(|(_, own)| own.iter().any(|mailbox| !mailbox.follows(room)));
+        away.map(|(user, _)| *user).collect()
+    }
+
+    /// Sends a frame to every socket of `user`.
+    pub fn tell(&self, user: UserId, frame: &Frame) {
+        self.each_of(user, |mailbox| mailbox.send(frame.clone()));
+    }
+
+    /// Sends a frame to those sockets of `user` that don't follow `room`.
+    pub fn tell_elsewhere(&self, user: UserId, room: RoomId, frame: &Frame) {
+        self.each_of(user, |mailbox| {
+            if !mailbox.follows(room) {
+                mailbox.send(frame.clone());
+            }
+        });
+    }
+
+    pub fn is_online(&self, user: UserId) -> bool {
+        sound(self.0.sockets.read()).contains_key(&user)
+    }
+
+    /// Names of people in a room, at most 100, for pages.
+    pub fn present(&self, room: RoomId) -> Vec<String> {
+        self.room(room).map(|live| sound(live.presence.lock()).presence.names()).unwrap_or_default()
+    }
+
+    /// Closes the sockets of one session (4401).
+    pub fn end_session(&self, user: UserId, session: SessionId) {
+        self.each_of(user, |mailbox| {
+            if mailbox.session == session {
+                mailbox.close(Close::SignedOut);
+            }
+        });
+    }
+
+    /// Closes all sockets of `user` (4401).
+    pub fn end_user(&self, user: UserId) {
+        self.each_of(user, |mailbox| mailbox.close(Close::SignedOut));
+    }
+
+    /// Closes those sockets of `user` that follow `room` (4403).
+    pub fn end_membership(&self, user: UserId, room: RoomId) {
+        self.each_of(user, |mailbox| {
+            if mailbox.follows(room) {
+                mailbox.close(Close::Removed);
+            }
+        });
+    }
+
+    /// Sends a deleted room's last frame and forgets the room; its feed ends with that frame.
+    pub fn end_room(&self, room: RoomId, last: Frame) {
+        if let Some(live) = sound(self.0.rooms.write()).remove(&room) {
+            live.feed.publish(last);
+        }
+    }
+
+    /// Closes every socket and returns when the last one is gone.
+    pub async fn close_all(&self, why: Close) {
+        for mailbox in sound(self.0.sockets.read()).values().flatten() {
+            mailbox.close(why);
+        }
+        loop {
+            let gone = self.0.gone.notified();
+            if sound(self.0.sockets.read()).is_empty() {
+                return;
+            }
+            gone.await;
+        }
+    }
+
+    /// How many sockets are open.
+    pub fn open_sockets(&self) -> usize {
+        sound(self.0.sockets.read()).values().map(Vec::len).sum()
+    }
+
+    fn each_of(&self, user: UserId, act: impl Fn(&Arc<Mailbox>)) {
+        if let Some(own) = sound(self.0.sockets.read()).get(&user) {
+            own.iter().for_each(act);
+        }
+    }
+
+    fn room(&self, room: RoomId) -> Option<Arc<LiveRoom>> {
+        sound(self.0.rooms.read()).get(&room).cloned()
+    }
+
+    /// Publishes what presence has to tell by now and sees to it that somebody asks again in time.
+    fn settle(&self, live: &Arc<LiveRoom>, mut attendance: MutexGuard<'_, Attendance>) {
+        let (frames, next) = attendance.presence.settle(live.feed.room, Instant::now());
+        frames.into_iter().for_each(|frame| live.feed.publish(frame));
+        let Some(next) = next else {
+            drop(attendance);
+            return self.forget_if_empty(live.feed.room);
+        };
+        if attendance.timer.is_none_or(|timer| next < timer) {
+            attendance.timer = Some(next);
+            let (hub, live) = (self.clone(), live.clone());
+            tokio::spawn(async move {
+                sleep_until(next).await;
+                let mut attendance = sound(live.presence.lock());
+                // A timer set for an earlier moment has taken this one's place.
+                if attendance.timer == Some(next) {
+                    attendance.timer = None;
+                    hub.settle(&live, attendance);
+                }
+            });
+        }
+    }
+
+    fn forget_if_empty(&self, room: RoomId) {
+        let mut rooms = sound(self.0.rooms.write());
+        let empty = |live: &Arc<LiveRoom>| live.feed.is_empty() && sound(live.presence.lock()).presence.is_empty();
+        if rooms.get(&room).is_some_and(empty) {
+            rooms.remove(&room);
+        }
+    }
+}

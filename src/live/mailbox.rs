@@ -1,0 +1,174 @@
+//! One socket as the rest of the program sees it: who it is, what is to be sent to it alone, and how to close it.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::event::Frame;
+use super::feed::Cursor;
+use crate::ids::{RoomId, SessionId, UserId};
+
+/// Frames for one socket alone that may wait; a reader that lets more pile up is closed.
+const MOST_WAITING: usize = 1024;
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+/// Why a socket is closed. The codes are the contract's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Close {
+    /// 1012: the server restarts; come back soon.
+    Restart,
+    /// 1013: it fell too far behind; resume.
+    TooSlow,
+    /// 4401: logged out, disabled, or run out.
+    SignedOut,
+    /// 4403: no longer in the room.
+    Removed,
+    /// Nothing came from the other side for too long, or it is gone.
+    Silent,
+}
+
+impl Close {
+    pub fn code(self) -> u16 {
+        match self {
+            Self::Restart => 1012,
+            Self::TooSlow => 1013,
+            Self::SignedOut => 4401,
+            Self::Removed => 4403,
+            Self::Silent => 1001,
+        }
+    }
+
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Restart => "The server restarts.",
+            Self::TooSlow => "Too far behind; please resume.",
+            Self::SignedOut => "You are logged out.",
+            Self::Removed => "You are no longer in this room.",
+            Self::Silent => "Nothing was heard for too long.",
+        }
+    }
+}
+
+/// What the socket's writer does next.
+pub enum Item {
+    Send(Frame),
+    /// A room's feed from here on, after `replay`.
+    Attach {
+        cursor: Cursor,
+        replay: Vec<Frame>,
+    },
+    Detach(RoomId),
+}
+
+pub struct Mailbox {
+    pub id: u64,
+    pub user: UserId,
+    pub session: SessionId,
+    woken: Notify,
+    closing: AtomicBool,
+    closing_told: Notify,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    items: VecDeque<Item>,
+    subscribed: HashSet<RoomId>,
+    closed: Option<Close>,
+}
+
+impl Mailbox {
+    pub fn new(user: UserId, session: SessionId) -> Arc<Self> {
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        let (woken, closing_told) = (Notify::new(), Notify::new());
+        Arc::new(Self {
+            id,
+            user,
+            session,
+            woken,
+            closing: AtomicBool::new(false),
+            closing_told,
+            queue: Mutex::default(),
+        })
+    }
+
+    #[cfg(test)]
+    pub fn for_tests(user: i64) -> Arc<Self> {
+        Self::new(UserId(user), SessionId(user))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues a frame for this socket alone.
+    pub fn send(&self, frame: Frame) {
+        self.push(Item::Send(frame));
+    }
+
+    pub fn push(&self, item: Item) {
+        let mut queue = self.lock();
+        if queue.items.len() >= MOST_WAITING {
+            drop(queue);
+            return self.close(Close::TooSlow);
+        }
+        queue.items.push_back(item);
+        drop(queue);
+        self.wake();
+    }
+
+    /// Closes the socket after what is queued; the first reason counts.
+    pub fn close(&self, why: Close) {
+        self.lock().closed.get_or_insert(why);
+        self.closing.store(true, Ordering::Release);
+        self.closing_told.notify_one();
+        self.wake();
+    }
+
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    /// Returns when the socket is to be closed.
+    pub async fn closing(&self) {
+        self.closing_told.notified().await;
+    }
+
+    pub fn closed(&self) -> Option<Close> {
+        self.lock().closed
+    }
+
+    pub fn wake(&self) {
+        self.woken.notify_one();
+    }
+
+    pub async fn woken(&self) {
+        self.woken.notified().await;
+    }
+
+    /// Takes what is queued.
+    pub fn take(&self) -> VecDeque<Item> {
+        std::mem::take(&mut self.lock().items)
+    }
+
+    /// Notes that this socket follows `room`; how many it follows then, or `None` when it did already.
+    pub fn follow(&self, room: RoomId) -> Option<usize> {
+        let mut queue = self.lock();
+        queue.subscribed.insert(room).then_some(queue.subscribed.len())
+    }
+
+    pub fn unfollow(&self, room: RoomId) -> bool {
+        self.lock().subscribed.remove(&room)
+    }
+
+    pub fn follows(&self, room: RoomId) -> bool {
+        self.lock().subscribed.contains(&room)
+    }
+
+    pub fn followed(&self) -> Vec<RoomId> {
+        self.lock().subscribed.iter().copied().collect()
+    }
+}

@@ -1,0 +1,78 @@
+//! A socket takes up a room's feed: a place in the feed first, then what the store has, then live. Between the two
+//! nothing is missed and nothing comes twice: frames up to the revision that was read are passed over.
+
+use std::sync::Arc;
+
+use super::event::{Event, Frame};
+use super::feed::Cursor;
+use super::mailbox::{Item, Mailbox};
+use crate::app::App;
+use crate::db::Conn;
+use crate::error::{Error, Result};
+use crate::ids::RoomId;
+use crate::messages::{self, MOST_REPLAYED};
+use crate::rooms::{self, NO_ROOM, Room};
+use crate::users::Person;
+
+/// Rooms that one socket may follow.
+const MOST_FOLLOWED: usize = 64;
+
+/// Makes `mailbox` follow `room`; with `after`, what is new or changed since that revision comes first. Errors:
+/// [`Error::NotFound`], or [`Error::Invalid`] beyond 64 rooms. Cost: 1 query, with `after` 2, O(what was missed).
+pub async fn subscribe(
+    app: &App,
+    person: &Person,
+    mailbox: &Arc<Mailbox>,
+    room: RoomId,
+    after: Option<i64>,
+) -> Result<()> {
+    let followed = mailbox.follow(room);
+    if followed.is_some_and(|count| count > MOST_FOLLOWED) {
+        mailbox.unfollow(room);
+        return Err(Error::field("room_id", format!("One socket follows at most {MOST_FOLLOWED} rooms.")));
+    }
+    let taken = take_up(app, person, mailbox, room, after).await;
+    match taken {
+        Ok(()) if followed.is_some() => app.hub.arrive(mailbox, room, &person.username),
+        Ok(()) => {}
+        Err(_) if followed.is_some() => app.hub.leave(mailbox, room),
+        Err(_) => {}
+    }
+    taken
+}
+
+async fn take_up(app: &App, person: &Person, mailbox: &Arc<Mailbox>, room: RoomId, after: Option<i64>) -> Result<()> {
+    let mut cursor = app.hub.join(mailbox, room).ok_or(NO_ROOM)?;
+    // Asked only now: who is removed after this look is found among the room's followers and closed.
+    let mut conn = app.db.read().await?;
+    let seen = rooms::see(&mut conn, person.id, room).await?;
+    let connected = Event::Connected {
+        user_id: person.id,
+        username: &person.username,
+        room_id: Some(room),
+        last_seq: Some(seen.last_seq),
+        rev: Some(seen.last_rev),
+    };
+    let mut replay = vec![connected.frame()];
+    cursor.after_rev = seen.last_rev;
+    if let Some(after) = after {
+        missed(&mut conn, &seen, after, &mut cursor, &mut replay).await?;
+    }
+    mailbox.push(Item::Detach(room));
+    mailbox.push(Item::Attach { cursor, replay });
+    Ok(())
+}
+
+/// Adds to `replay` what changed after revision `after`. The rows are read after the room's own, so they may go
+/// beyond its revision; live begins where they end.
+async fn missed(conn: &mut Conn, room: &Room, after: i64, cursor: &mut Cursor, replay: &mut Vec<Frame>) -> Result<()> {
+    if room.last_rev - after > MOST_REPLAYED {
+        replay.push(Event::Gap { room_id: room.id, from: after + 1, to: room.last_rev }.frame());
+    } else {
+        let messages = messages::since(conn, room.id, after.max(0), 2 * MOST_REPLAYED).await?;
+        cursor.after_rev = messages.last().map_or(room.last_rev, |last| last.rev.max(room.last_rev));
+        replay.extend(messages.iter().map(|message| Event::Message(message).frame()));
+    }
+    replay.push(Event::Synced { room_id: room.id, rev: cursor.after_rev }.frame());
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! Where the program writes what it does: standard output, or with `LOG_DIR` two files rotated daily, the access
+//! log apart. Text lines are `[LEVEL] TIMESTAMP module - message key=value`; JSON is one object a line.
+
+use std::fmt::{self, Write};
+use std::path::Path;
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Metadata, Subscriber};
+use tracing_appender::rolling::{RollingFileAppender, Rotation};
+use tracing_subscriber::filter::{EnvFilter, filter_fn};
+use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
+use tracing_subscriber::fmt::{FmtContext, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, Registry};
+
+use crate::clock::Clock;
+use crate::config::{Config, LogFormat};
+use crate::error::{Error, Result};
+
+const KEPT_FILES: usize = 14;
+
+/// Starts logging as the settings say. Errors: a folder that can't be written to.
+pub fn start(config: &Config) -> Result<()> {
+    let mut layers = Vec::new();
+    match &config.log_dir {
+        None => layers.push(layer(config, std::io::stdout)?),
+        Some(folder) => {
+            let is_access = |metadata: &Metadata<'_>| metadata.target() == "access";
+            let main = layer(config, file(folder, "switchboard.log")?)?;
+            let access = layer(config, file(folder, "access.log")?)?;
+            layers.push(main.with_filter(filter_fn(move |metadata| !is_access(metadata))).boxed());
+            layers.push(access.with_filter(filter_fn(is_access)).boxed());
+        }
+    }
+    tracing_subscriber::registry().with(layers).try_init().map_err(Error::internal)
+}
+
+fn layer<W>(config: &Config, writer: W) -> Result<Box<dyn Layer<Registry> + Send + Sync>>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let filter: EnvFilter = config.rust_log.parse().map_err(|e| Error::startup(format!("RUST_LOG: {e}")))?;
+    let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer);
+    Ok(match config.log_format {
+        LogFormat::Text => layer.event_format(Text).with_filter(filter).boxed(),
+        LogFormat::Json => layer.json().with_filter(filter).boxed(),
+    })
+}
+
+/// Today's file, with `name` itself a link to it.
+fn file(folder: &Path, name: &str) -> Result<RollingFileAppender> {
+    RollingFileAppender::builder()
+        .rotation(Rotation::DAILY)
+        .filename_prefix(name)
+        .max_log_files(KEPT_FILES)
+        .latest_symlink(name)
+        .build(folder)
+        .map_err(|e| Error::startup(format!("LOG_DIR = \"{}\" can't be written to: {e}", folder.display())))
+}
+
+struct Text;
+
+impl<S, N> FormatEvent<S, N> for Text
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let metadata = event.metadata();
+        let (level, target, now) = (metadata.level(), metadata.target(), Clock::System.now());
+        writeln!(out, "[{level}] {now} {target} - {}{}", fields.message, fields.rest)
+    }
+}
+
+#[derive(Default)]
+struct Fields {
+    message: String,
+    rest: String,
+}
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        // One event is one line, whatever somebody put into a name or an address.
+        let text = format!("{value:?}").replace(['\n', '\r'], " ");
+        if field.name() == "message" {
+            self.message = text;
+        } else {
+            // Writing into a string can't fail.
+            let _ = write!(self.rest, " {}={text}", field.name());
+        }
+    }
+}

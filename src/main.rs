@@ -1,0 +1,27 @@
+//! The binary: reads the command line and calls one function a command. A failure is one line on standard error.
+
+use std::process::ExitCode;
+
+use switchboard::cli;
+
+/// Small and steady under many short-lived frames on several threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let (command, sources) = cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("switchboard: the runtime can't start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(cli::run(command, &sources)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("switchboard: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! The one writer of messages in a process. What is waiting is stored together: one transaction, one disk flush,
+//! and no timer in a lone message's way. Only after the commit is anybody told, in the order of the commit.
+//!
+//! The queue is bounded: when it is full, a post waits for room in it, and is refused as unavailable after five
+//! seconds. A batch that fails is tried again message by message, so that one bad row can't refuse the others.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Message, NewMessage, Posted};
+use crate::clock::{Clock, Timestamp};
+use crate::db::{Conn, Db};
+use crate::error::{Error, Result};
+use crate::ids::{MessageId, RoomId, UserId};
+use crate::live::event::Event;
+use crate::live::hub::Hub;
+use crate::on_db;
+use crate::rooms::NO_ROOM;
+use crate::users::Person;
+
+const QUEUE: usize = 4096;
+/// Jobs in one transaction: some 10 ms of work.
+const MOST_TOGETHER: usize = 256;
+const WAIT: Duration = Duration::from_secs(5);
+/// A commit moves the database's log along so often even while there is more to do.
+const CHECKPOINT_EVERY: usize = 200;
+
+/// Called between the commit of a batch and its publishing: where tests cut a connection.
+pub type AfterCommit = Arc<dyn Fn() + Send + Sync>;
+
+/// The way in. Cheap to clone; when the last clone is gone the writer finishes its queue and ends.
+#[derive(Clone)]
+pub struct Writer {
+    jobs: mpsc::Sender<Job>,
+}
+
+enum Job {
+    Post(Post),
+    Read {
+        room: RoomId,
+        user: UserId,
+        seq: i64,
+    },
+    /// Answered when all before it is stored.
+    Flush(oneshot::Sender<()>),
+}
+
+struct Post {
+    room: RoomId,
+    sender: UserId,
+    username: String,
+    new: NewMessage,
+    reply: oneshot::Sender<Result<Posted>>,
+}
+
+impl Writer {
+    /// Starts the task that writes.
+    pub fn start(db: Db, hub: Hub, clock: Clock, after_commit: Option<AfterCommit>) -> Self {
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        tokio::spawn(Loop { db, hub, clock, after_commit, queue }.run());
+        Self { jobs }
+    }
+
+    pub(super) async fn post(&self, person: &Person, room: RoomId, new: NewMessage) -> Result<Posted> {
+        let (reply, answer) = oneshot::channel();
+        let post = Post { room, sender: person.id, username: person.username.clone(), new, reply };
+        self.send(Job::Post(post)).await?;
+        answer.await.map_err(|_| Error::Unavailable)?
+    }
+
+    pub(super) async fn read(&self, person: &Person, room: RoomId, seq: i64) -> Result<()> {
+        self.send(Job::Read { room, user: person.id, seq }).await
+    }
+
+    /// Returns when everything queued so far is stored.
+    pub async fn flush(&self) -> Result<()> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Flush(reply)).await?;
+        answer.await.map_err(|_| Error::Unavailable)
+    }
+
+    async fn send(&self, job: Job) -> Result<()> {
+        self.jobs.send_timeout(job, WAIT).await.map_err(|_| Error::Unavailable)
+    }
+}
+
+struct Loop {
+    db: Db,
+    hub: Hub,
+    clock: Clock,
+    after_commit: Option<AfterCommit>,
+    queue: mpsc::Receiver<Job>,
+}
+
+/// What a job came to inside the transaction.
+enum Outcome {
+    Posted(Posted),
+    Read {
+        members: i64,
+        seq: i64,
+        last_seq: i64,
+    },
+    /// Nothing was changed: a mark that stood further already, or a room that was left.
+    Nothing,
+}
+
+impl Loop {
+    async fn run(mut self) {
+        let mut jobs = Vec::with_capacity(MOST_TOGETHER);
+        let mut since_checkpoint = 0;
+        while self.queue.recv_many(&mut jobs, MOST_TOGETHER).await > 0 {
+            // By room, keeping each room's order: two nodes then lock rooms in the same order and can't wait in a ring.
+            jobs.sort_by_key(Job::room);
+            let outcomes = match self.store(&jobs).await {
+                Ok(outcomes) => outcomes,
+                Err(error) if jobs.len() == 1 => vec![Err(error)],
+                Err(error) => {
+                    tracing::warn!(%error, jobs = jobs.len(), "a batch failed; each job is tried by itself");
+                    self.store_singly(&jobs).await
+                }
+            };
+            if let Some(hook) = &self.after_commit {
+                hook();
+            }
+            for (job, outcome) in jobs.drain(..).zip(outcomes) {
+                self.finish(job, outcome);
+            }
+            since_checkpoint += 1;
+            if self.queue.is_empty() || since_checkpoint >= CHECKPOINT_EVERY {
+                since_checkpoint = 0;
+                if let Err(error) = self.db.checkpoint().await {
+                    tracing::warn!(%error, "the log can't be moved into the database");
+                }
+            }
+        }
+    }
+
+    /// Stores all of `jobs` in one transaction. The outer error says that nothing was stored.
+    async fn store(&self, jobs: &[Job]) -> Result<Vec<Result<Outcome>>> {
+        let mut tx = self.db.write().await?;
+        let now = self.clock.now();
+        let mut outcomes = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            outcomes.push(match apply(&mut tx, job, now).await {
+                Err(error @ (Error::Internal(_) | Error::Unavailable)) => return Err(error),
+                outcome => outcome,
+            });
+        }
+        tx.commit().await?;
+        Ok(outcomes)
+    }
+
+    async fn store_singly(&self, jobs: &[Job]) -> Vec<Result<Outcome>> {
+        let mut outcomes = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            outcomes.push(match self.store(std::slice::from_ref(job)).await {
+                Ok(mut one) => one.pop().unwrap_or(Ok(Outcome::Nothing)),
+                Err(error) => Err(error),
+            });
+        }
+        outcomes
+    }
+
+    /// Publishes what was stored, then answers who asked.
+    fn finish(&self, job: Job, outcome: Result<Outcome>) {
+        match (job, outcome) {
+            (Job::Post(post), outcome) => {
+                let outcome = outcome.and_then(|outcome| match outcome {
+                    Outcome::Posted(posted) => Ok(posted),
+                    Outcome::Read { .. } | Outcome::Nothing => Err(Error::Unavailable),
+                });
+                if let Ok(Posted { message, new: true }) = &outcome {
+                    self.hub.publish_message(message);
+                }
+                if let Err(Error::Internal(error)) = &outcome {
+                    tracing::error!(%error, "a message can't be stored");
+                }
+                // Nobody waits any more when the client is gone; the message stands all the same.
+                let _ = post.reply.send(outcome.map_err(hide));
+            }
+            (Job::Read { room, user, .. }, Ok(Outcome::Read { members, seq, last_seq })) => {
+                self.hub.publish_read(room, user, seq, members);
+                self.hub.tell(user, &Event::Unread { room_id: room, count: last_seq - seq, last_seq }.frame());
+            }
+            (Job::Flush(reply), _) => {
+                let _ = reply.send(());
+            }
+            (Job::Read { .. }, Err(error)) => tracing::warn!(%error, "a read mark can't be stored"),
+            (Job::Read { .. }, Ok(_)) => {}
+        }
+    }
+}
+
+/// A cause that only the log may know becomes "unavailable": nothing was stored, and trying again is safe.
+fn hide(error: Error) -> Error {
+    match error {
+        Error::Internal(_) => Error::Unavailable,
+        error => error,
+    }
+}
+
+impl Job {
+    fn room(&self) -> RoomId {
+        match self {
+            Self::Post(post) => post.room,
+            Self::Read { room, .. } => *room,
+            // Last: answered when the others are stored.
+            Self::Flush(_) => RoomId(i64::MAX),
+        }
+    }
+}
+
+async fn apply(conn: &mut Conn, job: &Job, now: Timestamp) -> Result<Outcome> {
+    match job {
+        Job::Post(post) => store_message(conn, post, now).await.map(Outcome::Posted),
+        Job::Read { room, user, seq } => mark_read(conn, *room, *user, *seq).await,
+        Job::Flush(_) => Ok(Outcome::Nothing),
+    }
+}
+
+/// Numbers and stores one message. Raising the room's counters locks its row until the commit, which makes commit
+/// order equal to `seq` and `rev` order on both engines; membership is asked in the same statement.
+async fn store_message(conn: &mut Conn, post: &Post, now: Timestamp) -> Result<Posted> {
+    let Post { room, sender, new, .. } = post;
+    let numbers: Option<(i64, i64)> = on_db!(conn, c => sqlx::query_as(
+        "update rooms set last_seq = last_seq + 1, last_rev = last_rev + 1, last_message_at = $3
+         where id = $1 and exists (select 1 from memberships where room_id = $1 and user_id = $2)
+         returning last_seq, last_rev")
+        .bind(room).bind(sender).bind(now).fetch_optional(c).await)?;
+    let Some((seq, rev)) = numbers else { return Err(outside(conn, *room).await?) };
+    let inserted = insert(conn, post, seq, rev, now).await?;
+    let Some(id) = inserted else {
+        give_back(conn, *room).await?;
+        let client_id = new.client_id.as_deref().unwrap_or_default();
+        let first = super::by_client_id(conn, *room, *sender, client_id).await?;
+        let refused = || Error::field("reply_to", "There is no such message in this room.");
+        return first.map(|message| Posted { message, new: false }).ok_or_else(refused);
+    };
+    on_db!(conn, c => sqlx::query("update memberships set last_read_seq = $3 where room_id = $1 and user_id = $2")
+        .bind(room).bind(sender).bind(seq).execute(c).await.map(|_| ()))?;
+    let message = Message {
+        id,
+        room_id: *room,
+        seq,
+        rev,
+        user_id: Some(*sender),
+        username: Some(post.username.clone()),
+        content: new.content.clone(),
+        html: new.html.clone(),
+        client_id: new.client_id.clone(),
+        reply_to: new.reply_to,
+        edited_at: None,
+        deleted_at: None,
+        created_at: now,
+    };
+    Ok(Posted { message, new: true })
+}
+
+/// `None` when this sender has used the `client_id` here before, or `reply_to` is no message of the room.
+async fn insert(conn: &mut Conn, post: &Post, seq: i64, rev: i64, now: Timestamp) -> Result<Option<MessageId>> {
+    let Post { room, sender, new, .. } = post;
+    Ok(on_db!(conn, c => sqlx::query_scalar(
+        "insert into messages (room_id, seq, rev, sender_id, content, html, client_id, reply_to, created_at)
+         select r.id, $2, $3, $4, $5, $6, $7, $8, $9 from rooms r
+         where r.id = $1 and (cast($8 as bigint) is null or exists (select 1 from messages where id = $8 and room_id = $1))
+         on conflict (room_id, sender_id, client_id) where client_id is not null do nothing returning id")
+        .bind(room).bind(seq).bind(rev).bind(sender).bind(&new.content).bind(&new.html).bind(&new.client_id)
+        .bind(new.reply_to).bind(now).fetch_optional(c).await)?)
+}
+
+/// Takes back the numbers of a message that wasn't stored: the row is still locked, so nobody saw them.
+async fn give_back(conn: &mut Conn, room: RoomId) -> Result<()> {
+    Ok(on_db!(conn, c => sqlx::query("update rooms set last_seq = last_seq - 1, last_rev = last_rev - 1 where id = $1")
+        .bind(room).execute(c).await.map(|_| ()))?)
+}
+
+/// Why somebody who isn't a member can't write: the room is private to others (or gone), or public and not joined.
+async fn outside(conn: &mut Conn, room: RoomId) -> Result<Error> {
+    let public: Option<i64> = on_db!(conn, c => sqlx::query_scalar(
+        "select id from rooms where id = $1 and kind = 'public'").bind(room).fetch_optional(c).await)?;
+    Ok(if public.is_some() { Error::Forbidden("Join the room to write in it.") } else { NO_ROOM })
+}
+
+async fn mark_read(conn: &mut Conn, room: RoomId, user: UserId, seq: i64) -> Result<Outcome> {
+    let read: Option<(i64,)> = on_db!(conn, c => sqlx::query_as(
+        "update memberships set last_read_seq = (select case when last_seq < $3 then last_seq else $3 end
+                                                 from rooms where id = $1)
+         where room_id = $1 and user_id = $2 and last_read_seq < $3
+           and last_read_seq < (select last_seq from rooms where id = $1)
+         returning last_read_seq")
+        .bind(room).bind(user).bind(seq).fetch_optional(c).await)?;
+    let Some((seq,)) = read else { return Ok(Outcome::Nothing) };
+    let (members, last_seq): (i64, i64) = on_db!(conn, c => sqlx::query_as(
+        "select member_count, last_seq from rooms where id = $1").bind(room).fetch_one(c).await)?;
+    Ok(Outcome::Read { members, seq, last_seq })
+}

@@ -1,0 +1,70 @@
+//! What must end at once everywhere: a row in `revocations`, written in the transaction of what caused it, tells
+//! every node and the server beside a command-line process whose sockets to close. `jobs` polls [`since`].
+
+use std::time::Duration;
+
+use sqlx::FromRow;
+
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::error::Result;
+use crate::ids::{RoomId, SessionId, UserId};
+use crate::on_db;
+
+/// How far back a poll looks: on PostgreSQL a lower id may be committed after a higher one.
+pub const OVERLAP: Duration = Duration::from_secs(10);
+/// How long rows are kept.
+pub const KEPT: Duration = Duration::from_secs(24 * 3600);
+
+/// Whose sockets end: one session's, one user's in one room, or, with neither, all of a user's.
+#[derive(Clone, Copy, Debug, FromRow)]
+pub struct Revocation {
+    pub id: i64,
+    pub user_id: UserId,
+    pub session_id: Option<SessionId>,
+    pub room_id: Option<RoomId>,
+}
+
+/// Deletes all sessions of `user` and tells every node. Cost: 2 statements, O(sessions).
+pub async fn end_sessions(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<()> {
+    on_db!(conn, c => sqlx::query("delete from sessions where user_id = $1")
+        .bind(user).execute(c).await.map(|_| ()))?;
+    add(conn, user, None, None, now).await
+}
+
+/// Deletes one session and tells every node. Cost: 2 statements.
+pub async fn end_session(conn: &mut Conn, user: UserId, session: SessionId, now: Timestamp) -> Result<()> {
+    on_db!(conn, c => sqlx::query("delete from sessions where id = $1")
+        .bind(session).execute(c).await.map(|_| ()))?;
+    add(conn, user, Some(session), None, now).await
+}
+
+/// Tells every node that `user` is out of `room`. Cost: 1 statement.
+pub async fn end_membership(conn: &mut Conn, user: UserId, room: RoomId, now: Timestamp) -> Result<()> {
+    add(conn, user, None, Some(room), now).await
+}
+
+async fn add(
+    conn: &mut Conn,
+    user: UserId,
+    session: Option<SessionId>,
+    room: Option<RoomId>,
+    now: Timestamp,
+) -> Result<()> {
+    Ok(on_db!(conn, c => sqlx::query(
+        "insert into revocations (user_id, session_id, room_id, created_at) values ($1, $2, $3, $4)")
+        .bind(user).bind(session).bind(room).bind(now).execute(c).await.map(|_| ()))?)
+}
+
+/// Everything revoked since `from`. Cost: 1 indexed query, O(answer).
+pub async fn since(conn: &mut Conn, from: Timestamp) -> Result<Vec<Revocation>> {
+    Ok(on_db!(conn, c => sqlx::query_as(
+        "select id, user_id, session_id, room_id from revocations where created_at >= $1 order by id")
+        .bind(from).fetch_all(c).await)?)
+}
+
+/// Deletes rows older than [`KEPT`]. Cost: 1 indexed statement.
+pub async fn sweep(conn: &mut Conn, now: Timestamp) -> Result<()> {
+    Ok(on_db!(conn, c => sqlx::query("delete from revocations where created_at < $1")
+        .bind(now.minus(KEPT)).execute(c).await.map(|_| ()))?)
+}

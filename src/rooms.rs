@@ -1,0 +1,301 @@
+//! Rooms: the model `rooms`, the acts on them, and who may see one. Membership (`rooms/members.rs`) is the access
+//! rule: a public room is read by everyone signed in and written by its members, others are seen by members only.
+//! The lists of rooms are in `rooms/list.rs`.
+
+pub mod list;
+pub mod members;
+
+use serde::{Deserialize, Serialize};
+use sqlx::FromRow;
+
+use crate::app::App;
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::error::{Error, FieldErrors, Result, is_taken};
+use crate::ids::{RoomId, UserId};
+use crate::live::event::Event;
+use crate::settings::{DirectChat, RoomCreation};
+use crate::text::{fold, line};
+use crate::users::Person;
+use crate::{on_db, users};
+
+/// People that can be put into a room when it is made.
+const MOST_MEMBERS_AT_ONCE: usize = 100;
+pub(crate) const NO_ROOM: Error = Error::NotFound("There is no such room, or it is private to others.");
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Public,
+    Group,
+    Direct,
+}
+
+impl Kind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Group => "group",
+            Self::Direct => "direct",
+        }
+    }
+}
+
+impl TryFrom<String> for Kind {
+    type Error = Error;
+    fn try_from(text: String) -> Result<Self> {
+        match text.as_str() {
+            "public" => Ok(Self::Public),
+            "group" => Ok(Self::Group),
+            "direct" => Ok(Self::Direct),
+            _ => Err(Error::field("kind", "A room is public, group or direct.")),
+        }
+    }
+}
+
+/// A room as one person sees it.
+#[derive(Clone, Debug, FromRow)]
+pub struct Room {
+    pub id: RoomId,
+    #[sqlx(try_from = "String")]
+    pub kind: Kind,
+    pub name: String,
+    pub description: String,
+    pub created_by: Option<UserId>,
+    pub member_count: i64,
+    pub last_seq: i64,
+    pub last_rev: i64,
+    pub last_message_at: Timestamp,
+    pub created_at: Timestamp,
+    /// `owner` or `member`; `None` for somebody who only looks in.
+    pub role: Option<String>,
+    pub last_read_seq: Option<i64>,
+    /// In a direct room, the other one's name.
+    pub peer: Option<String>,
+}
+
+/// The columns of [`Room`], of `rooms r` left joined with the viewer's (`$1`) own membership `m`.
+pub(crate) const COLUMNS: &str = "r.id, r.kind, r.name, r.description, r.created_by, r.member_count, r.last_seq, \
+     r.last_rev, r.last_message_at, r.created_at, m.role, m.last_read_seq, \
+     case when r.kind = 'direct' then (select u.username from memberships o join users u on u.id = o.user_id \
+     where o.room_id = r.id and o.user_id <> $1 limit 1) end as peer";
+
+impl Room {
+    /// What its viewer calls it.
+    pub fn title(&self) -> &str {
+        match self.kind {
+            Kind::Direct => self.peer.as_deref().unwrap_or("Deleted account"),
+            Kind::Public | Kind::Group if self.name.is_empty() => "Unnamed group",
+            Kind::Public | Kind::Group => &self.name,
+        }
+    }
+
+    pub fn is_member(&self) -> bool {
+        self.role.is_some()
+    }
+
+    pub fn is_direct(&self) -> bool {
+        self.kind == Kind::Direct
+    }
+
+    pub fn is_public(&self) -> bool {
+        self.kind == Kind::Public
+    }
+
+    pub fn unread(&self) -> i64 {
+        self.last_read_seq.map_or(0, |read| (self.last_seq - read).max(0))
+    }
+
+    /// Renames, adds and removes people: its owner, and staff where they can see it.
+    pub fn may_change(&self, person: &Person) -> bool {
+        !self.is_direct() && (self.role.as_deref() == Some("owner") || person.is_staff())
+    }
+
+    pub fn may_delete(&self, person: &Person) -> bool {
+        !self.is_direct() && (self.role.as_deref() == Some("owner") || person.is_admin())
+    }
+}
+
+/// What the form of a new room holds. Without `kind`, one other member and no name make a direct room, other members
+/// a group, none a public room.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct RoomForm {
+    pub kind: String,
+    pub name: String,
+    pub description: String,
+    pub member_ids: Vec<UserId>,
+}
+
+/// A room that may be made: every field checked but whether its name is free.
+pub struct NewRoom {
+    kind: Kind,
+    name: String,
+    description: String,
+    members: Vec<UserId>,
+}
+
+impl NewRoom {
+    /// Errors: [`Error::Invalid`] with a message for each bad field.
+    pub fn parse(person: &Person, form: &RoomForm) -> Result<Self> {
+        let mut errors = FieldErrors::default();
+        let (name, description) = names(&mut errors, &form.name, &form.description);
+        let mut members = form.member_ids.clone();
+        members.retain(|id| *id != person.id);
+        members.sort();
+        members.dedup();
+        if members.len() > MOST_MEMBERS_AT_ONCE {
+            errors.add("member_ids", format!("At most {MOST_MEMBERS_AT_ONCE} people at once; add others later."));
+        }
+        let kind = match (form.kind.trim(), members.len()) {
+            ("", 1) if name.is_empty() => Kind::Direct,
+            ("", 0) => Kind::Public,
+            ("", _) => Kind::Group,
+            (kind, _) => Kind::try_from(kind.to_owned()).unwrap_or_else(|_| {
+                errors.add("kind", "A room is public, group or direct.");
+                Kind::Public
+            }),
+        };
+        if kind == Kind::Direct && members.len() != 1 {
+            errors.add("member_ids", "A direct room is with exactly one other person.");
+        }
+        if kind == Kind::Public && name.is_empty() {
+            errors.add("name", "A public room needs a name.");
+        }
+        errors.or(Self { kind, name, description, members })
+    }
+}
+
+fn names(errors: &mut FieldErrors, name: &str, description: &str) -> (String, String) {
+    (line(errors, "name", name, 80), line(errors, "description", description, 500))
+}
+
+/// The room, when `person` may see it. Errors: [`Error::NotFound`] when it isn't there or is private to others: the
+/// two look the same. Cost: 1 indexed query.
+pub async fn see(conn: &mut Conn, person: UserId, id: RoomId) -> Result<Room> {
+    let sql = format!(
+        "select {COLUMNS} from rooms r left join memberships m on m.room_id = r.id and m.user_id = $1
+         where r.id = $2 and (r.kind = 'public' or m.id is not null)"
+    );
+    on_db!(conn, c => sqlx::query_as(&sql).bind(person).bind(id).fetch_optional(c).await)?.ok_or(NO_ROOM)
+}
+
+/// Makes a room with `person` as its owner, or finds the direct room that the pair has; says whether it is new.
+/// The others are told by `room_added`. Errors: [`Error::Forbidden`] by the site's settings, [`Error::Invalid`] for a
+/// name that is taken or people who aren't there. Cost: 1 write transaction, O(members).
+pub async fn create(app: &App, person: &Person, new: NewRoom) -> Result<(RoomId, bool)> {
+    let settings = app.settings();
+    if new.kind != Kind::Direct && settings.room_creation == RoomCreation::Admins && !person.is_admin() {
+        return Err(Error::Forbidden("Only administrators make rooms on this site."));
+    }
+    let now = app.clock.now();
+    let mut tx = app.db.write().await?;
+    let direct_key = (new.kind == Kind::Direct).then(|| direct_key(person.id, new.members[0]));
+    if let Some(key) = &direct_key {
+        if let Some(id) = find_direct(&mut tx, key).await? {
+            return Ok((id, false));
+        }
+        if settings.direct_chat == DirectChat::AfterInterest && !person.is_staff() {
+            return Err(Error::Forbidden("On this site a direct chat starts with an accepted interest."));
+        }
+    }
+    members::require_active(&mut tx, &new.members).await?;
+    let Some(id) = insert(&mut tx, person, &new, direct_key.as_deref(), now).await? else {
+        // The other one of the pair made it since we looked.
+        let id = find_direct(&mut tx, direct_key.as_deref().unwrap_or_default()).await?;
+        return id.map(|id| (id, false)).ok_or(Error::Unavailable);
+    };
+    members::insert(&mut tx, id, person.id, "owner", now).await?;
+    for member in &new.members {
+        members::insert(&mut tx, id, *member, "member", now).await?;
+    }
+    tx.commit().await?;
+    for member in new.members {
+        tell_added(app, id, member).await?;
+    }
+    Ok((id, true))
+}
+
+/// `None` when the pair's direct room is already there.
+async fn insert(
+    conn: &mut Conn,
+    person: &Person,
+    new: &NewRoom,
+    direct_key: Option<&str>,
+    now: Timestamp,
+) -> Result<Option<RoomId>> {
+    on_db!(conn, c => sqlx::query_scalar(
+        "insert into rooms (kind, name, name_folded, description, created_by, direct_key,
+                            last_message_at, created_at, updated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $7, $7) on conflict (direct_key) do nothing returning id")
+        .bind(new.kind.as_str()).bind(&new.name).bind(fold(&new.name)).bind(&new.description).bind(person.id)
+        .bind(direct_key).bind(now).fetch_optional(c).await)
+    .map_err(name_taken)
+}
+
+fn name_taken(error: sqlx::Error) -> Error {
+    if is_taken(&error) { Error::field("name", "There is a public room with this name.") } else { error.into() }
+}
+
+fn direct_key(a: UserId, b: UserId) -> String {
+    format!("{}:{}", a.min(b), a.max(b))
+}
+
+async fn find_direct(conn: &mut Conn, key: &str) -> Result<Option<RoomId>> {
+    Ok(on_db!(conn, c => sqlx::query_scalar("select id from rooms where direct_key = $1")
+        .bind(key).fetch_optional(c).await)?)
+}
+
+/// Changes name and description. Errors: [`Error::Forbidden`] for others than its owner and staff,
+/// [`Error::Invalid`] by field. Cost: 1 write transaction.
+pub async fn rename(app: &App, person: &Person, id: RoomId, name: &str, description: &str) -> Result<()> {
+    let room = see(&mut app.db.read().await?, person.id, id).await?;
+    if !room.may_change(person) {
+        return Err(Error::Forbidden("Only the owner and staff can change this room."));
+    }
+    let mut errors = FieldErrors::default();
+    let (name, description) = names(&mut errors, name, description);
+    if room.is_public() && name.is_empty() {
+        errors.add("name", "A public room needs a name.");
+    }
+    errors.or(())?;
+    let mut tx = app.db.write().await?;
+    on_db!(tx, c => sqlx::query(
+        "update rooms set name = $2, name_folded = $3, description = $4, updated_at = $5 where id = $1")
+        .bind(id).bind(&name).bind(fold(&name)).bind(&description).bind(app.clock.now())
+        .execute(c).await.map(|_| ()))
+    .map_err(name_taken)?;
+    tx.commit().await
+}
+
+/// Deletes a room with all that is in it; everyone connected is told, and its feed ends. Errors:
+/// [`Error::Forbidden`] for others than its owner and administrators. Cost: 1 write transaction, O(messages).
+pub async fn delete(app: &App, person: &Person, id: RoomId) -> Result<()> {
+    let room = see(&mut app.db.read().await?, person.id, id).await?;
+    if !room.may_delete(person) {
+        return Err(Error::Forbidden("Only the owner and administrators can delete this room."));
+    }
+    let mut tx = app.db.write().await?;
+    on_db!(tx, c => sqlx::query("delete from rooms where id = $1").bind(id).execute(c).await.map(|_| ()))?;
+    tx.commit().await?;
+    let message = format!("The room {} was deleted.", room.title());
+    app.hub.end_room(id, Event::RoomDeleted { room_id: id, message: &message }.frame());
+    Ok(())
+}
+
+/// Tells `member`, on any socket, that they are in `room` now.
+pub(crate) async fn tell_added(app: &App, room: RoomId, member: UserId) -> Result<()> {
+    if app.hub.is_online(member) {
+        let mut conn = app.db.read().await?;
+        let entry = list::entry(&mut conn, member, room).await?;
+        app.hub.tell(member, &Event::RoomAdded(&entry).frame());
+    }
+    Ok(())
+}
+
+/// The people to choose from when a room is made: `q` is the start of a name. Cost: 1 indexed query.
+pub async fn candidates(conn: &mut Conn, person: &Person, q: &str) -> Result<Vec<users::User>> {
+    let mut people = users::search(conn, q, 51).await?;
+    people.retain(|user| user.id != person.id);
+    Ok(people)
+}

@@ -1,0 +1,133 @@
+//! Who is in a room: the model `memberships`. Joining, adding, leaving, removing, and how far each has read.
+
+use std::collections::HashSet;
+
+use sqlx::FromRow;
+
+use crate::app::App;
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::error::{Error, Result};
+use crate::ids::{RoomId, UserId};
+use crate::users::Person;
+use crate::{on_db, revocations, users};
+
+/// One row of a room's members page.
+#[derive(Clone, Debug, FromRow)]
+pub struct Member {
+    pub user_id: UserId,
+    pub username: String,
+    pub role: String,
+    pub joined_at: Timestamp,
+}
+
+/// Members by name, those after `after`; at most `limit`. Doesn't check who asks. Cost: 1 query, O(members).
+pub async fn page(conn: &mut Conn, room: RoomId, after: &str, limit: i64) -> Result<Vec<Member>> {
+    Ok(on_db!(conn, c => sqlx::query_as(
+        "select m.user_id, u.username, m.role, m.joined_at from memberships m join users u on u.id = m.user_id
+         where m.room_id = $1 and u.username_folded > $2 order by u.username_folded limit $3")
+        .bind(room).bind(crate::text::fold(after)).bind(limit).fetch_all(c).await)?)
+}
+
+/// Adds a row and counts it; a person who is in already stays as they are. A newcomer has read everything so far.
+pub(super) async fn insert(conn: &mut Conn, room: RoomId, user: UserId, role: &str, now: Timestamp) -> Result<bool> {
+    let added = on_db!(conn, c => sqlx::query(
+        "insert into memberships (room_id, user_id, role, last_read_seq, joined_at)
+         select r.id, $2, $3, r.last_seq, $4 from rooms r where r.id = $1
+         on conflict (room_id, user_id) do nothing")
+        .bind(room).bind(user).bind(role).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
+    if added > 0 {
+        on_db!(conn, c => sqlx::query("update rooms set member_count = member_count + 1 where id = $1")
+            .bind(room).execute(c).await.map(|_| ()))?;
+    }
+    Ok(added > 0)
+}
+
+/// Errors: [`Error::Invalid`] at `member_ids` when one of `ids` is no active account. Cost: 1 query a person.
+pub(super) async fn require_active(conn: &mut Conn, ids: &[UserId]) -> Result<()> {
+    for id in ids {
+        let found: Option<i64> = on_db!(conn, c => sqlx::query_scalar("select id from users where id = $1 and is_active")
+            .bind(*id).fetch_optional(c).await)?;
+        if found.is_none() {
+            return Err(Error::field("member_ids", format!("There is no active account with the id {id}.")));
+        }
+    }
+    Ok(())
+}
+
+/// Puts `person` into a public room; in it already, nothing changes. Errors: [`Error::NotFound`] for a room that
+/// isn't there or is private to others. Cost: 1 query, 1 write transaction.
+pub async fn join(app: &App, person: &Person, room: RoomId) -> Result<()> {
+    let seen = super::see(&mut app.db.read().await?, person.id, room).await?;
+    if seen.is_member() {
+        return Ok(());
+    }
+    let mut tx = app.db.write().await?;
+    insert(&mut tx, room, person.id, "member", app.clock.now()).await?;
+    tx.commit().await
+}
+
+/// Puts the person called `name` into a room. Errors: [`Error::Forbidden`] for others than its owner and staff,
+/// [`Error::Invalid`] at `user_id` when there is no such person. Cost: 3 queries, 1 write transaction.
+pub async fn add(app: &App, person: &Person, room: RoomId, name: &str) -> Result<()> {
+    let mut conn = app.db.read().await?;
+    let seen = super::see(&mut conn, person.id, room).await?;
+    if !seen.may_change(person) {
+        return Err(Error::Forbidden("Only the owner and staff can add people to this room."));
+    }
+    let user = match name.trim().parse() {
+        Ok(id) => users::by_id(&mut conn, UserId(id)).await?,
+        Err(_) => users::find(&mut conn, name).await?,
+    };
+    let user = user.filter(|user| user.is_active);
+    let user = user.ok_or_else(|| Error::field("user_id", "There is nobody with this name or id."))?;
+    drop(conn);
+    let mut tx = app.db.write().await?;
+    let added = insert(&mut tx, room, user.id, "member", app.clock.now()).await?;
+    tx.commit().await?;
+    if added {
+        super::tell_added(app, room, user.id).await?;
+    }
+    Ok(())
+}
+
+/// Takes `user` out of a room: themselves (leaving), or another (its owner, staff). Their sockets on the room end.
+/// When the last owner leaves, the member who has been there longest owns it. Errors: [`Error::Forbidden`],
+/// [`Error::NotFound`], [`Error::Conflict`] for a direct room. Cost: 1 query, 1 write transaction.
+pub async fn remove(app: &App, person: &Person, room: RoomId, user: UserId) -> Result<()> {
+    let seen = super::see(&mut app.db.read().await?, person.id, room).await?;
+    if user != person.id && !seen.may_change(person) {
+        return Err(Error::Forbidden("Only the owner and staff can remove people from this room."));
+    }
+    if seen.is_direct() {
+        return Err(Error::Conflict("A direct chat stays with both."));
+    }
+    let mut tx = app.db.write().await?;
+    // The room's row first, as the message writer takes them: the other way round the two could wait for each other.
+    on_db!(tx, c => sqlx::query("update rooms set member_count = member_count - 1 where id = $1")
+        .bind(room).execute(c).await.map(|_| ()))?;
+    let gone = on_db!(tx, c => sqlx::query("delete from memberships where room_id = $1 and user_id = $2")
+        .bind(room).bind(user).execute(c).await.map(|done| done.rows_affected()))?;
+    if gone == 0 {
+        return Err(Error::NotFound("This person isn't in the room."));
+    }
+    on_db!(tx, c => sqlx::query(
+        "update memberships set role = 'owner'
+         where id = (select id from memberships where room_id = $1 order by joined_at, id limit 1)
+           and not exists (select 1 from memberships where room_id = $1 and role = 'owner')")
+        .bind(room).execute(c).await.map(|_| ()))?;
+    revocations::end_membership(&mut tx, user, room, app.clock.now()).await?;
+    tx.commit().await?;
+    app.hub.end_membership(user, room);
+    Ok(())
+}
+
+/// How far each member of `room` among `people` has read, and the room's last number.
+/// Cost: 1 indexed query, O(members).
+pub async fn unread_of(conn: &mut Conn, room: RoomId, people: &HashSet<UserId>) -> Result<Vec<(UserId, i64, i64)>> {
+    let mut rows: Vec<(UserId, i64, i64)> = on_db!(conn, c => sqlx::query_as(
+        "select m.user_id, m.last_read_seq, r.last_seq from memberships m join rooms r on r.id = m.room_id
+         where m.room_id = $1").bind(room).fetch_all(c).await)?;
+    rows.retain(|(user, ..)| people.contains(user));
+    Ok(rows)
+}

@@ -1,0 +1,79 @@
+//! Every route of the server, a screen an area, and the layers around them.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::{CompressionLayer, CompressionLevel};
+use tower_http::timeout::TimeoutLayer;
+
+use crate::app::App;
+use crate::auth::session;
+use crate::error::Result;
+use crate::live::socket;
+use crate::web::pages::account::AccountPages;
+use crate::web::pages::chat::ChatPages;
+use crate::web::pages::members::MemberPages;
+use crate::web::pages::rooms::RoomPages;
+use crate::web::{assets, headers, status};
+
+/// Bytes in a form.
+const MOST_IN_A_FORM: usize = 256 * 1024;
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The whole server.
+pub async fn router(app: App) -> Result<Router> {
+    let session = session::layer(&app.config, app.db.session_stores().await?);
+    let signed_in = Router::new().merge(account()).merge(chat()).merge(rooms()).merge(sockets()).layer(session);
+    Ok(Router::new()
+        .merge(signed_in)
+        .route("/up", get(status::up))
+        .route("/health", get(status::health))
+        .route("/assets/{name}", get(assets::get))
+        .fallback(headers::not_found)
+        .method_not_allowed_fallback(headers::wrong_method)
+        .layer(DefaultBodyLimit::max(MOST_IN_A_FORM))
+        .layer(headers::cross_site(&app.config)?)
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(CatchPanicLayer::custom(headers::panicked))
+        .layer(from_fn_with_state(app.clone(), headers::around))
+        .with_state(app))
+}
+
+fn account() -> Router<App> {
+    Router::new()
+        .route("/", get(AccountPages::home))
+        .route("/setup", get(AccountPages::setup).post(AccountPages::make_admin))
+        .route("/register", get(AccountPages::register).post(AccountPages::make_account))
+        .route("/login", get(AccountPages::login).post(AccountPages::log_in))
+        .route("/logout", post(AccountPages::log_out))
+}
+
+fn chat() -> Router<App> {
+    Router::new()
+        .route("/chat", get(ChatPages::list))
+        .route("/chat/rooms/{id}", get(ChatPages::room).post(ChatPages::post))
+}
+
+fn rooms() -> Router<App> {
+    Router::new()
+        .route("/rooms/new", get(RoomPages::form).post(RoomPages::create))
+        .route("/rooms/{id}/settings", get(RoomPages::settings).post(RoomPages::rename))
+        .route("/rooms/{id}/delete", post(RoomPages::delete))
+        .route("/rooms/{id}/join", post(MemberPages::join))
+        .route("/rooms/{id}/leave", post(MemberPages::leave))
+        .route("/rooms/{id}/members", get(MemberPages::list).post(MemberPages::add))
+        .route("/rooms/{id}/members/{user_id}/remove", post(MemberPages::remove))
+}
+
+fn sockets() -> Router<App> {
+    Router::new()
+        .route("/ws", get(socket::all))
+        .route("/ws/chat/{room_id}", get(socket::chat))
+        .route("/ws/notifications", get(socket::notifications))
+}

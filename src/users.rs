@@ -1,0 +1,281 @@
+//! People: the model `users`, who may act ([`Person`]), and the acts on accounts. Called by pages, the command line
+//! and the live part. Passwords are hashed by `auth::password`; nothing here ever returns a hash but [`credentials`].
+
+use serde::Deserialize;
+use sqlx::FromRow;
+
+use crate::app::App;
+use crate::auth::password;
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::error::{Error, FieldErrors, Result, is_taken};
+use crate::ids::{SessionId, UserId};
+use crate::text::{fold, line};
+use crate::{on_db, revocations, settings};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Admin,
+    Moderator,
+    User,
+}
+
+impl Role {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Moderator => "moderator",
+            Self::User => "user",
+        }
+    }
+}
+
+impl TryFrom<String> for Role {
+    type Error = Error;
+    fn try_from(text: String) -> Result<Self> {
+        match text.as_str() {
+            "admin" => Ok(Self::Admin),
+            "moderator" => Ok(Self::Moderator),
+            "user" => Ok(Self::User),
+            _ => Err(Error::field("role", format!("\"{text}\" is no role. Use admin, moderator or user."))),
+        }
+    }
+}
+
+/// Who is signed in, as checked on this request.
+#[derive(Clone, Debug, FromRow)]
+pub struct Person {
+    pub id: UserId,
+    pub username: String,
+    #[sqlx(try_from = "String")]
+    pub role: Role,
+    pub session_id: SessionId,
+    pub session_seen_at: Timestamp,
+}
+
+impl Person {
+    pub fn is_staff(&self) -> bool {
+        self.role != Role::User
+    }
+
+    pub fn is_admin(&self) -> bool {
+        self.role == Role::Admin
+    }
+}
+
+#[derive(Clone, Debug, FromRow)]
+pub struct User {
+    pub id: UserId,
+    pub username: String,
+    pub email: String,
+    #[sqlx(try_from = "String")]
+    pub role: Role,
+    pub is_active: bool,
+    pub last_seen_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+}
+
+const COLUMNS: &str = "id, username, email, role, is_active, last_seen_at, created_at";
+
+/// What a registration form holds; [`NewUser::parse`] makes it safe.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Registration {
+    pub username: String,
+    pub email: String,
+    pub password: String,
+    pub first_name: String,
+    pub last_name: String,
+}
+
+/// An account that may be made: every field checked.
+pub struct NewUser {
+    username: String,
+    email: String,
+    password: String,
+    first_name: String,
+    last_name: String,
+}
+
+impl NewUser {
+    /// Checks every field. Errors: [`Error::Invalid`] with a message for each bad one.
+    pub fn parse(form: &Registration) -> Result<Self> {
+        let mut errors = FieldErrors::default();
+        let username = form.username.trim().to_owned();
+        let fits = username.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
+        if !fits || !(3..=32).contains(&username.len()) {
+            errors.add("username", "3 to 32 characters of A–Z, a–z, 0–9, _, . and -.");
+        }
+        let email = line(&mut errors, "email", &form.email, 254);
+        if email.parse::<lettre::Address>().is_err() {
+            errors.add("email", "This is not an e-mail address.");
+        }
+        let first_name = line(&mut errors, "first_name", &form.first_name, 100);
+        let last_name = line(&mut errors, "last_name", &form.last_name, 100);
+        password::check(&mut errors, "password", &form.password, &[&username, &email]);
+        errors.or(Self { username, email, password: form.password.clone(), first_name, last_name })
+    }
+}
+
+/// Makes an ordinary account, when the setting `registration` lets strangers do that.
+/// Errors: [`Error::Forbidden`], or [`Error::Invalid`] when name or address is taken.
+/// Cost: 1 argon2 hash, 1 write transaction.
+pub async fn register(app: &App, new: NewUser) -> Result<UserId> {
+    if app.settings().registration != settings::Registration::Open {
+        return Err(Error::Forbidden("Registration is closed on this site. Ask an administrator for an account."));
+    }
+    add(app, new, Role::User).await
+}
+
+/// Makes an account with `role`; asks nobody. Cost: 1 argon2 hash, 1 write transaction.
+pub async fn add(app: &App, new: NewUser, role: Role) -> Result<UserId> {
+    let hash = password::hash(new.password.clone()).await?;
+    let mut tx = app.db.write().await?;
+    let id = insert(&mut tx, &new, &hash, role, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+/// Makes the first administrator. Of two who race, one gets [`Error::Conflict`], whichever node they ask.
+/// Cost: 1 argon2 hash, 1 write transaction.
+pub async fn add_first_admin(app: &App, new: NewUser) -> Result<UserId> {
+    let hash = password::hash(new.password.clone()).await?;
+    let mut tx = app.db.write().await?;
+    settings::lock(&mut tx).await?;
+    if count_admins(&mut tx).await? > 0 {
+        return Err(Error::Conflict("This site has its administrator already. Log in instead."));
+    }
+    let id = insert(&mut tx, &new, &hash, Role::Admin, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(id)
+}
+
+async fn insert(conn: &mut Conn, new: &NewUser, hash: &str, role: Role, now: Timestamp) -> Result<UserId> {
+    taken(conn, new).await?;
+    on_db!(conn, c => sqlx::query_scalar(
+        "insert into users (username, username_folded, email, email_folded, password_hash, first_name, last_name,
+                            role, created_at, updated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) returning id")
+        .bind(&new.username).bind(fold(&new.username)).bind(&new.email).bind(fold(&new.email)).bind(hash)
+        .bind(&new.first_name).bind(&new.last_name).bind(role.as_str()).bind(now)
+        .fetch_one(c).await)
+    // Somebody took one of the two between the look and the write.
+    .map_err(
+        |e| if is_taken(&e) { Error::field("username", "This name or address is already taken.") } else { e.into() },
+    )
+}
+
+/// Errors: [`Error::Invalid`] with a message at each of name and address that another account has.
+async fn taken(conn: &mut Conn, new: &NewUser) -> Result<()> {
+    let (username, email) = (fold(&new.username), fold(&new.email));
+    let rows: Vec<(String, String)> = on_db!(conn, c => sqlx::query_as(
+        "select username_folded, email_folded from users where username_folded = $1 or email_folded = $2")
+        .bind(&username).bind(&email).fetch_all(c).await)?;
+    let mut errors = FieldErrors::default();
+    if rows.iter().any(|row| row.0 == username) {
+        errors.add("username", "This name is already taken.");
+    }
+    if rows.iter().any(|row| row.1 == email) {
+        errors.add("email", "This address is already taken.");
+    }
+    errors.or(())
+}
+
+/// The account called `name` (a user name or an address, in any case), if there is one. Cost: 1 indexed query.
+pub async fn find(conn: &mut Conn, name: &str) -> Result<Option<User>> {
+    let sql = format!("select {COLUMNS} from users where username_folded = $1 or email_folded = $1");
+    let name = fold(name.trim());
+    Ok(on_db!(conn, c => sqlx::query_as(&sql).bind(name).fetch_optional(c).await)?)
+}
+
+/// The account with this id. Cost: 1 indexed query.
+pub async fn by_id(conn: &mut Conn, id: UserId) -> Result<Option<User>> {
+    let sql = format!("select {COLUMNS} from users where id = $1");
+    Ok(on_db!(conn, c => sqlx::query_as(&sql).bind(id).fetch_optional(c).await)?)
+}
+
+/// Id and password hash of an active account, for `auth` to verify. Cost: 1 indexed query.
+pub(crate) async fn credentials(conn: &mut Conn, name: &str) -> Result<Option<(UserId, String)>> {
+    Ok(on_db!(conn, c => sqlx::query_as(
+        "select id, password_hash from users where (username_folded = $1 or email_folded = $1) and is_active")
+        .bind(fold(name.trim())).fetch_optional(c).await)?)
+}
+
+/// Active people whose name starts with `prefix`, by name; at most `limit`. Cost: 1 indexed query, O(limit).
+pub async fn search(conn: &mut Conn, prefix: &str, limit: i64) -> Result<Vec<User>> {
+    let sql = format!(
+        "select {COLUMNS} from users where username_folded >= $1 and username_folded < $2 and is_active
+         order by username_folded limit $3"
+    );
+    let from = fold(prefix.trim());
+    // Above every name with that prefix: names are ASCII.
+    let to = format!("{from}\u{7f}");
+    Ok(on_db!(conn, c => sqlx::query_as(&sql).bind(from).bind(to).bind(limit).fetch_all(c).await)?)
+}
+
+/// Accounts by id, a page after `after`; at most `limit`. Cost: 1 indexed query, O(limit).
+pub async fn page(conn: &mut Conn, after: UserId, limit: i64) -> Result<Vec<User>> {
+    let sql = format!("select {COLUMNS} from users where id > $1 order by id limit $2");
+    Ok(on_db!(conn, c => sqlx::query_as(&sql).bind(after).bind(limit).fetch_all(c).await)?)
+}
+
+/// Whether there is any account. Cost: 1 query, O(1).
+pub async fn exist(conn: &mut Conn) -> Result<bool> {
+    let one: Option<i64> = on_db!(conn, c => sqlx::query_scalar("select id from users limit 1")
+        .fetch_optional(c).await)?;
+    Ok(one.is_some())
+}
+
+/// Administrators that can log in. Cost: 1 indexed query, O(administrators).
+pub async fn count_admins(conn: &mut Conn) -> Result<i64> {
+    Ok(on_db!(conn, c => sqlx::query_scalar("select count(*) from users where role = 'admin' and is_active")
+        .fetch_one(c).await)?)
+}
+
+/// Gives `user` another role. Errors: [`Error::Conflict`] for the last administrator. Doesn't check who asks.
+/// Cost: 1 write transaction.
+pub async fn set_role(app: &App, user: &User, role: Role) -> Result<()> {
+    let mut tx = app.db.write().await?;
+    keep_an_admin(&mut tx, user, role == Role::Admin).await?;
+    on_db!(tx, c => sqlx::query("update users set role = $2, updated_at = $3 where id = $1")
+        .bind(user.id).bind(role.as_str()).bind(app.clock.now()).execute(c).await.map(|_| ()))?;
+    tx.commit().await
+}
+
+/// Lets `user` log in, or not; then every session and socket of theirs ends, within a second on every node.
+/// Errors: [`Error::Conflict`] for the last administrator. Doesn't check who asks. Cost: 1 write transaction.
+pub async fn set_active(app: &App, user: &User, active: bool) -> Result<()> {
+    let mut tx = app.db.write().await?;
+    keep_an_admin(&mut tx, user, active).await?;
+    on_db!(tx, c => sqlx::query("update users set is_active = $2, updated_at = $3 where id = $1")
+        .bind(user.id).bind(active).bind(app.clock.now()).execute(c).await.map(|_| ()))?;
+    if !active {
+        revocations::end_sessions(&mut tx, user.id, app.clock.now()).await?;
+    }
+    tx.commit().await
+}
+
+/// Sets a new password and ends every session of `user`. Errors: [`Error::Invalid`] at `password`.
+/// Cost: 1 argon2 hash, 1 write transaction.
+pub async fn set_password(app: &App, user: &User, password: String) -> Result<()> {
+    let mut errors = FieldErrors::default();
+    password::check(&mut errors, "password", &password, &[&user.username, &user.email]);
+    errors.or(())?;
+    let hash = password::hash(password).await?;
+    let mut tx = app.db.write().await?;
+    on_db!(tx, c => sqlx::query("update users set password_hash = $2, updated_at = $3 where id = $1")
+        .bind(user.id).bind(hash).bind(app.clock.now()).execute(c).await.map(|_| ()))?;
+    revocations::end_sessions(&mut tx, user.id, app.clock.now()).await?;
+    tx.commit().await
+}
+
+/// Refuses what would leave the site without an administrator. Two who demote each other at once are told apart by
+/// the site's lock.
+async fn keep_an_admin(conn: &mut Conn, user: &User, stays: bool) -> Result<()> {
+    settings::lock(conn).await?;
+    let was = user.role == Role::Admin && user.is_active;
+    if was && !stays && count_admins(conn).await? <= 1 {
+        return Err(Error::Conflict("This is the last administrator: make another one first."));
+    }
+    Ok(())
+}

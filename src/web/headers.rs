@@ -1,0 +1,73 @@
+//! What holds for every answer: the headers that keep a browser from doing what no page of ours asks for, the line
+//! in the access log, and refusals made by layers turned into pages.
+
+use std::any::Any;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use tower_http::csrf::CsrfLayer;
+
+use super::render::error_page;
+use crate::app::App;
+use crate::config::Config;
+use crate::error::{Error, Result};
+
+/// No inline script or style, nothing from elsewhere, in nobody's frame.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+const HEADERS: [(HeaderName, &str); 5] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=()"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+];
+
+/// Refuses what other sites post in a reader's name (403): `Sec-Fetch-Site`, and `Origin` where that is missing.
+pub fn cross_site(config: &Config) -> Result<CsrfLayer<fn(tower_http::csrf::ProtectionError) -> Response>> {
+    fn refuse(_: tower_http::csrf::ProtectionError) -> Response {
+        error_page(StatusCode::FORBIDDEN, "This was sent from another site, so nothing was done.".into())
+    }
+    let layer = CsrfLayer::new().add_trusted_origin(config.origin()).map_err(|e| Error::startup(e.to_string()))?;
+    Ok(layer.with_rejection_response(refuse as fn(_) -> _))
+}
+
+/// Adds the headers and writes the access log. Neither shows a query string: it may hold a token.
+pub async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let mut response = next.run(request).await;
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if app.config.is_https() {
+        let value = HeaderValue::from_static("max-age=31536000");
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, value);
+    }
+    let (status, ms) = (response.status().as_u16(), begun.elapsed().as_secs_f64() * 1000.0);
+    let ip = peer.map(|ip| ip.to_string()).unwrap_or_default();
+    tracing::info!(target: "access", %method, path, status, ms = format_args!("{ms:.1}"), ip);
+    response
+}
+
+/// A panic in a handler is one answer lost, not the process.
+pub fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
+    error_page(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side. It has been written down.".into())
+}
+
+/// An address that isn't there.
+pub async fn not_found() -> Response {
+    error_page(StatusCode::NOT_FOUND, "There is no such page.".into())
+}
+
+/// A page that doesn't take this method.
+pub async fn wrong_method() -> Response {
+    error_page(StatusCode::METHOD_NOT_ALLOWED, "This page can't be used that way.".into())
+}

@@ -1,0 +1,6 @@
+//! The pages, one file an area: a type whose associated functions are the handlers.
+
+pub mod account;
+pub mod chat;
+pub mod members;
+pub mod rooms;

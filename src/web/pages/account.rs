@@ -1,0 +1,235 @@
+//! Setting up, registering, logging in and out.
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+use subtle::ConstantTimeEq;
+use tower_sessions::Session;
+
+use crate::app::App;
+use crate::auth;
+use crate::auth::session::{self, Device};
+use crate::error::{Error, FieldErrors, Result};
+use crate::ids::UserId;
+use crate::settings;
+use crate::users::{self, NewUser, Registration};
+use crate::web::extract::{Client, Fields, Visitor, local_path};
+use crate::web::render::{Chrome, PageError, page};
+
+pub struct AccountPages;
+
+/// The form of a new account: the first administrator's, or anybody's.
+#[derive(Template)]
+#[template(path = "pages/register.html")]
+struct RegisterPage {
+    chrome: Chrome,
+    action: &'static str,
+    /// Set on the setup page only.
+    token: Option<String>,
+    next: String,
+    form: Registration,
+    errors: FieldErrors,
+}
+
+#[derive(Template)]
+#[template(path = "pages/login.html")]
+struct LoginPage {
+    chrome: Chrome,
+    next: String,
+    username: String,
+    may_register: bool,
+    errors: FieldErrors,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Login {
+    username: String,
+    email: String,
+    password: String,
+    next: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Next {
+    next: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Token {
+    token: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Setup {
+    token: String,
+    #[serde(flatten)]
+    form: Registration,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct NewAccount {
+    next: String,
+    #[serde(flatten)]
+    form: Registration,
+}
+
+const BAD_LINK: Error =
+    Error::Forbidden("This setup link isn't valid any more. The server prints the current one when it starts.");
+
+impl AccountPages {
+    /// `GET /`.
+    pub async fn home() -> Redirect {
+        Redirect::to("/chat")
+    }
+
+    /// `GET /setup?token=…`.
+    pub async fn setup(State(app): State<App>, Query(Token { token }): Query<Token>) -> Result<Response, PageError> {
+        check_setup(&app, &token)?;
+        let page_ = RegisterPage::new(&app, "/setup", Some(token), "", Registration::default(), FieldErrors::default());
+        Ok(page(StatusCode::OK, &page_))
+    }
+
+    /// `POST /setup`: makes the first administrator, once, and signs them in.
+    pub async fn make_admin(
+        State(app): State<App>,
+        session: Session,
+        Client(device): Client,
+        Fields(setup): Fields<Setup>,
+    ) -> Result<Response, PageError> {
+        check_setup(&app, &setup.token)?;
+        let made = match NewUser::parse(&setup.form) {
+            Ok(new) => users::add_first_admin(&app, new).await,
+            Err(error) => Err(error),
+        };
+        match made {
+            Ok(user) => {
+                app.end_setup();
+                enter(&app, &session, user, &device, "/chat").await
+            }
+            Err(Error::Invalid(errors)) => {
+                let page_ = RegisterPage::new(&app, "/setup", Some(setup.token), "", setup.form, errors);
+                Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &page_))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// `GET /register`.
+    pub async fn register(
+        State(app): State<App>,
+        Visitor(person): Visitor,
+        Query(Next { next }): Query<Next>,
+    ) -> Result<Response, PageError> {
+        if person.is_some() {
+            return Ok(Redirect::to(local_path(&next)).into_response());
+        }
+        if app.settings().registration != settings::Registration::Open {
+            return Err(Error::Forbidden("Registration is closed on this site. Ask an administrator for an account."))?;
+        }
+        let page_ = RegisterPage::new(&app, "/register", None, &next, Registration::default(), FieldErrors::default());
+        Ok(page(StatusCode::OK, &page_))
+    }
+
+    /// `POST /register`: makes an account and signs it in.
+    pub async fn make_account(
+        State(app): State<App>,
+        session: Session,
+        Client(device): Client,
+        Fields(new): Fields<NewAccount>,
+    ) -> Result<Response, PageError> {
+        let made = match NewUser::parse(&new.form) {
+            Ok(parsed) => users::register(&app, parsed).await,
+            Err(error) => Err(error),
+        };
+        match made {
+            Ok(user) => enter(&app, &session, user, &device, &new.next).await,
+            Err(Error::Invalid(errors)) => {
+                let page_ = RegisterPage::new(&app, "/register", None, &new.next, new.form, errors);
+                Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &page_))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// `GET /login`.
+    pub async fn login(
+        State(app): State<App>,
+        Visitor(person): Visitor,
+        Query(Next { next }): Query<Next>,
+    ) -> Result<Response, PageError> {
+        if person.is_some() {
+            return Ok(Redirect::to(local_path(&next)).into_response());
+        }
+        Ok(page(StatusCode::OK, &LoginPage::new(&app, next, String::new(), FieldErrors::default())))
+    }
+
+    /// `POST /login`.
+    pub async fn log_in(
+        State(app): State<App>,
+        session: Session,
+        Client(device): Client,
+        Fields(login): Fields<Login>,
+    ) -> Result<Response, PageError> {
+        let name = if login.username.trim().is_empty() { login.email } else { login.username };
+        match auth::verify(&app, &name, login.password).await {
+            Ok(user) => enter(&app, &session, user, &device, &login.next).await,
+            Err(Error::Invalid(errors)) => {
+                let page_ = LoginPage::new(&app, login.next, name, errors);
+                Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &page_))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// `POST /logout`.
+    pub async fn log_out(
+        State(app): State<App>,
+        Visitor(person): Visitor,
+        session: Session,
+    ) -> Result<Redirect, PageError> {
+        if let Some(person) = person {
+            auth::log_out(&app, &session, &person).await?;
+        }
+        Ok(Redirect::to("/login"))
+    }
+}
+
+/// Signs `user` in and sends them on.
+async fn enter(app: &App, session: &Session, user: UserId, device: &Device, next: &str) -> Result<Response, PageError> {
+    session::begin(app, session, user, device).await?;
+    Ok(Redirect::to(local_path(next)).into_response())
+}
+
+/// Errors: [`Error::Forbidden`] for a link that was used, is of an earlier start, or was made up.
+fn check_setup(app: &App, token: &str) -> Result<()> {
+    let expected = app.setup_token().ok_or(BAD_LINK)?;
+    let fits: bool = expected.as_bytes().ct_eq(token.as_bytes()).into();
+    if fits { Ok(()) } else { Err(BAD_LINK) }
+}
+
+impl RegisterPage {
+    fn new(
+        app: &App,
+        action: &'static str,
+        token: Option<String>,
+        next: &str,
+        form: Registration,
+        errors: FieldErrors,
+    ) -> Self {
+        Self { chrome: Chrome::new(app, None), action, token, next: next.to_owned(), form, errors }
+    }
+}
+
+impl LoginPage {
+    fn new(app: &App, next: String, username: String, errors: FieldErrors) -> Self {
+        let may_register = app.settings().registration == settings::Registration::Open;
+        Self { chrome: Chrome::new(app, None), next, username, may_register, errors }
+    }
+}

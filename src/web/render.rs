@@ -1,0 +1,103 @@
+//! What answers look like: pages, an [`Error`] as a page or as plain text, and what every page's frame needs.
+
+use askama::Template;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+
+use crate::app::App;
+use crate::error::Error;
+use crate::users::Person;
+use crate::web::assets;
+
+/// What the layout shows around every page.
+pub struct Chrome {
+    pub site_name: String,
+    pub person: Option<Person>,
+    pub css: &'static str,
+    pub script: &'static str,
+    pub icon: &'static str,
+}
+
+impl Chrome {
+    pub fn new(app: &App, person: Option<Person>) -> Self {
+        let site_name = app.settings().site_name.clone();
+        Self { site_name, person, css: assets::css(), script: assets::script(), icon: assets::icon() }
+    }
+}
+
+/// A page with its status. Pages show personal data: no shared cache keeps them.
+pub fn page(status: StatusCode, template: &impl Template) -> Response {
+    match template.render() {
+        Ok(html) => (status, [(header::CACHE_CONTROL, "private, no-cache")], Html(html)).into_response(),
+        Err(error) => PageError(Error::internal(error)).into_response(),
+    }
+}
+
+fn status(error: &Error) -> StatusCode {
+    StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+fn log(error: &Error) {
+    if let Error::Internal(cause) = error {
+        tracing::error!(%cause, "a request failed");
+    }
+}
+
+/// An error as a page of its own.
+#[derive(Debug)]
+pub struct PageError(pub Error);
+
+impl From<Error> for PageError {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+#[derive(Template)]
+#[template(path = "pages/error.html")]
+struct ErrorPage {
+    css: &'static str,
+    icon: &'static str,
+    status: u16,
+    title: &'static str,
+    message: String,
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        log(&self.0);
+        let status = status(&self.0);
+        let message = self.0.to_string();
+        error_page(status, message)
+    }
+}
+
+/// A refusal as a page. Cost: no query, so that it works without a database.
+pub fn error_page(status: StatusCode, message: String) -> Response {
+    let title = match status {
+        StatusCode::BAD_REQUEST => "That can't be understood",
+        StatusCode::FORBIDDEN => "Not allowed",
+        StatusCode::NOT_FOUND => "Not found",
+        StatusCode::METHOD_NOT_ALLOWED => "Not like that",
+        StatusCode::SERVICE_UNAVAILABLE => "Just a moment",
+        StatusCode::INTERNAL_SERVER_ERROR => "Something went wrong",
+        _ => "That didn't work",
+    };
+    let page = ErrorPage { css: assets::css(), icon: assets::icon(), status: status.as_u16(), title, message };
+    let html = page.render().unwrap_or_else(|_| title.to_owned());
+    let mut response = (status, Html(html)).into_response();
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+/// An error as a line of text, for programs that open sockets.
+pub struct Plain(pub Error);
+
+impl IntoResponse for Plain {
+    fn into_response(self) -> Response {
+        log(&self.0);
+        (status(&self.0), self.0.to_string()).into_response()
+    }
+}
