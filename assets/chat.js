@@ -1,5 +1,5 @@
-// The live part of the chat pages: one socket that never gives up, messages shown once and in order, what one
-// writes kept until the server has it. The page works without this file.
+// The live part of the chat pages: a socket that never gives up, messages once and in order, what one writes kept
+// until the server has it. The page works without this file.
 "use strict";
 (() => {
   const $ = (id) => document.getElementById(id);
@@ -50,7 +50,7 @@
     return item;
   };
 
-  // Puts a message at its number: once, however often it comes, and before what is still being sent.
+  // Puts a message at its number: once, however often it comes.
   const show = (message) => {
     rev = Math.max(rev, message.rev);
     settle(message);
@@ -86,7 +86,7 @@
 
   const note = (text) => {
     const follow = atEnd();
-    if (log.lastElementChild?.className === "note") log.lastElementChild.remove();
+    log.querySelector(".note")?.remove();
     log.append(make("li", "note", text));
     if (follow) toEnd();
   };
@@ -114,7 +114,7 @@
       log.prepend(...items);
       local(log);
       stream.scrollTop += stream.scrollHeight - height;
-    } catch { /* offline: the link stays */ }
+    } catch { /* offline */ }
     fetching = false;
   };
   const rooms = async () => {
@@ -129,9 +129,9 @@
     marking = setTimeout(() => { if (send({ type: "read", room_id: room, seq })) told = seq; badge(); }, 400);
   };
   const badge = () => {
-    let count = room && !past ? Math.max(0, seq - told) : 0;
+    let count = document.hidden ? Math.max(0, seq - told) : 0;
     document.querySelectorAll(".badge:not([hidden]) .count").forEach((other) => { count += Number(other.textContent); });
-    document.title = count > 0 && (document.hidden || count > seq - told) ? `(${count}) ${title}` : title;
+    document.title = count ? `(${count}) ${title}` : title;
   };
   const unread = (frame) => {
     if (frame.room_id === room) { if (!frame.count) told = Math.max(told, frame.last_seq); return badge(); }
@@ -144,10 +144,10 @@
     badge();
   };
 
-  // --- writing: one at a time, in order, kept until acknowledged ---
+  // --- writing: in order, kept until acknowledged ---
   const shelf = "unsent-" + room + "-" + me;
   let unsent = [], waiting = null;
-  const keep = () => { try { sessionStorage.setItem(shelf, JSON.stringify(unsent)); } catch { /* full or forbidden */ } };
+  const keep = () => sessionStorage.setItem(shelf, JSON.stringify(unsent));
   const draw = (entry) => {
     const item = line(me, page.name, new Date().toISOString());
     item.classList.add("sending");
@@ -196,7 +196,7 @@
     event.preventDefault();
     const content = form.content.value.trim();
     if (!content) return;
-    // Unique among one's own messages is enough; randomUUID is missing on plain http.
+    // Unique among one's own is enough; randomUUID is missing on plain http.
     const entry = { content, client_id: Date.now().toString(36) + Math.random().toString(36).slice(2) };
     unsent.push(entry);
     keep();
@@ -217,27 +217,27 @@
   const live = () => { synced = true; tries = 0; say("live", "Connected"); next(); read(); };
   const here = (frame) => {
     $("here").replaceChildren(...frame.users.map((name) => make("li", "", name)));
-    if (frame.count > frame.users.length) $("here").append(make("li", "more", `and ${frame.count - frame.users.length} more`));
     $("here-count").textContent = frame.count;
   };
+  const end = (why) => { over = true; form?.remove(); say("over", why); };
   const frames = {
     connected(frame) {
       if (frame.room_id) return;
       if (room && !past) send({ type: "subscribe", room_id: room, after: rev }); else live();
     },
-    synced(frame) { rev = Math.max(rev, frame.rev); live(); },
+    synced(frame) { rev = frame.rev; live(); },
     gap() { location.reload(); },
     message: show,
     users_list: here,
     system(frame) { if (frame.username !== page.name) note(frame.content); },
     typing(frame) {
       const names = frame.users.filter((name) => name !== page.name);
-      $("typing").textContent = names.length > 3 ? "Several people are typing…"
-        : names.length ? names.join(", ") + (names.length > 1 ? " are typing…" : " is typing…") : "";
+      const who = names.length > 3 ? "Several people" : names.join(", ");
+      $("typing").textContent = who && `${who} ${names.length > 1 ? "are" : "is"} typing…`;
     },
     unread,
     room_added: rooms,
-    room_deleted(frame) { over = true; note(frame.message); form?.remove(); say("over", "This room was deleted."); },
+    room_deleted: (frame) => frame.room_id === room ? end(frame.message) : rooms(),
     error(frame) { if (frame.client_id) refused(frame); else if (!synced) say("waiting", frame.content); },
   };
   const connect = () => {
@@ -248,20 +248,20 @@
     own.onmessage = (event) => {
       heard = Date.now();
       const frame = JSON.parse(event.data);
-      if (!frame.room_id || frame.room_id === room || ["unread", "room_added"].includes(frame.type)) frames[frame.type]?.(frame);
+      if (!frame.room_id || frame.room_id === room || ["unread", "room_added", "room_deleted"].includes(frame.type)) frames[frame.type]?.(frame);
     };
     own.onclose = (event) => { if (own === socket) lost(event.code); };
   };
-  // Half a second, doubling to fifteen, each with a chance of its own, so that a thousand don't come back at once.
+  // Half a second, doubling to fifteen, jittered, so that a thousand don't come back at once.
   const lost = (code) => {
     socket = null;
     synced = false;
     waiting = null;
     if (over) return;
-    if (code === 4401) { location.href = "/login?next=" + encodeURIComponent(location.pathname); return; }
-    if (code === 4403) { over = true; form?.remove(); say("over", "You are no longer in this room."); return; }
+    if (code === 4401) return location.reload();
+    if (code === 4403) return end("You are no longer in this room.");
     const delay = Math.min(15000, 500 * 2 ** tries++) * (0.5 + Math.random() / 2);
-    // A log-out meanwhile shows as a page that leads elsewhere; being offline shows as nothing.
+    // Logged out meanwhile, this leads to the log-in.
     if (tries > 1) fetched(location.href).catch(() => {});
     say("lost", "Connection lost. Trying again…");
     timer = setTimeout(connect, delay);
@@ -270,16 +270,18 @@
     if (!socket) return;
     if (Date.now() - heard > 45000) { const own = socket; socket = null; own.close(); lost(0); } else send({ type: "ping" });
   }, 20000);
-  addEventListener("online", () => { if (!socket && !over) connect(); });
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) { if (!socket && !over) connect(); read(); } badge(); });
+  const revive = () => { if (!socket && !over) connect(); read(); badge(); };
+  addEventListener("online", revive);
+  document.addEventListener("visibilitychange", revive);
 
   if (log) {
     local(log);
     toEnd();
     stream.addEventListener("scroll", () => { if (stream.scrollTop < 200) older(); read(); }, { passive: true });
   }
-  if (form) {
-    try { unsent = JSON.parse(sessionStorage.getItem(shelf)) || []; } catch { /* forbidden */ }
+  // On a page of the past the form posts as it would without this file, and leads to the newest.
+  if (form && !past) {
+    unsent = JSON.parse(sessionStorage.getItem(shelf)) || [];
     unsent.forEach(draw);
     form.addEventListener("submit", submit);
     form.content.addEventListener("input", () => { grow(); typing(form.content.value !== ""); });

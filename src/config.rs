@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
-use figment::providers::{Env, Format, Serialized, Toml};
+use figment::providers::{Format, Serialized, Toml};
 use figment::value::Value;
 use ipnet::IpNet;
 use url::Url;
@@ -128,10 +128,7 @@ impl Config {
             let Some(setting) = SETTINGS.iter().find(|s| s.key.eq_ignore_ascii_case(&key)) else {
                 return Err(unknown(&key, &value));
             };
-            // An empty variable is how compose files and shells say "not set".
-            if !value.trim().is_empty() {
-                texts.insert(setting.key, value.trim().to_owned());
-            }
+            texts.insert(setting.key, value.trim().to_owned());
         }
         parse::config(texts)
     }
@@ -175,20 +172,22 @@ fn gather(sources: &Sources) -> Result<BTreeMap<String, String>> {
     if !file.exists() {
         figment = Figment::new();
     }
-    figment = figment.merge(Serialized::globals(dotenv(&sources.folder.join(".env"))?));
+    figment = figment.merge(Serialized::defaults(dotenv(&sources.folder.join(".env"))?));
     if sources.environment {
-        let names: Vec<&str> = SETTINGS.iter().map(|s| s.key).collect();
-        figment = figment.merge(Env::raw().only(&names));
+        let given = SETTINGS.iter().filter_map(|s| Some((s.key.to_owned(), std::env::var(s.key).ok()?)));
+        figment = figment.merge(Serialized::defaults(lower(given.collect())));
     }
-    figment = figment.merge(Serialized::globals(lower(sources.flags.clone())));
+    figment = figment.merge(Serialized::defaults(lower(sources.flags.clone())));
     let values: BTreeMap<String, Value> = figment.extract().map_err(|e| {
         Error::startup(format!("{} can't be read: {}", file.display(), e.to_string().replace('\n', " ")))
     })?;
     values.into_iter().map(|(key, value)| Ok((key.clone(), text(&key, value)?))).collect()
 }
 
+/// As the file spells them, without those that are empty: that is how compose files and shells say "not set".
 fn lower(values: BTreeMap<String, String>) -> BTreeMap<String, String> {
-    values.into_iter().map(|(key, value)| (key.to_lowercase(), value)).collect()
+    let set = values.into_iter().filter(|(_, value)| !value.trim().is_empty());
+    set.map(|(key, value)| (key.to_lowercase(), value)).collect()
 }
 
 fn dotenv(path: &Path) -> Result<BTreeMap<String, String>> {

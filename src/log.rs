@@ -51,13 +51,18 @@ where
 
 /// Today's file, with `name` itself a link to it.
 fn file(folder: &Path, name: &str) -> Result<RollingFileAppender> {
+    let fault = |e: &dyn std::fmt::Display| {
+        Error::startup(format!("LOG_DIR = \"{}\" can't be written to: {e}", folder.display()))
+    };
+    // The link is resolved from where it stands, so what it names must be absolute.
+    let absolute = std::path::absolute(folder).map_err(|e| fault(&e))?;
     RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix(name)
         .max_log_files(KEPT_FILES)
         .latest_symlink(name)
-        .build(folder)
-        .map_err(|e| Error::startup(format!("LOG_DIR = \"{}\" can't be written to: {e}", folder.display())))
+        .build(absolute)
+        .map_err(|e| fault(&e))
 }
 
 struct Text;

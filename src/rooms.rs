@@ -275,11 +275,18 @@ pub async fn delete(app: &App, person: &Person, id: RoomId) -> Result<()> {
     if !room.may_delete(person) {
         return Err(Error::Forbidden("Only the owner and administrators can delete this room."));
     }
+    let mut conn = app.db.read().await?;
+    let elsewhere = members::unread_of(&mut conn, id, &app.hub.elsewhere(id)).await?;
+    drop(conn);
     let mut tx = app.db.write().await?;
     on_db!(tx, c => sqlx::query("delete from rooms where id = $1").bind(id).execute(c).await.map(|_| ()))?;
     tx.commit().await?;
     let message = format!("The room {} was deleted.", room.title());
-    app.hub.end_room(id, Event::RoomDeleted { room_id: id, message: &message }.frame());
+    let frame = Event::RoomDeleted { room_id: id, message: &message }.frame();
+    for (member, ..) in elsewhere {
+        app.hub.tell_elsewhere(member, id, &frame);
+    }
+    app.hub.end_room(id, frame);
     Ok(())
 }
 

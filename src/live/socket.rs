@@ -1,6 +1,7 @@
 //! One connection: the handshakes of `/ws`, `/ws/chat/{room_id}` and `/ws/notifications`, then a read loop and a
 //! bounded writer in one task. What the writer is owed lies in its mailbox and in the feeds of its rooms.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
@@ -208,12 +209,18 @@ async fn write(sink: &mut Sink, mailbox: &Mailbox) -> Result<(), axum::Error> {
     let mut cursors: Vec<Cursor> = Vec::new();
     let mut ping = interval_at(tokio::time::Instant::now() + PING_EVERY, PING_EVERY);
     loop {
-        send_items(sink, mailbox, &mut cursors).await?;
+        // Taken before the feeds are: what was published before an answer was queued is written before it.
+        let items = mailbox.take();
         send_feeds(sink, mailbox, &mut cursors).await?;
-        sink.flush().await?;
+        send_items(sink, mailbox, items, &mut cursors).await?;
         if let Some(why) = mailbox.closed() {
             return sink.send(close_frame(why)).await;
         }
+        if cursors.iter().any(Cursor::is_behind) {
+            // A feed that was just taken up.
+            continue;
+        }
+        sink.flush().await?;
         tokio::select! {
             () = mailbox.woken() => {}
             _ = ping.tick() => sink.send(Message::Ping(axum::body::Bytes::new())).await?,
@@ -221,8 +228,13 @@ async fn write(sink: &mut Sink, mailbox: &Mailbox) -> Result<(), axum::Error> {
     }
 }
 
-async fn send_items(sink: &mut Sink, mailbox: &Mailbox, cursors: &mut Vec<Cursor>) -> Result<(), axum::Error> {
-    for item in mailbox.take() {
+async fn send_items(
+    sink: &mut Sink,
+    mailbox: &Mailbox,
+    items: VecDeque<Item>,
+    cursors: &mut Vec<Cursor>,
+) -> Result<(), axum::Error> {
+    for item in items {
         match item {
             Item::Send(frame) => send_all(sink, mailbox, vec![frame]).await?,
             Item::Attach { cursor, replay } => {

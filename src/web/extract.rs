@@ -106,6 +106,18 @@ impl<'de> Deserialize<'de> for Id {
     }
 }
 
+/// What the address asks after its `?`. Errors: 400 in words.
+pub struct Asked<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<App> for Asked<T> {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, PageError> {
+        let asked = serde_html_form::from_str(parts.uri.query().unwrap_or_default());
+        asked.map(Self).map_err(|error| PageError(Error::Malformed(format!("This address can't be read: {error}."))))
+    }
+}
+
 /// A form's fields, sent as `application/x-www-form-urlencoded` or multipart. A field may come more than once.
 /// Errors: 400 for what can't be read or isn't UTF-8, 415 for other types.
 pub struct Fields<T>(pub T);

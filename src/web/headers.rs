@@ -53,7 +53,7 @@ pub async fn around(State(app): State<App>, request: Request, next: Next) -> Res
     }
     let (status, ms) = (response.status().as_u16(), begun.elapsed().as_secs_f64() * 1000.0);
     let ip = peer.map(|ip| ip.to_string()).unwrap_or_default();
-    tracing::info!(target: "access", %method, path, status, ms = format_args!("{ms:.1}"), ip);
+    tracing::info!(target: "access", %method, %path, status, ms = format_args!("{ms:.1}"), %ip, "request");
     response
 }
 

@@ -1,7 +1,7 @@
 //! Setting up, registering, logging in and out.
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -15,7 +15,7 @@ use crate::error::{Error, FieldErrors, Result};
 use crate::ids::UserId;
 use crate::settings;
 use crate::users::{self, NewUser, Registration};
-use crate::web::extract::{Client, Fields, Visitor, local_path};
+use crate::web::extract::{Asked, Client, Fields, Visitor, local_path};
 use crate::web::render::{Chrome, PageError, page};
 
 pub struct AccountPages;
@@ -90,7 +90,7 @@ impl AccountPages {
     }
 
     /// `GET /setup?token=…`.
-    pub async fn setup(State(app): State<App>, Query(Token { token }): Query<Token>) -> Result<Response, PageError> {
+    pub async fn setup(State(app): State<App>, Asked(Token { token }): Asked<Token>) -> Result<Response, PageError> {
         check_setup(&app, &token)?;
         let page_ = RegisterPage::new(&app, "/setup", Some(token), "", Registration::default(), FieldErrors::default());
         Ok(page(StatusCode::OK, &page_))
@@ -125,7 +125,7 @@ impl AccountPages {
     pub async fn register(
         State(app): State<App>,
         Visitor(person): Visitor,
-        Query(Next { next }): Query<Next>,
+        Asked(Next { next }): Asked<Next>,
     ) -> Result<Response, PageError> {
         if person.is_some() {
             return Ok(Redirect::to(local_path(&next)).into_response());
@@ -162,7 +162,7 @@ impl AccountPages {
     pub async fn login(
         State(app): State<App>,
         Visitor(person): Visitor,
-        Query(Next { next }): Query<Next>,
+        Asked(Next { next }): Asked<Next>,
     ) -> Result<Response, PageError> {
         if person.is_some() {
             return Ok(Redirect::to(local_path(&next)).into_response());

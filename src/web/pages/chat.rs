@@ -1,7 +1,7 @@
 //! The chat page: the list of rooms, and one room's talk. Without JavaScript the composer is a form like any other.
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -10,10 +10,10 @@ use crate::app::App;
 use crate::auth::random_token;
 use crate::error::{Error, Result};
 use crate::ids::{MessageId, RoomId, UserId};
-use crate::messages::{self, MOST_CHARACTERS, Message, NewMessage};
+use crate::messages::{self, Message, NewMessage};
 use crate::rooms::{self, Room, list};
 use crate::users::Person;
-use crate::web::extract::{Fields, Id, SignedIn};
+use crate::web::extract::{Asked, Fields, Id, SignedIn};
 use crate::web::render::{Chrome, PageError, page};
 
 /// Messages on a page.
@@ -54,7 +54,6 @@ struct RoomPage {
     draft: String,
     client_id: String,
     error: String,
-    most_characters: usize,
 }
 
 /// A message on the page, and how it stands to the one above.
@@ -95,7 +94,7 @@ impl ChatPages {
         State(app): State<App>,
         SignedIn(person): SignedIn,
         Path(Id(id)): Path<Id>,
-        Query(at): Query<Before>,
+        Asked(at): Asked<Before>,
     ) -> Result<Response, PageError> {
         let shown = RoomPage::load(&app, &person, RoomId(id), at.before).await?;
         if at.before.is_none() && shown.room.unread() > 0 {
@@ -161,7 +160,6 @@ impl RoomPage {
             draft: String::new(),
             client_id: random_token()[..32].to_owned(),
             error: String::new(),
-            most_characters: MOST_CHARACTERS,
             room,
         })
     }

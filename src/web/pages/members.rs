@@ -1,7 +1,7 @@
 //! Who is in a room: the list, joining, leaving, adding and removing.
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use crate::ids::{RoomId, UserId};
 use crate::rooms::members::{self, Member};
 use crate::rooms::{self, Room};
 use crate::users::Person;
-use crate::web::extract::{Fields, Id, SignedIn};
+use crate::web::extract::{Asked, Fields, Id, SignedIn};
 use crate::web::render::{Chrome, PageError, page};
 
 const SHOWN: usize = 100;
@@ -51,7 +51,7 @@ impl MemberPages {
         State(app): State<App>,
         SignedIn(person): SignedIn,
         Path(Id(id)): Path<Id>,
-        Query(After { after }): Query<After>,
+        Asked(After { after }): Asked<After>,
     ) -> Result<Response, PageError> {
         let shown = MembersPage::load(&app, person, RoomId(id), &after).await?;
         Ok(page(StatusCode::OK, &shown))

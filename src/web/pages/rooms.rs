@@ -1,7 +1,7 @@
 //! Making a room, and its settings: rename, describe, delete.
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{RoomId, UserId};
 use crate::rooms::{self, NewRoom, Room, RoomForm};
 use crate::users::{Person, User};
-use crate::web::extract::{Fields, Id, SignedIn};
+use crate::web::extract::{Asked, Fields, Id, SignedIn};
 use crate::web::render::{Chrome, PageError, page};
 
 pub struct RoomPages;
@@ -55,7 +55,7 @@ impl RoomPages {
     pub async fn form(
         State(app): State<App>,
         SignedIn(person): SignedIn,
-        Query(search): Query<Search>,
+        Asked(search): Asked<Search>,
     ) -> Result<Response, PageError> {
         let kind = if search.kind.is_empty() { "public".to_owned() } else { search.kind };
         let form = RoomForm { kind, ..RoomForm::default() };

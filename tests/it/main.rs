@@ -1,0 +1,23 @@
+//! The tests: sentences through the public door (pages, sockets, the browser, the command line), each with a
+//! database of its own. [`both!`] runs a test on SQLite and, where `TEST_POSTGRES_URL` names a server, on PostgreSQL;
+//! `tests/run` starts one, and without it those tests say that they were skipped.
+
+mod support {
+    pub mod actors;
+    pub mod app;
+    pub mod browser;
+    pub mod process;
+    pub mod socket;
+}
+
+mod accessibility;
+mod accounts;
+mod command_line;
+mod dialects;
+mod guarantees;
+mod pages;
+mod people_at_once;
+mod presence;
+mod rooms;
+mod setup;
+mod sockets;

@@ -1,0 +1,149 @@
+//! People: a visitor's browser without JavaScript ([`Visitor`]), and the same signed in.
+
+use reqwest::header::{HeaderMap, LOCATION, SET_COOKIE};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
+
+use super::app::Site;
+use super::socket::Socket;
+
+pub const PASSWORD: &str = "correct horse battery";
+
+/// A browser without JavaScript: keeps cookies, follows nothing by itself.
+#[derive(Clone)]
+pub struct Visitor {
+    client: Client,
+    base: String,
+    cookie: Option<String>,
+    pub name: String,
+}
+
+/// What came back.
+pub struct Page {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Page {
+    pub async fn of(response: Response) -> Self {
+        let (status, headers) = (response.status(), response.headers().clone());
+        Self { status, headers, text: response.text().await.unwrap() }
+    }
+
+    /// Where a 303 leads; fails when it is none.
+    #[track_caller]
+    pub fn leads_to(&self) -> &str {
+        assert_eq!(self.status, 303, "{}", self.text);
+        self.headers[LOCATION].to_str().unwrap()
+    }
+
+    /// The room's id, of the answer to making one.
+    #[track_caller]
+    pub fn room(&self) -> i64 {
+        self.leads_to().strip_prefix("/chat/rooms/").unwrap().parse().unwrap()
+    }
+}
+
+impl Visitor {
+    pub fn new(site: &Site) -> Self {
+        Self::at(&site.url(""))
+    }
+
+    pub fn at(base: &str) -> Self {
+        let client = Client::builder().redirect(redirect::Policy::none()).build().unwrap();
+        Self { client, base: base.to_owned(), cookie: None, name: String::new() }
+    }
+
+    /// Registers `name` and is signed in.
+    pub async fn registered(site: &Site, name: &str) -> Self {
+        let mut visitor = Self::new(site);
+        visitor.register(name).await;
+        visitor
+    }
+
+    pub async fn register(&mut self, name: &str) {
+        let email = format!("{name}@example.org");
+        let fields = [("username", name), ("email", email.as_str()), ("password", PASSWORD)];
+        let page = self.post("/register", &fields).await;
+        assert_eq!(page.leads_to(), "/chat");
+        self.name = name.to_owned();
+    }
+
+    fn request(&self, method: &str, path: &str) -> RequestBuilder {
+        let request = self.client.request(method.parse().unwrap(), format!("{}{path}", self.base));
+        match &self.cookie {
+            Some(cookie) => request.header("cookie", cookie),
+            None => request,
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Page {
+        Page::of(self.request("GET", path).send().await.unwrap()).await
+    }
+
+    /// Posts a form; takes the cookie that comes back.
+    pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
+        self.post_with(path, fields, &[]).await
+    }
+
+    pub async fn post_with(&mut self, path: &str, fields: &[(&str, &str)], headers: &[(&'static str, &str)]) -> Page {
+        let mut request = self.request("POST", path).form(fields);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let page = Page::of(request.send().await.unwrap()).await;
+        if let Some(cookie) = page.headers.get(SET_COOKIE) {
+            self.cookie = cookie.to_str().unwrap().split(';').next().map(str::to_owned);
+        }
+        page
+    }
+
+    pub async fn post_body(&self, path: &str, kind: &str, body: impl Into<reqwest::Body>) -> Page {
+        Page::of(self.request("POST", path).header("content-type", kind).body(body).send().await.unwrap()).await
+    }
+
+    pub async fn post_multipart(&self, path: &str, form: reqwest::multipart::Form) -> Page {
+        Page::of(self.request("POST", path).multipart(form).send().await.unwrap()).await
+    }
+
+    pub fn cookie(&self) -> Option<&str> {
+        self.cookie.as_deref()
+    }
+
+    pub fn set_cookie(&mut self, cookie: &str) {
+        self.cookie = Some(cookie.to_owned());
+    }
+
+    /// Makes a public room.
+    pub async fn public_room(&mut self, name: &str) -> i64 {
+        self.post("/rooms/new", &[("kind", "public"), ("name", name)]).await.room()
+    }
+
+    /// Makes a group with one other person.
+    pub async fn group_with(&mut self, name: &str, other: i64) -> i64 {
+        self.post("/rooms/new", &[("kind", "group"), ("name", name), ("member_ids", &other.to_string())]).await.room()
+    }
+
+    /// Says something in a room, by the form.
+    pub async fn say(&mut self, room: i64, content: &str) {
+        let page = self.post(&format!("/chat/rooms/{room}"), &[("content", content)]).await;
+        assert_eq!(page.leads_to(), format!("/chat/rooms/{room}#end"));
+    }
+
+    /// Opens a socket on `/ws…` as this person's page would.
+    pub async fn socket(&self, path: &str) -> Socket {
+        Socket::open(&self.base, path, self.cookie.as_deref(), Some(&self.base)).await.unwrap()
+    }
+
+    /// The status with which a socket on `/ws…` is refused.
+    pub async fn refused(&self, path: &str, origin: Option<&str>) -> u16 {
+        match Socket::open(&self.base, path, self.cookie.as_deref(), origin).await {
+            Ok(_) => panic!("{path} was opened"),
+            Err(status) => status,
+        }
+    }
+
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+}
