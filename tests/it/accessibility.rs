@@ -1,1 +1,78 @@
-//! x
+//! axe-core looks at every page, at two widths and in both schemes, and finds nothing. No page scrolls sideways.
+
+use serde_json::Value;
+
+use crate::support::actors::Visitor;
+use crate::support::app::{Engine, Site};
+use crate::support::browser::{Browsers, Window};
+
+/// Injects axe-core and waits for its verdict.
+async fn violations(window: &Window, axe: &str) -> Vec<String> {
+    window.client.execute(axe, vec![]).await.unwrap();
+    let script = "const done = arguments[arguments.length - 1];
+        axe.run().then(r => done(r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target + ' ' + n.failureSummary).join('; '))));";
+    let found: Value = window.client.execute_async(script, vec![]).await.unwrap();
+    serde_json::from_value(found).unwrap()
+}
+
+async fn look(window: &Window, axe: &str, path: &str, name: &str) {
+    window.go(path).await;
+    window.wait("main").await;
+    if path.starts_with("/chat") {
+        window.until_connected().await;
+    }
+    let wide = window.eval("document.documentElement.scrollWidth > innerWidth").await.unwrap();
+    assert_eq!(wide, false, "{name} scrolls sideways");
+    if let Some(folder) = std::env::var_os("SCREENSHOTS") {
+        let picture = window.client.screenshot().await.unwrap();
+        std::fs::write(std::path::Path::new(&folder).join(format!("{name}.png")), picture).unwrap();
+    }
+    let found = violations(window, axe).await;
+    assert!(found.is_empty(), "{name}: {found:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn axe_finds_nothing_on_any_page_at_any_width_in_any_scheme() {
+    let Some(browsers) = Browsers::start().await else { return };
+    let axe = std::fs::read_to_string(std::env::var("AXE_JS").unwrap()).unwrap();
+    let site = Site::new(Engine::Sqlite).await;
+    let setup = format!("/setup?token={}", site.app.setup_token().unwrap());
+    let mut ann = Visitor::registered(&site, "ann").await;
+    let mut bob = Visitor::registered(&site, "bob").await;
+    let room = ann.public_room("General").await;
+    ann.post(&format!("/rooms/{room}/settings"), &[("name", "General"), ("description", "Whatever comes up")]).await;
+    bob.post(&format!("/rooms/{room}/join"), &[]).await;
+    for text in [
+        "Morning! Who has the **release notes**?",
+        "I have them, see https://example.org/notes, @ann",
+        "> the notes\n\nThanks. `cargo build` and:\n\n```\nfn main() {}\n```\n\n- one\n- two",
+    ] {
+        ann.say(room, text).await;
+        bob.say(room, "Right.").await;
+    }
+    bob.public_room("Design").await;
+    let direct = bob.post("/rooms/new", &[("member_ids", "1")]).await.room();
+    bob.say(direct, "Have you a minute?").await;
+
+    for (width, dark) in [(1280, false), (1280, true), (390, false), (390, true)] {
+        let window = browsers.window(&site.url(""), width, dark).await;
+        let scheme = if dark { "dark" } else { "light" };
+        let name = |page: &str| format!("{page}-{width}-{scheme}");
+        for (page, path) in [("login", "/login"), ("register", "/register"), ("setup", &setup), ("error", "/nowhere")] {
+            look(&window, &axe, path, &name(page)).await;
+        }
+        window.fill_log_in("ann").await;
+        for (page, path) in [
+            ("rooms", "/chat".to_owned()),
+            ("room", format!("/chat/rooms/{room}")),
+            ("looking-in", "/chat/rooms/2".to_owned()),
+            ("empty-room", format!("/chat/rooms/{direct}")),
+            ("new-room", "/rooms/new".to_owned()),
+            ("settings", format!("/rooms/{room}/settings")),
+            ("members", format!("/rooms/{room}/members")),
+        ] {
+            look(&window, &axe, &path, &name(page)).await;
+        }
+        window.close().await;
+    }
+}
