@@ -1,1 +1,163 @@
-fn main() {}
+//! What a chat server does all day: store a message, show a room, tell a thousand people. `cargo bench`.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, header};
+use divan::{Bencher, black_box};
+use switchboard::app::{App, Seams};
+use switchboard::config::{Config, Sources};
+use switchboard::ids::{RoomId, SessionId, UserId};
+use switchboard::live::event::Event;
+use switchboard::live::feed::{Cursor, Owed};
+use switchboard::live::hub::Hub;
+use switchboard::live::mailbox::Mailbox;
+use switchboard::messages::{self, Message, NewMessage};
+use switchboard::rooms::{self, NewRoom, RoomForm};
+use switchboard::users::{self, NewUser, Person, Registration, Role};
+use switchboard::{clock::Clock, routes};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tower::ServiceExt;
+
+const TEXT: &str =
+    "Has anybody seen the **release notes**? They were in `docs/` yesterday, see https://example.org/notes";
+const PASSWORD: &str = "correct horse battery";
+
+fn main() {
+    divan::main();
+}
+
+/// A site on SQLite, `synchronous=FULL`, with one person in one room.
+struct Site {
+    runtime: Runtime,
+    app: App,
+    ann: Person,
+    room: RoomId,
+    _folder: TempDir,
+}
+
+impl Site {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("bench.db").display());
+        let flags = [("DATABASE_URL".to_owned(), url), ("MESSAGE_RATE".to_owned(), "off".to_owned())].into();
+        let config = Config::load(&Sources { folder: folder.path().into(), environment: false, flags }).unwrap();
+        let (app, ann, room) = runtime.block_on(async {
+            let app = App::start(config, Seams::default()).await.unwrap();
+            let form = Registration {
+                username: "ann".into(),
+                email: "ann@example.org".into(),
+                password: PASSWORD.into(),
+                ..Registration::default()
+            };
+            let id = users::add(&app, NewUser::parse(&form).unwrap(), Role::User).await.unwrap();
+            let session_seen_at = Clock::System.now();
+            let (username, role) = ("ann".to_owned(), Role::User);
+            let ann = Person { id, username, role, session_id: SessionId(0), session_seen_at };
+            let form = RoomForm { name: "General".into(), ..RoomForm::default() };
+            let (room, _) = rooms::create(&app, &ann, NewRoom::parse(&ann, &form).unwrap()).await.unwrap();
+            (app, ann, room)
+        });
+        Self { runtime, app, ann, room, _folder: folder }
+    }
+
+    fn post(&self) {
+        let new = NewMessage::parse(TEXT, None, None).unwrap();
+        self.runtime.block_on(messages::post(&self.app, &self.ann, self.room, new)).unwrap();
+    }
+
+    /// A signed-in browser's cookie.
+    fn cookie(&self, router: &Router) -> String {
+        let body = format!("username=ann&password={}", PASSWORD.replace(' ', "+"));
+        let form = "application/x-www-form-urlencoded";
+        let request = Request::post("/login").header(header::CONTENT_TYPE, form).body(Body::from(body)).unwrap();
+        let response = self.runtime.block_on(router.clone().oneshot(request)).unwrap();
+        response.headers()[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned()
+    }
+}
+
+/// From text to acknowledged: rendered, numbered, committed with a disk flush, published.
+#[divan::bench]
+fn store_one_message(bencher: Bencher) {
+    let site = Site::new();
+    bencher.bench_local(|| site.post());
+}
+
+/// The same without its flush's wait for the next: 64 people write at once.
+#[divan::bench]
+fn store_64_messages_at_once(bencher: Bencher) {
+    let site = Site::new();
+    bencher.bench_local(|| {
+        site.runtime.block_on(async {
+            let posts = (0..64)
+                .map(|_| messages::post(&site.app, &site.ann, site.room, NewMessage::parse(TEXT, None, None).unwrap()));
+            futures_util::future::join_all(posts).await
+        })
+    });
+}
+
+/// The whole request: session, room, 50 messages, list of rooms, page.
+#[divan::bench]
+fn room_page_with_50_messages(bencher: Bencher) {
+    let site = Site::new();
+    (0..60).for_each(|_| site.post());
+    let router = site.runtime.block_on(routes::router(site.app.clone())).unwrap();
+    let cookie = site.cookie(&router);
+    let path = format!("/chat/rooms/{}", site.room);
+    bencher.bench_local(|| {
+        let request = Request::get(&path).header(header::COOKIE, &cookie).body(Body::empty()).unwrap();
+        site.runtime.block_on(async {
+            let response = router.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), 200);
+            to_bytes(response.into_body(), usize::MAX).await.unwrap().len()
+        })
+    });
+}
+
+/// Markdown-light to safe HTML.
+#[divan::bench]
+fn render_one_message() -> String {
+    messages::markup::render(black_box(TEXT))
+}
+
+/// One frame serialised, a thousand places in the feed moved on.
+#[divan::bench]
+fn fan_out_to_1000_subscribers(bencher: Bencher) {
+    let hub = Hub::default();
+    let room = RoomId(1);
+    let mailboxes: Vec<_> = (0..1000).map(|n| Mailbox::new(UserId(n), SessionId(n))).collect();
+    let mut cursors: Vec<Cursor> = mailboxes.iter().map(|mailbox| hub.join(mailbox, room).unwrap()).collect();
+    let mut message = sample(room);
+    bencher.bench_local(|| {
+        message.rev += 1;
+        hub.publish_message(&message);
+        for cursor in &mut cursors {
+            assert!(matches!(cursor.take(), Owed::Frames(frames) if frames.len() == 1));
+        }
+    });
+}
+
+#[divan::bench]
+fn serialise_one_frame(bencher: Bencher) {
+    let message = sample(RoomId(1));
+    bencher.bench_local(|| Event::Message(black_box(&message)).frame());
+}
+
+fn sample(room: RoomId) -> Message {
+    Message {
+        id: switchboard::ids::MessageId(1),
+        room_id: room,
+        seq: 1,
+        rev: 1,
+        user_id: None,
+        username: Some("ann".into()),
+        content: TEXT.into(),
+        html: messages::markup::render(TEXT),
+        client_id: Some("0123456789abcdef".into()),
+        reply_to: None,
+        edited_at: None,
+        deleted_at: None,
+        created_at: Clock::System.now(),
+    }
+}

@@ -32,7 +32,7 @@ pub async fn verify(app: &App, name: &str, password: String) -> Result<UserId> {
 /// Ends this browser's session everywhere, its sockets included. Cost: 1 write transaction.
 pub async fn log_out(app: &App, session: &Session, person: &Person) -> Result<()> {
     let mut tx = app.db.write().await?;
-    crate::revocations::end_session(&mut tx, person.id, person.session_id, app.clock.now()).await?;
+    crate::revocations::end_session(&mut tx, person.session_id, app.clock.now()).await?;
     tx.commit().await?;
     app.hub.end_session(person.id, person.session_id);
     session.flush().await.map_err(Error::internal)

@@ -149,7 +149,7 @@ impl Config {
     }
 }
 
-/// The key that signs tokens and cookies: the setting, or a file beside the database, made at first start (0600).
+/// The key that signs tokens and cookies: the setting, or a file in `data/`, made at first start (0600).
 pub fn secret_key(config: &Config) -> Result<Secret> {
     if let Some(key) = &config.secret_key {
         return Ok(key.clone());
@@ -191,10 +191,19 @@ fn lower(values: BTreeMap<String, String>) -> BTreeMap<String, String> {
 }
 
 fn dotenv(path: &Path) -> Result<BTreeMap<String, String>> {
-    let Ok(lines) = dotenvy::from_path_iter(path) else { return Ok(BTreeMap::new()) };
+    if !path.exists() {
+        return Ok(BTreeMap::new());
+    }
+    let fault = |e: dotenvy::Error| match e {
+        // The line itself may be a secret's.
+        dotenvy::Error::LineParse(_, at) => {
+            Error::startup(format!("{} has a mistake near character {at}", path.display()))
+        }
+        e => Error::startup(format!("{} can't be read: {e}", path.display())),
+    };
     let mut values = BTreeMap::new();
-    for line in lines {
-        let (key, value) = line.map_err(|e| Error::startup(format!("{} can't be read: {e}", path.display())))?;
+    for line in dotenvy::from_path_iter(path).map_err(fault)? {
+        let (key, value) = line.map_err(fault)?;
         if !FOREIGN_IN_DOTENV.contains(&key.as_str()) {
             values.insert(key, value);
         }
@@ -224,7 +233,10 @@ fn text(key: &str, value: Value) -> Result<String> {
 
 fn unknown(key: &str, value: &str) -> Error {
     let names: Vec<_> = SETTINGS.iter().map(|s| s.key).collect();
-    let shown = if value.len() > 80 { "…" } else { value };
+    // A misspelt secret, or another program's.
+    let is_secret = ["KEY", "PASS", "TOKEN", "SECRET"].iter().any(|word| key.to_uppercase().contains(word));
+    let shown = if is_secret { "********".to_owned() } else { mask_password(value) };
+    let shown = if shown.len() > 80 { "…" } else { &shown };
     Error::startup(format!("{key} = \"{shown}\": there is no such setting. Accepted: {}", names.join(", ")))
 }
 
@@ -238,10 +250,16 @@ fn mask(setting: &Setting, value: &str) -> String {
 /// `postgres://ann:secret@host/db` as `postgres://ann:********@host/db`; other texts as they are.
 pub fn mask_password(value: &str) -> String {
     match Url::parse(value) {
-        Ok(mut url) if url.password().is_some() => match url.set_password(Some("********")) {
-            Ok(()) => url.to_string(),
-            Err(()) => "********".to_owned(),
-        },
+        Ok(mut url) if url.query_pairs().any(|(name, _)| name.contains("pass")) => {
+            url.set_query(Some("********"));
+            mask_password(url.as_str())
+        }
+        Ok(mut url) if url.password().is_some_and(|password| password != "********") => {
+            match url.set_password(Some("********")) {
+                Ok(()) => url.to_string(),
+                Err(()) => "********".to_owned(),
+            }
+        }
         Ok(_) => value.to_owned(),
         // Not an address that can be taken apart, but it may still hold a password before an `@`.
         Err(_) => match value.rsplit_once('@') {

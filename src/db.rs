@@ -120,8 +120,8 @@ impl Db {
     /// Opens the database at `url` (`sqlite://path` or `postgres://…`), creating a SQLite file (mode 0600) that
     /// isn't there. Errors: an address of another kind, or a database that can't be reached, in a user's words.
     pub async fn open(url: &str) -> Result<Self> {
-        if let Some(path) = url.strip_prefix("sqlite:") {
-            return Self::open_sqlite(url, path.trim_start_matches("//")).await;
+        if url.starts_with("sqlite:") {
+            return Self::open_sqlite(url).await;
         }
         let options = PgConnectOptions::from_str(url)
             .map_err(|e| Error::startup(format!("DATABASE_URL can't be read: {e}")))?
@@ -136,13 +136,12 @@ impl Db {
         Ok(Self::Postgres(pool))
     }
 
-    async fn open_sqlite(url: &str, path: &str) -> Result<Self> {
-        let path = path.split('?').next().unwrap_or(path);
+    async fn open_sqlite(url: &str) -> Result<Self> {
         let fault =
-            |e: &dyn std::fmt::Display| Error::startup(format!("The SQLite database {path} can't be opened: {e}"));
-        create_private_file(Path::new(path)).map_err(|e| fault(&e))?;
-        let options = SqliteConnectOptions::from_str(url)
-            .map_err(|e| fault(&e))?
+            |e: &dyn std::fmt::Display| Error::startup(format!("The SQLite database {url} can't be opened: {e}"));
+        let options = SqliteConnectOptions::from_str(url).map_err(|e| fault(&e))?;
+        create_private_file(options.get_filename()).map_err(|e| fault(&e))?;
+        let options = options
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)

@@ -47,6 +47,10 @@ pub enum Error {
     /// The request can't be read at all.
     #[error("{0}")]
     Malformed(String),
+    #[error("That is too much at once.")]
+    TooLarge,
+    #[error("A form is sent as urlencoded or multipart.")]
+    UnsupportedType,
     /// Content longer than a message may be.
     #[error("A message has at most {limit} characters; this one has {length}.")]
     TooLong { limit: usize, length: usize },
@@ -91,6 +95,8 @@ impl Error {
     pub fn status(&self) -> u16 {
         match self {
             Self::Malformed(_) => 400,
+            Self::TooLarge => 413,
+            Self::UnsupportedType => 415,
             Self::SignedOut => 401,
             Self::Forbidden(_) => 403,
             Self::NotFound(_) => 404,
@@ -111,6 +117,7 @@ impl Error {
             Self::NotFound(_) => "not_found",
             Self::Unavailable | Self::Startup(_) | Self::Internal(_) => "unavailable",
             Self::Invalid(_) | Self::Malformed(_) | Self::SignedOut | Self::Conflict(_) => "invalid",
+            Self::TooLarge | Self::UnsupportedType => "invalid",
         }
     }
 }

@@ -7,10 +7,12 @@ use std::time::Duration;
 use tower_sessions::ExpiredDeletion;
 
 use crate::app::App;
+use crate::auth::session;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::live::unread;
 use crate::revocations::{self, OVERLAP, Revocation};
+use crate::rooms::members;
 
 /// Twice as often as the second within which a socket must end.
 const POLL_EVERY: Duration = Duration::from_millis(500);
@@ -51,19 +53,29 @@ impl Handled {
         let rows = revocations::since(&mut app.db.read().await?, self.since.minus(OVERLAP)).await?;
         let ids = rows.iter().map(|row| row.id).collect();
         for row in rows.iter().filter(|row| !self.ids.contains(&row.id)) {
-            end(app, row);
+            end(app, row).await?;
         }
         *self = Self { since: now, ids };
         Ok(())
     }
 }
 
-fn end(app: &App, row: &Revocation) {
+/// Closes what is over by now. Who is back since (joined again, logged in again) is left alone.
+async fn end(app: &App, row: &Revocation) -> Result<()> {
+    if !app.hub.is_online(row.user_id) {
+        return Ok(());
+    }
+    let mut conn = app.db.read().await?;
     match (row.session_id, row.room_id) {
         (Some(session), _) => app.hub.end_session(row.user_id, session),
-        (None, Some(room)) => app.hub.end_membership(row.user_id, room),
-        (None, None) => app.hub.end_user(row.user_id),
+        (None, Some(room)) => {
+            if !members::is_member(&mut conn, room, row.user_id).await? {
+                app.hub.end_membership(row.user_id, room);
+            }
+        }
+        (None, None) => app.hub.end_user(row.user_id, &session::of_user(&mut conn, row.user_id).await?),
     }
+    Ok(())
 }
 
 async fn sweep(app: App) {
@@ -81,7 +93,7 @@ async fn sweep_once(app: &App) -> Result<()> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     revocations::sweep(&mut tx, now).await?;
-    let ended = crate::auth::session::sweep(&mut tx, now).await?;
+    let ended = session::sweep(&mut tx, now).await?;
     tx.commit().await?;
     for (user, session) in ended {
         app.hub.end_session(user, session);

@@ -93,17 +93,16 @@ impl Message {
     }
 }
 
-/// A message that may be posted: trimmed, of a length that is allowed, rendered.
+/// A message that may be posted: trimmed, of a length that is allowed.
 pub struct NewMessage {
     pub content: String,
-    pub html: String,
     pub client_id: Option<String>,
     pub reply_to: Option<MessageId>,
 }
 
 impl NewMessage {
     /// Errors: [`Error::TooLong`], or [`Error::Invalid`] with a message for each bad field.
-    /// Cost: O(length); the text is rendered here, once.
+    /// Cost: O(length).
     pub fn parse(content: &str, client_id: Option<String>, reply_to: Option<MessageId>) -> Result<Self> {
         let content = content.trim();
         let length = content.chars().count();
@@ -122,8 +121,7 @@ impl NewMessage {
         if client_id.as_ref().is_some_and(|id| id.chars().count() > MOST_CLIENT_ID || id.contains('\0')) {
             errors.add("client_id", format!("At most {MOST_CLIENT_ID} characters, none of them NUL."));
         }
-        errors.or(())?;
-        Ok(Self { content: content.to_owned(), html: markup::render(content), client_id, reply_to })
+        errors.or(Self { content: content.to_owned(), client_id, reply_to })
     }
 }
 
@@ -140,8 +138,10 @@ pub struct Posted {
 /// connection to the database lost, nobody knows: posting again with the same `client_id` is safe.
 /// Cost: 3 statements in a transaction shared with what else is waiting, O(length + sockets in the room).
 pub async fn post(app: &App, person: &Person, room: RoomId, new: NewMessage) -> Result<Posted> {
+    // First: who writes too fast costs nothing more.
     app.message_limit.check(person.id, room)?;
-    app.writer.post(person, room, new).await
+    let html = markup::render(&new.content);
+    app.writer.post(person, room, new, html).await
 }
 
 /// Marks the room as read up to `seq`, never back and never past its last message. Returns at once; the mark is

@@ -32,11 +32,14 @@ pub async fn end_sessions(conn: &mut Conn, user: UserId, now: Timestamp) -> Resu
     add(conn, user, None, None, now).await
 }
 
-/// Deletes one session and tells every node. Cost: 2 statements.
-pub async fn end_session(conn: &mut Conn, user: UserId, session: SessionId, now: Timestamp) -> Result<()> {
-    on_db!(conn, c => sqlx::query("delete from sessions where id = $1")
-        .bind(session).execute(c).await.map(|_| ()))?;
-    add(conn, user, Some(session), None, now).await
+/// Deletes one session and tells every node; says whose it was. Cost: 2 statements.
+pub async fn end_session(conn: &mut Conn, session: SessionId, now: Timestamp) -> Result<Option<UserId>> {
+    let owner: Option<UserId> = on_db!(conn, c => sqlx::query_scalar(
+        "delete from sessions where id = $1 returning user_id").bind(session).fetch_optional(c).await)?;
+    if let Some(owner) = owner {
+        add(conn, owner, Some(session), None, now).await?;
+    }
+    Ok(owner)
 }
 
 /// Tells every node that `user` is out of `room`. Cost: 1 statement.

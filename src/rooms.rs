@@ -211,7 +211,7 @@ pub async fn create(app: &App, person: &Person, new: NewRoom) -> Result<(RoomId,
     }
     tx.commit().await?;
     for member in new.members {
-        tell_added(app, id, member).await?;
+        tell_added(app, id, member).await;
     }
     Ok((id, true))
 }
@@ -290,19 +290,25 @@ pub async fn delete(app: &App, person: &Person, id: RoomId) -> Result<()> {
     Ok(())
 }
 
-/// Tells `member`, on any socket, that they are in `room` now.
-pub(crate) async fn tell_added(app: &App, room: RoomId, member: UserId) -> Result<()> {
-    if app.hub.is_online(member) {
-        let mut conn = app.db.read().await?;
-        let entry = list::entry(&mut conn, member, room).await?;
-        app.hub.tell(member, &Event::RoomAdded(&entry).frame());
+/// Tells `member`, on any socket, that they are in `room` now. What was done stands even if this fails.
+pub(crate) async fn tell_added(app: &App, room: RoomId, member: UserId) {
+    if !app.hub.is_online(member) {
+        return;
     }
-    Ok(())
+    let entry = async { list::entry(&mut app.db.read().await?, member, room).await };
+    match entry.await {
+        Ok(entry) => app.hub.tell(member, &Event::RoomAdded(&entry).frame()),
+        Err(error) => tracing::warn!(%error, %room, "a new member can't be told"),
+    }
 }
 
-/// The people to choose from when a room is made: `q` is the start of a name. Cost: 1 indexed query.
-pub async fn candidates(conn: &mut Conn, person: &Person, q: &str) -> Result<Vec<users::User>> {
-    let mut people = users::search(conn, q, 51).await?;
+/// The people to choose from when a room is made: those `chosen` already, then those whose name begins with `q`.
+/// Cost: 2 indexed queries.
+pub async fn candidates(conn: &mut Conn, person: &Person, q: &str, chosen: &[UserId]) -> Result<Vec<users::User>> {
+    let mut people = users::active(conn, &chosen[..chosen.len().min(MOST_MEMBERS_AT_ONCE)]).await?;
+    let mut found = users::search(conn, q, 51).await?;
+    found.retain(|user| !chosen.contains(&user.id));
+    people.append(&mut found);
     people.retain(|user| user.id != person.id);
     Ok(people)
 }

@@ -1,7 +1,7 @@
 //! Passwords: what is accepted, and argon2id with OWASP's parameters (19 MiB, 2 passes, 1 lane: the crate's own
 //! defaults), on threads for blocking work, as many at once as there are cores.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
@@ -14,8 +14,8 @@ use crate::text::fold;
 const LENGTHS: std::ops::RangeInclusive<usize> = 8..=128;
 
 /// Bounds memory and leaves the sockets their turn: each hash takes 19 MiB and some 30 ms of a core.
-static PERMITS: LazyLock<Semaphore> =
-    LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from)));
+static PERMITS: LazyLock<Arc<Semaphore>> =
+    LazyLock::new(|| Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from))));
 
 /// What an unknown name's password is compared with, so that it takes as long as a known one's.
 pub static DUMMY_HASH: LazyLock<String> = LazyLock::new(|| {
@@ -52,6 +52,11 @@ pub async fn verify(password: String, hash: String) -> Result<bool> {
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    let _permit = PERMITS.acquire().await.map_err(Error::internal)?;
+    let permit = PERMITS.clone().acquire_owned().await.map_err(Error::internal)?;
+    // The permit goes along: who hangs up meanwhile doesn't make room for another hash before this one is done.
+    let work = move || {
+        let _permit = permit;
+        work()
+    };
     tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
 }

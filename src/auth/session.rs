@@ -16,8 +16,8 @@ use crate::config::Config;
 use crate::db::{Conn, SessionStores};
 use crate::error::{Error, Result};
 use crate::ids::{SessionId, UserId};
-use crate::on_db;
 use crate::users::Person;
+use crate::{on_db, revocations};
 
 /// How long a session lasts, however much it is used.
 pub const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -41,17 +41,25 @@ pub struct Device {
     pub user_agent: String,
 }
 
-/// Signs `user` in: a new row, and a new cookie id, so that one planted before is worth nothing.
-/// Cost: 2 write transactions.
+/// Signs `user` in: a new row, and a new cookie id, so that one planted before is worth nothing. Whoever this browser
+/// was signed in as before is signed out, sockets included. Cost: 2 write transactions.
 pub async fn begin(app: &App, session: &Session, user: UserId, device: &Device) -> Result<()> {
     let now = app.clock.now();
+    let before = session.get::<SessionId>(KEY).await.map_err(unavailable)?;
     let mut tx = app.db.write().await?;
+    let ended = match before {
+        Some(before) => revocations::end_session(&mut tx, before, now).await?,
+        None => None,
+    };
     let id: SessionId = on_db!(tx, c => sqlx::query_scalar(
         "insert into sessions (user_id, ip, user_agent, created_at, last_seen_at, expires_at)
          values ($1, $2, $3, $4, $4, $5) returning id")
         .bind(user).bind(&device.ip).bind(&device.user_agent).bind(now).bind(now.plus(LIFETIME))
         .fetch_one(c).await)?;
     tx.commit().await?;
+    if let (Some(owner), Some(before)) = (ended, before) {
+        app.hub.end_session(owner, before);
+    }
     session.cycle_id().await.map_err(Error::internal)?;
     session.insert(KEY, id).await.map_err(Error::internal)
 }
@@ -72,6 +80,12 @@ pub async fn person(app: &App, session: &Session) -> Result<Option<Person>> {
 fn unavailable(error: tower_sessions::session::Error) -> Error {
     tracing::warn!(%error, "a session can't be loaded");
     Error::Unavailable
+}
+
+/// The sessions of `user` that stand. Cost: 1 indexed query.
+pub async fn of_user(conn: &mut Conn, user: UserId) -> Result<Vec<SessionId>> {
+    Ok(on_db!(conn, c => sqlx::query_scalar("select id from sessions where user_id = $1")
+        .bind(user).fetch_all(c).await)?)
 }
 
 /// Whether the session still stands. Cost: 1 indexed query.

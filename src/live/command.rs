@@ -53,7 +53,7 @@ pub struct Session {
 
 impl Session {
     /// Does what a frame says; what is wrong with it is answered by an error frame, and the socket stays open.
-    /// Says whether it was a message, which has a limit of its own. Cost: the domain function's.
+    /// Says whether it was a message that was taken: those have a limit of their own. Cost: the domain function's.
     pub async fn handle(&self, text: &str) -> bool {
         let fields = match self.read(text) {
             Ok(fields) => fields,
@@ -72,10 +72,10 @@ impl Session {
             Ok(command) => self.run(command).await,
             Err(error) => Err(error),
         };
-        if let Err(error) = done {
-            self.refuse(&error, about);
+        if let Err(error) = &done {
+            self.refuse(error, about);
         }
-        is_message
+        is_message && done.is_ok()
     }
 
     pub fn refuse(&self, error: &Error, about: About<'_>) {

@@ -1,8 +1,9 @@
 //! A room's feed: a short log of framed events, and the sockets that hold a place in it.
 //!
 //! Publishing appends once and wakes; a socket that wakes takes all it is owed. A socket that falls out of the log is
-//! told so ([`Owed::Lagged`]) and closed by its writer: it resumes from the database. Memory is bounded by the log,
-//! never by the number of slow readers.
+//! told so ([`Owed::Lagged`]) and closed by its writer: it resumes from the database. So is one that would get
+//! revision 9 after 7: whatever went wrong before, nobody is shown a gap. Memory is bounded by the log, never by the
+//! number of slow readers.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +15,8 @@ use crate::ids::RoomId;
 
 /// Frames kept for readers that are behind.
 const LOG: usize = 1024;
+/// Their bytes, unless one frame alone is longer.
+const LOG_BYTES: usize = 2 << 20;
 
 pub struct Feed {
     pub room: RoomId,
@@ -25,6 +28,7 @@ pub struct Feed {
 #[derive(Default)]
 struct Log {
     frames: VecDeque<Frame>,
+    bytes: usize,
     readers: HashMap<u64, Arc<Mailbox>>,
     ended: bool,
 }
@@ -33,7 +37,7 @@ struct Log {
 pub struct Cursor {
     pub feed: Arc<Feed>,
     next: u64,
-    /// Frames with a revision up to this one were read from the database: they are passed over.
+    /// The revision that the socket has; the next one it gets is one more.
     pub after_rev: i64,
 }
 
@@ -71,14 +75,32 @@ impl Feed {
         self.lock().readers.is_empty()
     }
 
-    /// Appends a frame and wakes every reader. Cost: O(readers), without a copy of the frame.
+    /// Appends a frame and wakes every reader. After the last frame nothing more is published.
+    /// Cost: O(readers), without a copy of the frame.
     pub fn publish(&self, frame: Frame) {
         let mut log = self.lock();
-        log.ended |= frame.last;
-        if log.frames.len() == LOG {
-            log.frames.pop_front();
+        if log.ended {
+            return;
         }
+        log.ended = frame.last;
+        log.bytes += frame.text.len();
         log.frames.push_back(frame);
+        while log.frames.len() > LOG || (log.bytes > LOG_BYTES && log.frames.len() > 1) {
+            let dropped = log.frames.pop_front().map_or(0, |frame| frame.text.len());
+            log.bytes -= dropped;
+        }
+        self.wake(&log);
+    }
+
+    /// Something may be missing here: every reader is to resume from the database.
+    pub fn lose(&self) {
+        let mut log = self.lock();
+        log.frames.clear();
+        log.bytes = 0;
+        self.wake(&log);
+    }
+
+    fn wake(&self, log: &Log) {
         self.next.fetch_add(1, Ordering::Release);
         for mailbox in log.readers.values() {
             mailbox.wake();
@@ -102,8 +124,17 @@ impl Cursor {
         let behind = usize::try_from(next - self.next).unwrap_or(usize::MAX);
         let Some(skip) = log.frames.len().checked_sub(behind) else { return Owed::Lagged };
         self.next = next;
-        let known = |frame: &&Frame| frame.rev.is_none_or(|rev| rev > self.after_rev);
-        Owed::Frames(log.frames.range(skip..).filter(known).cloned().collect())
+        let mut owed = Vec::with_capacity(behind);
+        for frame in log.frames.range(skip..) {
+            match frame.rev {
+                Some(rev) if rev <= self.after_rev => continue,
+                Some(rev) if rev > self.after_rev + 1 => return Owed::Lagged,
+                Some(rev) => self.after_rev = rev,
+                None => {}
+            }
+            owed.push(frame.clone());
+        }
+        Owed::Frames(owed)
     }
 }
 
@@ -134,6 +165,28 @@ mod tests {
         cursor.after_rev = 2;
         assert_eq!(revs(cursor.take()), [3, 4]);
         assert!(revs(cursor.take()).is_empty());
+    }
+
+    #[test]
+    fn nobody_is_shown_a_gap() {
+        let feed = Arc::new(Feed::new(RoomId(1)));
+        let mut cursor = feed.join(&Mailbox::for_tests(1)).expect("a new feed is open");
+        cursor.after_rev = 7;
+        feed.publish(frame(9));
+        assert!(matches!(cursor.take(), Owed::Lagged));
+        let mut other = feed.join(&Mailbox::for_tests(2)).expect("a feed is open");
+        feed.lose();
+        assert!(matches!(other.take(), Owed::Lagged));
+    }
+
+    #[test]
+    fn after_the_last_frame_nothing_is_published() {
+        let feed = Arc::new(Feed::new(RoomId(1)));
+        let mut cursor = feed.join(&Mailbox::for_tests(1)).expect("a new feed is open");
+        feed.publish(Frame { last: true, ..Event::Pong.frame() });
+        feed.publish(Event::Pong.frame());
+        assert!(matches!(cursor.take(), Owed::Frames(frames) if frames.len() == 1));
+        assert!(feed.join(&Mailbox::for_tests(2)).is_none());
     }
 
     #[test]

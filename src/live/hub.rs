@@ -126,6 +126,13 @@ impl Hub {
         self.0.touched_told.notify_one();
     }
 
+    /// Whether something was stored in `room` isn't known: who follows it is to resume from the database.
+    pub fn lose(&self, room: RoomId) {
+        if let Some(live) = self.room(room) {
+            live.feed.lose();
+        }
+    }
+
     /// Shows in a small room how far `user` has read.
     pub fn publish_read(&self, room: RoomId, user: UserId, seq: i64, members: i64) {
         if members <= MOST_FOR_RECEIPTS
@@ -185,9 +192,13 @@ impl Hub {
         });
     }
 
-    /// Closes all sockets of `user` (4401).
-    pub fn end_user(&self, user: UserId) {
-        self.each_of(user, |mailbox| mailbox.close(Close::SignedOut));
+    /// Closes all sockets of `user` (4401) but those of sessions that stand.
+    pub fn end_user(&self, user: UserId, standing: &[SessionId]) {
+        self.each_of(user, |mailbox| {
+            if !standing.contains(&mailbox.session) {
+                mailbox.close(Close::SignedOut);
+            }
+        });
     }
 
     /// Closes those sockets of `user` that follow `room` (4403).

@@ -12,6 +12,8 @@ use crate::ids::{RoomId, SessionId, UserId};
 
 /// Frames for one socket alone that may wait; a reader that lets more pile up is closed.
 const MOST_WAITING: usize = 1024;
+/// Their bytes. One replay may be longer, if nothing else waits.
+const MOST_BYTES_WAITING: usize = 4 << 20;
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
@@ -63,6 +65,16 @@ pub enum Item {
     Detach(RoomId),
 }
 
+impl Item {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Send(frame) => frame.text.len(),
+            Self::Attach { replay, .. } => replay.iter().map(|frame| frame.text.len()).sum(),
+            Self::Detach(_) => 0,
+        }
+    }
+}
+
 pub struct Mailbox {
     pub id: u64,
     pub user: UserId,
@@ -76,6 +88,7 @@ pub struct Mailbox {
 #[derive(Default)]
 struct Queue {
     items: VecDeque<Item>,
+    bytes: usize,
     subscribed: HashSet<RoomId>,
     closed: Option<Close>,
 }
@@ -111,10 +124,12 @@ impl Mailbox {
 
     pub fn push(&self, item: Item) {
         let mut queue = self.lock();
-        if queue.items.len() >= MOST_WAITING {
+        let bytes = queue.bytes + item.bytes();
+        if queue.items.len() >= MOST_WAITING || (bytes > MOST_BYTES_WAITING && !queue.items.is_empty()) {
             drop(queue);
             return self.close(Close::TooSlow);
         }
+        queue.bytes = bytes;
         queue.items.push_back(item);
         drop(queue);
         self.wake();
@@ -151,7 +166,9 @@ impl Mailbox {
 
     /// Takes what is queued.
     pub fn take(&self) -> VecDeque<Item> {
-        std::mem::take(&mut self.lock().items)
+        let mut queue = self.lock();
+        queue.bytes = 0;
+        std::mem::take(&mut queue.items)
     }
 
     /// Notes that this socket follows `room`; how many it follows then, or `None` when it did already.

@@ -2,6 +2,7 @@
 //! bounded writer in one task. What the writer is owed lies in its mailbox and in the feeds of its rooms.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
@@ -19,6 +20,7 @@ use tokio::time::{interval_at, sleep, timeout};
 use super::command::{MOST_BYTES, Session};
 use super::event::{About, Event, Frame};
 use super::feed::{Cursor, Owed};
+use super::hub::Hub;
 use super::mailbox::{Close, Item, Mailbox};
 use super::subscription;
 use crate::app::App;
@@ -92,9 +94,10 @@ fn enter(app: &App, visitor: Visitor, headers: &HeaderMap) -> Result<Person> {
     let person = visitor.0.ok_or(Error::SignedOut)?;
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let origin = text(header::ORIGIN).unwrap_or_default();
-    let host = origin.split_once("://").map(|(_, host)| host);
+    let (scheme, host) = origin.split_once("://").unwrap_or_default();
     // The site may be reached by more names than BASE_URL (localhost, say); a browser can't forge either header.
-    let own = origin == app.config.origin() || (host.is_some() && host == text(header::HOST));
+    let same_host = scheme == app.config.base_url.scheme() && Some(host) == text(header::HOST);
+    let own = origin == app.config.origin() || same_host;
     if own { Ok(person) } else { Err(Error::Forbidden("A socket is opened from the site's own pages only.")) }
 }
 
@@ -124,6 +127,7 @@ async fn run(ws: WebSocket, opening: Opening) {
     let Opening { app, person, room, after, notices_only } = opening;
     let mailbox = Mailbox::new(person.id, person.session_id);
     app.hub.open(&mailbox);
+    let _open = Open { hub: app.hub.clone(), mailbox: mailbox.clone() };
     let session = Session { app: app.clone(), person, mailbox: mailbox.clone(), room, notices_only };
     greet(&session, after).await;
 
@@ -147,7 +151,18 @@ async fn run(ws: WebSocket, opening: Opening) {
         }
         () = told => {}
     }
-    app.hub.shut(&mailbox);
+}
+
+/// Forgets the socket when its task ends, however it ends.
+struct Open {
+    hub: Hub,
+    mailbox: Arc<Mailbox>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.hub.shut(&self.mailbox);
+    }
 }
 
 /// The first frame. The session is looked at again, now that its end would be told to this socket.
@@ -156,12 +171,14 @@ async fn greet(session: &Session, after: Option<i64>) {
     match auth::session::stands(app, person.session_id).await {
         Ok(true) => {}
         Ok(false) => return mailbox.close(Close::SignedOut),
-        Err(error) => session.refuse(&error, About::default()),
+        Err(_) => return mailbox.close(Close::TooSlow),
     }
     match room {
         Some(room) => {
             if let Err(error) = subscription::subscribe(app, person, mailbox, *room, after).await {
                 session.refuse(&error, About { client_id: None, room_id: Some(*room) });
+                // What this socket is for can't be had now: come back and ask again.
+                mailbox.close(Close::TooSlow);
             }
         }
         None => {
@@ -237,8 +254,12 @@ async fn send_items(
     for item in items {
         match item {
             Item::Send(frame) => send_all(sink, mailbox, vec![frame]).await?,
-            Item::Attach { cursor, replay } => {
+            Item::Attach { mut cursor, replay } => {
                 send_all(sink, mailbox, replay).await?;
+                // Taken up again: what came live before this replay doesn't come a second time after it.
+                if let Some(at) = cursors.iter().position(|other| other.feed.room == cursor.feed.room) {
+                    cursor.after_rev = cursor.after_rev.max(cursors.swap_remove(at).after_rev);
+                }
                 cursors.push(cursor);
             }
             Item::Detach(room) => cursors.retain(|cursor| cursor.feed.room != room),
@@ -248,20 +269,20 @@ async fn send_items(
 }
 
 async fn send_feeds(sink: &mut Sink, mailbox: &Mailbox, cursors: &mut Vec<Cursor>) -> Result<(), axum::Error> {
-    let mut ended = None;
+    let mut ended = Vec::new();
     for cursor in cursors.iter_mut() {
         match cursor.take() {
             Owed::Nothing => {}
             Owed::Lagged => mailbox.close(Close::TooSlow),
             Owed::Frames(frames) => {
-                if frames.last().is_some_and(|frame| frame.last) {
-                    ended = Some(cursor.feed.room);
+                if frames.iter().any(|frame| frame.last) {
+                    ended.push(cursor.feed.room);
                 }
                 send_all(sink, mailbox, frames).await?;
             }
         }
     }
-    if let Some(room) = ended {
+    for room in ended {
         mailbox.unfollow(room);
         cursors.retain(|cursor| cursor.feed.room != room);
     }

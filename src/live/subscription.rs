@@ -31,17 +31,23 @@ pub async fn subscribe(
         mailbox.unfollow(room);
         return Err(Error::field("room_id", format!("One socket follows at most {MOST_FOLLOWED} rooms.")));
     }
-    let taken = take_up(app, person, mailbox, room, after).await;
+    let taken = take_up(app, person, mailbox, room, after, followed.is_none()).await;
     match taken {
         Ok(()) if followed.is_some() => app.hub.arrive(mailbox, room, &person.username),
         Ok(()) => {}
-        Err(_) if followed.is_some() => app.hub.leave(mailbox, room),
-        Err(_) => {}
+        Err(_) => app.hub.leave(mailbox, room),
     }
     taken
 }
 
-async fn take_up(app: &App, person: &Person, mailbox: &Arc<Mailbox>, room: RoomId, after: Option<i64>) -> Result<()> {
+async fn take_up(
+    app: &App,
+    person: &Person,
+    mailbox: &Arc<Mailbox>,
+    room: RoomId,
+    after: Option<i64>,
+    again: bool,
+) -> Result<()> {
     let mut cursor = app.hub.join(mailbox, room).ok_or(NO_ROOM)?;
     // Asked only now: who is removed after this look is found among the room's followers and closed.
     let mut conn = app.db.read().await?;
@@ -55,10 +61,15 @@ async fn take_up(app: &App, person: &Person, mailbox: &Arc<Mailbox>, room: RoomI
     };
     let mut replay = vec![connected.frame()];
     cursor.after_rev = seen.last_rev;
-    if let Some(after) = after {
-        missed(&mut conn, &seen, after, &mut cursor, &mut replay).await?;
+    match after {
+        Some(after) => missed(&mut conn, &seen, after.max(0), &mut cursor, &mut replay).await?,
+        // Followed already and nothing asked for: the place it has is the right one.
+        None if again => {
+            mailbox.send(connected.frame());
+            return Ok(());
+        }
+        None => {}
     }
-    mailbox.push(Item::Detach(room));
     mailbox.push(Item::Attach { cursor, replay });
     Ok(())
 }
@@ -66,10 +77,10 @@ async fn take_up(app: &App, person: &Person, mailbox: &Arc<Mailbox>, room: RoomI
 /// Adds to `replay` what changed after revision `after`. The rows are read after the room's own, so they may go
 /// beyond its revision; live begins where they end.
 async fn missed(conn: &mut Conn, room: &Room, after: i64, cursor: &mut Cursor, replay: &mut Vec<Frame>) -> Result<()> {
-    if room.last_rev - after > MOST_REPLAYED {
+    if room.last_rev.saturating_sub(after) > MOST_REPLAYED {
         replay.push(Event::Gap { room_id: room.id, from: after + 1, to: room.last_rev }.frame());
     } else {
-        let messages = messages::since(conn, room.id, after.max(0), 2 * MOST_REPLAYED).await?;
+        let messages = messages::since(conn, room.id, after, 2 * MOST_REPLAYED).await?;
         cursor.after_rev = messages.last().map_or(room.last_rev, |last| last.rev.max(room.last_rev));
         replay.extend(messages.iter().map(|message| Event::Message(message).frame()));
     }

@@ -30,6 +30,7 @@ pub fn render(content: &str) -> String {
     let mut link_depth = 0_usize;
     let mut code_depth = 0_usize;
     let mut nesting = 0_usize;
+    let content = &without_definitions(content);
     let events = TextMergeStream::new(Parser::new_ext(content, Options::empty())).flat_map(move |event| {
         match &event {
             Event::Start(Tag::Link { .. } | Tag::Image { .. }) => link_depth += 1,
@@ -49,6 +50,27 @@ pub fn render(content: &str) -> String {
     let mut unsafe_html = String::with_capacity(content.len() * 2);
     html::push_html(&mut unsafe_html, events);
     SANITISER.clean(&unsafe_html).to_string().trim_end().to_owned()
+}
+
+/// `[todo]: milk` defines a link in Markdown and shows nothing; in a message it is what somebody said. Escapes the
+/// bracket of such lines outside of code.
+fn without_definitions(content: &str) -> String {
+    let mut escaped = String::with_capacity(content.len() + 8);
+    let mut in_code = false;
+    for line in content.split_inclusive('\n') {
+        let text = line.trim_start_matches([' ', '>']);
+        if text.starts_with("```") || text.starts_with("~~~") {
+            in_code = !in_code;
+        }
+        if !in_code && text.starts_with('[') && text.contains("]:") {
+            escaped.push_str(&line[..line.len() - text.len()]);
+            escaped.push('\\');
+            escaped.push_str(text);
+        } else {
+            escaped.push_str(line);
+        }
+    }
+    escaped
 }
 
 /// Whether `event` opens or closes a quote or list inside more of them than anybody reads: its text stays, its frame
@@ -155,6 +177,13 @@ mod tests {
         assert_eq!(render("> said"), "<blockquote>\n<p>said</p>\n</blockquote>");
         assert_eq!(render("```\n<b>&\n```"), "<pre><code>&lt;b&gt;&amp;\n</code></pre>");
         assert_eq!(render("# big"), "<p><strong>big</strong></p>");
+    }
+
+    #[test]
+    fn what_looks_like_a_link_definition_is_still_said() {
+        assert_eq!(render("[todo]: milk"), "<p>[todo]: milk</p>");
+        assert_eq!(render("one\n\n> [12:30]: lunch"), "<p>one</p>\n<blockquote>\n<p>[12:30]: lunch</p>\n</blockquote>");
+        assert_eq!(render("```\n[a]: b\n```"), "<pre><code>[a]: b\n</code></pre>");
     }
 
     #[test]

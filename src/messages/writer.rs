@@ -2,7 +2,10 @@
 //! and no timer in a lone message's way. Only after the commit is anybody told, in the order of the commit.
 //!
 //! The queue is bounded: when it is full, a post waits for room in it, and is refused as unavailable after five
-//! seconds. A batch that fails is tried again message by message, so that one bad row can't refuse the others.
+//! seconds. A batch that fails before its commit is tried again message by message, so that one bad row can't refuse
+//! the others. When the commit itself fails nobody knows what was stored: nothing is tried again here, the senders are
+//! told "unavailable" (their `client_id` makes sending again safe), and who follows the rooms resumes from the
+//! database, so that what may stand there is seen.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +55,7 @@ struct Post {
     sender: UserId,
     username: String,
     new: NewMessage,
+    html: String,
     reply: oneshot::Sender<Result<Posted>>,
 }
 
@@ -63,9 +67,9 @@ impl Writer {
         Self { jobs }
     }
 
-    pub(super) async fn post(&self, person: &Person, room: RoomId, new: NewMessage) -> Result<Posted> {
+    pub(super) async fn post(&self, person: &Person, room: RoomId, new: NewMessage, html: String) -> Result<Posted> {
         let (reply, answer) = oneshot::channel();
-        let post = Post { room, sender: person.id, username: person.username.clone(), new, reply };
+        let post = Post { room, sender: person.id, username: person.username.clone(), new, html, reply };
         self.send(Job::Post(post)).await?;
         answer.await.map_err(|_| Error::Unavailable)?
     }
@@ -94,6 +98,14 @@ struct Loop {
     queue: mpsc::Receiver<Job>,
 }
 
+/// Where a transaction failed.
+enum Fault {
+    /// Nothing was stored.
+    Before(Error),
+    /// Nobody knows.
+    Commit(Error),
+}
+
 /// What a job came to inside the transaction.
 enum Outcome {
     Posted(Posted),
@@ -112,14 +124,14 @@ impl Loop {
         let mut since_checkpoint = 0;
         while self.queue.recv_many(&mut jobs, MOST_TOGETHER).await > 0 {
             // By room, keeping each room's order: two nodes then lock rooms in the same order and can't wait in a ring.
-            jobs.sort_by_key(Job::room);
+            // Posts go first, since they lock their room's row before any membership, as other acts do.
+            jobs.sort_by_key(Job::order);
             let outcomes = match self.store(&jobs).await {
-                Ok(outcomes) => outcomes,
-                Err(error) if jobs.len() == 1 => vec![Err(error)],
-                Err(error) => {
+                Err(Fault::Before(error)) if jobs.len() > 1 => {
                     tracing::warn!(%error, jobs = jobs.len(), "a batch failed; each job is tried by itself");
                     self.store_singly(&jobs).await
                 }
+                stored => self.told(&jobs, stored),
             };
             if let Some(hook) = &self.after_commit {
                 hook();
@@ -137,30 +149,45 @@ impl Loop {
         }
     }
 
-    /// Stores all of `jobs` in one transaction. The outer error says that nothing was stored.
-    async fn store(&self, jobs: &[Job]) -> Result<Vec<Result<Outcome>>> {
-        let mut tx = self.db.write().await?;
+    /// Stores all of `jobs` in one transaction.
+    async fn store(&self, jobs: &[Job]) -> Result<Vec<Result<Outcome>>, Fault> {
+        let mut tx = self.db.write().await.map_err(Fault::Before)?;
         let now = self.clock.now();
         let mut outcomes = Vec::with_capacity(jobs.len());
         for job in jobs {
             outcomes.push(match apply(&mut tx, job, now).await {
-                Err(error @ (Error::Internal(_) | Error::Unavailable)) => return Err(error),
+                Err(error @ (Error::Internal(_) | Error::Unavailable)) => return Err(Fault::Before(error)),
                 outcome => outcome,
             });
         }
-        tx.commit().await?;
+        tx.commit().await.map_err(Fault::Commit)?;
         Ok(outcomes)
     }
 
     async fn store_singly(&self, jobs: &[Job]) -> Vec<Result<Outcome>> {
         let mut outcomes = Vec::with_capacity(jobs.len());
         for job in jobs {
-            outcomes.push(match self.store(std::slice::from_ref(job)).await {
-                Ok(mut one) => one.pop().unwrap_or(Ok(Outcome::Nothing)),
-                Err(error) => Err(error),
-            });
+            let job = std::slice::from_ref(job);
+            outcomes.append(&mut self.told(job, self.store(job).await));
         }
         outcomes
+    }
+
+    /// An outcome for each job, whatever became of the transaction.
+    fn told(&self, jobs: &[Job], stored: Result<Vec<Result<Outcome>>, Fault>) -> Vec<Result<Outcome>> {
+        let (error, unknown) = match stored {
+            Ok(outcomes) => return outcomes,
+            Err(Fault::Before(error)) => (error, false),
+            Err(Fault::Commit(error)) => (error, true),
+        };
+        tracing::error!(%error, cause = ?std::error::Error::source(&error), unknown, "nothing can be stored");
+        let refuse = |job: &Job| {
+            if let (true, Job::Post(post)) = (unknown, job) {
+                self.hub.lose(post.room);
+            }
+            Err(Error::Unavailable)
+        };
+        jobs.iter().map(refuse).collect()
     }
 
     /// Publishes what was stored, then answers who asked.
@@ -174,11 +201,8 @@ impl Loop {
                 if let Ok(Posted { message, new: true }) = &outcome {
                     self.hub.publish_message(message);
                 }
-                if let Err(Error::Internal(error)) = &outcome {
-                    tracing::error!(%error, "a message can't be stored");
-                }
                 // Nobody waits any more when the client is gone; the message stands all the same.
-                let _ = post.reply.send(outcome.map_err(hide));
+                let _ = post.reply.send(outcome);
             }
             (Job::Read { room, user, .. }, Ok(Outcome::Read { members, seq, last_seq })) => {
                 self.hub.publish_read(room, user, seq, members);
@@ -193,21 +217,13 @@ impl Loop {
     }
 }
 
-/// A cause that only the log may know becomes "unavailable": nothing was stored, and trying again is safe.
-fn hide(error: Error) -> Error {
-    match error {
-        Error::Internal(_) => Error::Unavailable,
-        error => error,
-    }
-}
-
 impl Job {
-    fn room(&self) -> RoomId {
+    fn order(&self) -> (RoomId, bool) {
         match self {
-            Self::Post(post) => post.room,
-            Self::Read { room, .. } => *room,
+            Self::Post(post) => (post.room, false),
+            Self::Read { room, .. } => (*room, true),
             // Last: answered when the others are stored.
-            Self::Flush(_) => RoomId(i64::MAX),
+            Self::Flush(_) => (RoomId(i64::MAX), true),
         }
     }
 }
@@ -248,7 +264,7 @@ async fn store_message(conn: &mut Conn, post: &Post, now: Timestamp) -> Result<P
         user_id: Some(*sender),
         username: Some(post.username.clone()),
         content: new.content.clone(),
-        html: new.html.clone(),
+        html: post.html.clone(),
         client_id: new.client_id.clone(),
         reply_to: new.reply_to,
         edited_at: None,
@@ -266,13 +282,16 @@ async fn insert(conn: &mut Conn, post: &Post, seq: i64, rev: i64, now: Timestamp
          select r.id, $2, $3, $4, $5, $6, $7, $8, $9 from rooms r
          where r.id = $1 and (cast($8 as bigint) is null or exists (select 1 from messages where id = $8 and room_id = $1))
          on conflict (room_id, sender_id, client_id) where client_id is not null do nothing returning id")
-        .bind(room).bind(seq).bind(rev).bind(sender).bind(&new.content).bind(&new.html).bind(&new.client_id)
+        .bind(room).bind(seq).bind(rev).bind(sender).bind(&new.content).bind(&post.html).bind(&new.client_id)
         .bind(new.reply_to).bind(now).fetch_optional(c).await)?)
 }
 
-/// Takes back the numbers of a message that wasn't stored: the row is still locked, so nobody saw them.
+/// Takes back the numbers and the time of a message that wasn't stored: the row is still locked, so nobody saw them.
 async fn give_back(conn: &mut Conn, room: RoomId) -> Result<()> {
-    Ok(on_db!(conn, c => sqlx::query("update rooms set last_seq = last_seq - 1, last_rev = last_rev - 1 where id = $1")
+    Ok(on_db!(conn, c => sqlx::query(
+        "update rooms set last_seq = last_seq - 1, last_rev = last_rev - 1, last_message_at = coalesce(
+            (select created_at from messages where room_id = $1 and seq < last_seq order by seq desc limit 1),
+            created_at) where id = $1")
         .bind(room).execute(c).await.map(|_| ()))?)
 }
 

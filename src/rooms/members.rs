@@ -43,16 +43,13 @@ pub(super) async fn insert(conn: &mut Conn, room: RoomId, user: UserId, role: &s
     Ok(added > 0)
 }
 
-/// Errors: [`Error::Invalid`] at `member_ids` when one of `ids` is no active account. Cost: 1 query a person.
+/// Errors: [`Error::Invalid`] at `member_ids` when one of `ids` is no active account. Cost: 1 query, O(ids).
 pub(super) async fn require_active(conn: &mut Conn, ids: &[UserId]) -> Result<()> {
-    for id in ids {
-        let found: Option<i64> = on_db!(conn, c => sqlx::query_scalar("select id from users where id = $1 and is_active")
-            .bind(*id).fetch_optional(c).await)?;
-        if found.is_none() {
-            return Err(Error::field("member_ids", format!("There is no active account with the id {id}.")));
-        }
+    let active: HashSet<UserId> = users::active(conn, ids).await?.into_iter().map(|user| user.id).collect();
+    match ids.iter().find(|id| !active.contains(id)) {
+        Some(id) => Err(Error::field("member_ids", format!("There is no active account with the id {id}."))),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Puts `person` into a public room; in it already, nothing changes. Errors: [`Error::NotFound`] for a room that
@@ -67,6 +64,14 @@ pub async fn join(app: &App, person: &Person, room: RoomId) -> Result<()> {
     tx.commit().await
 }
 
+/// Whether `user` is in `room`. Cost: 1 indexed query.
+pub async fn is_member(conn: &mut Conn, room: RoomId, user: UserId) -> Result<bool> {
+    let row: Option<i64> = on_db!(conn, c => sqlx::query_scalar(
+        "select id from memberships where room_id = $1 and user_id = $2")
+        .bind(room).bind(user).fetch_optional(c).await)?;
+    Ok(row.is_some())
+}
+
 /// Puts the person called `name` into a room. Errors: [`Error::Forbidden`] for others than its owner and staff,
 /// [`Error::Invalid`] at `user_id` when there is no such person. Cost: 3 queries, 1 write transaction.
 pub async fn add(app: &App, person: &Person, room: RoomId, name: &str) -> Result<()> {
@@ -75,9 +80,10 @@ pub async fn add(app: &App, person: &Person, room: RoomId, name: &str) -> Result
     if !seen.may_change(person) {
         return Err(Error::Forbidden("Only the owner and staff can add people to this room."));
     }
-    let user = match name.trim().parse() {
-        Ok(id) => users::by_id(&mut conn, UserId(id)).await?,
-        Err(_) => users::find(&mut conn, name).await?,
+    // A name may be all digits, so names come before ids.
+    let user = match (users::find(&mut conn, name).await?, name.trim().parse()) {
+        (None, Ok(id)) => users::by_id(&mut conn, UserId(id)).await?,
+        (found, _) => found,
     };
     let user = user.filter(|user| user.is_active);
     let user = user.ok_or_else(|| Error::field("user_id", "There is nobody with this name or id."))?;
@@ -86,7 +92,7 @@ pub async fn add(app: &App, person: &Person, room: RoomId, name: &str) -> Result
     let added = insert(&mut tx, room, user.id, "member", app.clock.now()).await?;
     tx.commit().await?;
     if added {
-        super::tell_added(app, room, user.id).await?;
+        super::tell_added(app, room, user.id).await;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Multipart, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -84,15 +84,24 @@ impl FromRequestParts<App> for Client {
     }
 }
 
-/// The last address in `X-Forwarded-For` that none of our proxies wrote; the peer's own without trusted proxies.
-fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+/// The last address in `X-Forwarded-For` that none of our proxies wrote; the peer's own without trusted proxies. What
+/// stands before something that is no address is not believed.
+pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |ip: &IpAddr| trusted.iter().any(|net| net.contains(ip));
     if !is_trusted(&peer) {
         return peer;
     }
     let forwarded = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-    let hops: Vec<IpAddr> = forwarded.flat_map(|v| v.split(',')).filter_map(|hop| hop.trim().parse().ok()).collect();
-    hops.iter().rev().find(|ip| !is_trusted(ip)).copied().unwrap_or(peer)
+    let hops: Vec<&str> = forwarded.flat_map(|value| value.split(',')).collect();
+    let mut nearest = peer;
+    for hop in hops.iter().rev() {
+        let Ok(ip) = hop.trim().parse() else { break };
+        nearest = ip;
+        if !is_trusted(&ip) {
+            break;
+        }
+    }
+    nearest
 }
 
 /// The number in an address. What isn't one is answered 404: there is nothing of that name.
@@ -119,7 +128,7 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Asked<T> {
 }
 
 /// A form's fields, sent as `application/x-www-form-urlencoded` or multipart. A field may come more than once.
-/// Errors: 400 for what can't be read or isn't UTF-8, 415 for other types.
+/// Errors: 400 for what can't be read or isn't UTF-8, 413 for too much, 415 for other types.
 pub struct Fields<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest<App> for Fields<T> {
@@ -131,7 +140,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Fields<T> {
         let body = match kind.as_str() {
             "multipart/form-data" => multipart(request, app).await?,
             "application/x-www-form-urlencoded" | "" => urlencoded(request, app).await?,
-            _ => return Err(unreadable("a form is sent as urlencoded or multipart")),
+            _ => return Err(PageError(Error::UnsupportedType)),
         };
         serde_html_form::from_str(&body).map(Self).map_err(|error| unreadable(&error.to_string()))
     }
@@ -141,8 +150,12 @@ fn unreadable(why: &str) -> PageError {
     PageError(Error::Malformed(format!("This form can't be read: {why}.")))
 }
 
+fn refused(status: StatusCode, why: &str) -> PageError {
+    if status == StatusCode::PAYLOAD_TOO_LARGE { PageError(Error::TooLarge) } else { unreadable(why) }
+}
+
 async fn urlencoded(request: Request, app: &App) -> Result<String, PageError> {
-    let body = Bytes::from_request(request, app).await.map_err(|error| unreadable(&error.body_text()))?;
+    let body = Bytes::from_request(request, app).await.map_err(|e| refused(e.status(), &e.body_text()))?;
     let body = String::from_utf8(body.into()).map_err(|_| unreadable("it isn't UTF-8"))?;
     // The parser would put � for bytes that aren't text; nobody typed that.
     percent_encoding::percent_decode_str(&body).decode_utf8().map_err(|_| unreadable("it isn't UTF-8"))?;
@@ -152,9 +165,9 @@ async fn urlencoded(request: Request, app: &App) -> Result<String, PageError> {
 async fn multipart(request: Request, app: &App) -> Result<String, PageError> {
     let mut parts = Multipart::from_request(request, app).await.map_err(|error| unreadable(&error.body_text()))?;
     let mut fields = Vec::new();
-    while let Some(part) = parts.next_field().await.map_err(|error| unreadable(&error.body_text()))? {
+    while let Some(part) = parts.next_field().await.map_err(|e| refused(e.status(), &e.body_text()))? {
         let name = part.name().unwrap_or_default().to_owned();
-        let value = part.bytes().await.map_err(|error| unreadable(&error.body_text()))?;
+        let value = part.bytes().await.map_err(|e| refused(e.status(), &e.body_text()))?;
         let value = std::str::from_utf8(&value).map_err(|_| unreadable("it isn't UTF-8"))?;
         fields.push((name, value.to_owned()));
     }
@@ -181,6 +194,8 @@ mod tests {
         let trusted = ["10.0.0.0/8".parse().unwrap()];
         assert_eq!(client_address(proxy, &headers, &trusted), "9.9.9.9".parse::<IpAddr>().unwrap());
         assert_eq!(client_address(stranger, &headers, &trusted), stranger);
+        headers.insert("x-forwarded-for", "6.6.6.6, not-an-address, 10.0.0.2".parse().unwrap());
+        assert_eq!(client_address(proxy, &headers, &trusted), "10.0.0.2".parse::<IpAddr>().unwrap());
         assert_eq!(client_address(proxy, &headers, &[]), proxy);
     }
 }

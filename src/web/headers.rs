@@ -9,8 +9,9 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use tower_http::csrf::CsrfLayer;
+use tower_http::csrf::{CsrfLayer, ProtectionError};
 
+use super::extract::client_address;
 use super::render::error_page;
 use crate::app::App;
 use crate::config::Config;
@@ -28,13 +29,15 @@ const HEADERS: [(HeaderName, &str); 5] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
+type Refusal = fn(ProtectionError) -> Response;
+
 /// Refuses what other sites post in a reader's name (403): `Sec-Fetch-Site`, and `Origin` where that is missing.
-pub fn cross_site(config: &Config) -> Result<CsrfLayer<fn(tower_http::csrf::ProtectionError) -> Response>> {
-    fn refuse(_: tower_http::csrf::ProtectionError) -> Response {
+pub fn cross_site(config: &Config) -> Result<CsrfLayer<Refusal>> {
+    fn refuse(_: ProtectionError) -> Response {
         error_page(StatusCode::FORBIDDEN, "This was sent from another site, so nothing was done.".into())
     }
     let layer = CsrfLayer::new().add_trusted_origin(config.origin()).map_err(|e| Error::startup(e.to_string()))?;
-    Ok(layer.with_rejection_response(refuse as fn(_) -> _))
+    Ok(layer.with_rejection_response(refuse as Refusal))
 }
 
 /// Adds the headers and writes the access log. Neither shows a query string: it may hold a token.
@@ -43,6 +46,7 @@ pub async fn around(State(app): State<App>, request: Request, next: Next) -> Res
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let ip = peer.map(|peer| client_address(peer, request.headers(), &app.config.trusted_proxies));
     let mut response = next.run(request).await;
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
@@ -52,13 +56,15 @@ pub async fn around(State(app): State<App>, request: Request, next: Next) -> Res
         response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, value);
     }
     let (status, ms) = (response.status().as_u16(), begun.elapsed().as_secs_f64() * 1000.0);
-    let ip = peer.map(|ip| ip.to_string()).unwrap_or_default();
+    let ip = ip.map(|ip| ip.to_string()).unwrap_or_default();
     tracing::info!(target: "access", %method, %path, status, ms = format_args!("{ms:.1}"), %ip, "request");
     response
 }
 
 /// A panic in a handler is one answer lost, not the process.
-pub fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
+pub fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
+    let cause = cause.downcast_ref::<String>().map(String::as_str).or(cause.downcast_ref::<&str>().copied());
+    tracing::error!(cause = cause.unwrap_or("unknown"), "a handler panicked");
     error_page(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side. It has been written down.".into())
 }
 

@@ -20,7 +20,10 @@ pub struct Chrome {
 
 impl Chrome {
     pub fn new(app: &App, person: Option<Person>) -> Self {
-        let site_name = app.settings().site_name.clone();
+        Self::around(app.settings().site_name.clone(), person)
+    }
+
+    fn around(site_name: String, person: Option<Person>) -> Self {
         Self { site_name, person, css: assets::css(), script: assets::script(), icon: assets::icon() }
     }
 }
@@ -56,8 +59,7 @@ impl From<Error> for PageError {
 #[derive(Template)]
 #[template(path = "pages/error.html")]
 struct ErrorPage {
-    css: &'static str,
-    icon: &'static str,
+    chrome: Chrome,
     status: u16,
     title: &'static str,
     message: String,
@@ -83,7 +85,7 @@ pub fn error_page(status: StatusCode, message: String) -> Response {
         StatusCode::INTERNAL_SERVER_ERROR => "Something went wrong",
         _ => "That didn't work",
     };
-    let page = ErrorPage { css: assets::css(), icon: assets::icon(), status: status.as_u16(), title, message };
+    let page = ErrorPage { chrome: Chrome::around(String::new(), None), status: status.as_u16(), title, message };
     let html = page.render().unwrap_or_else(|_| title.to_owned());
     let mut response = (status, Html(html)).into_response();
     if status == StatusCode::SERVICE_UNAVAILABLE {

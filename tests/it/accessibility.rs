@@ -68,6 +68,8 @@ async fn axe_finds_nothing_on_any_page_at_any_width_in_any_scheme() {
             ("looking-in", "/chat/rooms/2".to_owned()),
             ("empty-room", format!("/chat/rooms/{direct}")),
             ("new-room", "/rooms/new".to_owned()),
+            ("new-group", "/rooms/new?kind=group&member_ids=2".to_owned()),
+            ("new-direct", "/rooms/new?kind=direct".to_owned()),
             ("settings", format!("/rooms/{room}/settings")),
             ("members", format!("/rooms/{room}/members")),
         ] {

@@ -158,6 +158,9 @@ async fn settings_come_in_layers_and_a_name_that_is_none_is_refused() {
     std::fs::write(folder.join(".env"), "MESAGE_RATE=3/s\n").unwrap();
     let error = refusal(&run(&database, &["check"], "", &[]).await);
     assert!(error.to_lowercase().contains("mesage_rate") && error.contains("MESSAGE_RATE"), "{error}");
+    std::fs::write(folder.join(".env"), "POSTGRES_PASSWORD=hunter2\n").unwrap();
+    let error = refusal(&run(&database, &["check"], "", &[]).await);
+    assert!(error.to_lowercase().contains("postgres_password") && !error.contains("hunter2"), "{error}");
     std::fs::remove_file(folder.join(".env")).unwrap();
     std::fs::write(folder.join("switchboard.toml"), "port = 80\n").unwrap();
     let error = refusal(&run(&database, &["check"], "", &[]).await);

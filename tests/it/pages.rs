@@ -72,20 +72,35 @@ both! {
             (urlencoded, b"content=%ff%fe".to_vec()),
             (urlencoded, b"content=\xff\xfe".to_vec()),
             (urlencoded, b"content=x&reply_to=seven".to_vec()),
-            ("application/json", b"{\"content\":\"x\"}".to_vec()),
             ("multipart/form-data; boundary=x", b"--y\r\n".to_vec()),
         ] {
             let page = ann.post_body(&path, kind, body).await;
             assert_eq!(page.status, 400, "{kind}");
             assert!(page.text.contains("This form can&#39;t be read"), "{}", page.text);
         }
-        assert_eq!(ann.post_body(&path, urlencoded, vec![b'x'; 300_000]).await.status, 400);
+        assert_eq!(ann.post_body(&path, urlencoded, vec![b'x'; 300_000]).await.status, 413);
+        assert_eq!(ann.post_body(&path, "application/json", "{\"content\":\"x\"}").await.status, 415);
         for (content, says) in [(" ", "Write something first"), ("a\0b", "NUL"), (&"x".repeat(4001), "at most 4000 characters")] {
             let page = ann.post(&path, &[("content", content)]).await;
             assert_eq!(page.status, 422);
             assert!(page.text.contains(says), "{says}");
         }
         assert_eq!(site.number("select count(*) from messages").await, 0);
+    }
+}
+
+both! {
+    async fn the_back_button_loses_no_message(engine: Engine) {
+        let site = Site::new(engine).await;
+        let mut ann = Visitor::registered(&site, "ann").await;
+        let room = ann.public_room("General").await;
+        let path = format!("/chat/rooms/{room}");
+        assert_eq!(ann.post(&path, &[("content", "first"), ("client_id", "form")]).await.status, 303);
+        assert_eq!(ann.post(&path, &[("content", "first"), ("client_id", "form")]).await.status, 303, "a double click");
+        let page = ann.post(&path, &[("content", "second"), ("client_id", "form")]).await;
+        assert_eq!(page.status, 409);
+        assert!(page.text.contains(">second</textarea>") && !page.text.contains("value=\"form\""));
+        assert_eq!(site.number("select count(*) from messages").await, 1);
     }
 }
 

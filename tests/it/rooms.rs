@@ -104,6 +104,18 @@ both! {
 }
 
 both! {
+    async fn looking_for_people_keeps_what_was_typed_and_chosen(engine: Engine) {
+        let site = Site::new(engine).await;
+        let [ann, ..] = three(&site).await;
+        let page = ann.get("/rooms/new?kind=group&name=Plans&member_ids=2&q=c").await.text;
+        assert!(page.contains("value=\"Plans\"") && page.contains("value=\"2\" checked") && page.contains("> cat</label>"));
+        assert!(!page.contains("> ann</label>"), "not oneself");
+        let page = ann.get("/rooms/new?kind=direct&q=zz").await.text;
+        assert!(page.contains("Nobody's name begins with “zz”"), "{page}");
+    }
+}
+
+both! {
     async fn the_owner_renames_and_deletes_and_others_do_not(engine: Engine) {
         let site = Site::new(engine).await;
         let [mut ann, mut bob, _] = three(&site).await;
@@ -135,6 +147,19 @@ both! {
         assert_eq!(ann.post(&format!("{members}/{CAT}/remove"), &[]).await.leads_to(), members);
         assert_eq!(cat.get(&members).await.status, 404);
         assert_eq!(site.number("select member_count from rooms").await, 2);
+    }
+}
+
+both! {
+    async fn a_name_of_digits_is_a_name_and_no_id(engine: Engine) {
+        let site = Site::new(engine).await;
+        let [mut ann, ..] = three(&site).await;
+        Visitor::registered(&site, "003").await;
+        let room = ann.group_with("Plans", BOB).await;
+        ann.post(&format!("/rooms/{room}/members"), &[("user_id", "003")]).await;
+        assert_eq!(site.number("select max(user_id) from memberships").await, 4);
+        ann.post(&format!("/rooms/{room}/members"), &[("user_id", "3")]).await;
+        assert_eq!(site.number("select count(*) from memberships").await, 4);
     }
 }
 

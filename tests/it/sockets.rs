@@ -342,3 +342,103 @@ async fn a_reader_that_stops_is_closed_with_1013_and_delays_nobody() {
     };
     assert_eq!(replayed.await, 100);
 }
+
+both! {
+    async fn asking_again_for_a_room_one_follows_repeats_nothing_and_misses_nothing(engine: Engine) {
+        let site = Site::new(engine).await;
+        let mut ann = Visitor::registered(&site, "ann").await;
+        let room = ann.public_room("General").await;
+        let mut socket = ann.socket(&format!("/ws/chat/{room}")).await;
+        let writer = tokio::spawn({
+            let ann = ann.clone();
+            async move {
+                let mut socket = ann.socket(&format!("/ws/chat/{room}")).await;
+                for n in 0..200 {
+                    socket.say("word", &format!("c{n}")).await;
+                    socket.expect("message").await;
+                }
+            }
+        });
+        let mut seen = 0;
+        while seen < 200 {
+            socket.send(json!({"type": "subscribe", "room_id": room})).await;
+            let frame = socket.expect("message").await;
+            seen += 1;
+            assert_eq!(frame["rev"], seen);
+        }
+        writer.await.unwrap();
+    }
+}
+
+both! {
+    async fn a_revision_out_of_all_range_is_a_revision_like_others(engine: Engine) {
+        let site = Site::new(engine).await;
+        let mut ann = Visitor::registered(&site, "ann").await;
+        let room = ann.public_room("General").await;
+        ann.say(room, "one").await;
+        for after in [i64::MIN, -1] {
+            let mut socket = ann.socket(&format!("/ws/chat/{room}?after={after}")).await;
+            assert_eq!(socket.expect("message").await["seq"], 1);
+            assert_eq!(socket.expect("synced").await["rev"], 1);
+        }
+        let mut socket = ann.socket(&format!("/ws/chat/{room}?after={}", i64::MAX)).await;
+        assert_eq!(socket.expect("synced").await["rev"], 1);
+    }
+}
+
+both! {
+    async fn logging_in_over_a_session_ends_it_and_its_sockets(engine: Engine) {
+        let site = Site::new(engine).await;
+        let mut ann = Visitor::registered(&site, "ann").await;
+        let mut socket = ann.socket("/ws").await;
+        socket.expect("connected").await;
+        ann.post("/login", &[("username", "ann"), ("password", crate::support::actors::PASSWORD)]).await;
+        assert_eq!(socket.close_code().await, 4401);
+        assert_eq!(site.number("select count(*) from sessions").await, 1);
+    }
+}
+
+both! {
+    async fn who_left_and_came_back_at_once_stays(engine: Engine) {
+        let site = Site::new(engine).await;
+        let mut ann = Visitor::registered(&site, "ann").await;
+        let room = ann.public_room("General").await;
+        let mut other = Visitor::registered(&site, "bob").await;
+        other.post(&format!("/rooms/{room}/join"), &[]).await;
+        other.post(&format!("/rooms/{room}/leave"), &[]).await;
+        other.post(&format!("/rooms/{room}/join"), &[]).await;
+        let mut socket = other.socket(&format!("/ws/chat/{room}")).await;
+        socket.expect("connected").await;
+        // Somebody logged out after bob left: when that has been heard of here, so has bob's leaving.
+        let mut last = ann.socket("/ws").await;
+        last.expect("connected").await;
+        site.sql("delete from sessions where user_id = 1").await;
+        site.sql(&format!(
+            "insert into revocations (user_id, session_id, created_at) select 1, 1, {}",
+            site.app.clock.now().0
+        ))
+        .await;
+        assert_eq!(last.close_code().await, 4401);
+        socket.settled().await;
+    }
+}
+
+/// A reader that asks for everything again and again and never reads costs bounded memory.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replays_that_nobody_reads_are_not_piled_up() {
+    let site = Site::new(crate::support::app::Engine::Sqlite).await;
+    let mut ann = Visitor::registered(&site, "ann").await;
+    let room = ann.public_room("General").await;
+    let mut writer = ann.socket(&format!("/ws/chat/{room}")).await;
+    for n in 0..400 {
+        writer.say(&"x".repeat(4000), &format!("c{n}")).await;
+    }
+    for _ in 0..400 {
+        writer.expect("message").await;
+    }
+    let mut greedy = ann.socket("/ws").await;
+    for _ in 0..30 {
+        greedy.send(json!({"type": "subscribe", "room_id": room, "after": 0})).await;
+    }
+    assert_eq!(greedy.close_code().await, 1013);
+}

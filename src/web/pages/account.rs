@@ -92,8 +92,8 @@ impl AccountPages {
     /// `GET /setup?token=…`.
     pub async fn setup(State(app): State<App>, Asked(Token { token }): Asked<Token>) -> Result<Response, PageError> {
         check_setup(&app, &token)?;
-        let page_ = RegisterPage::new(&app, "/setup", Some(token), "", Registration::default(), FieldErrors::default());
-        Ok(page(StatusCode::OK, &page_))
+        let shown = RegisterPage::new(&app, "/setup", Some(token), "", Registration::default(), FieldErrors::default());
+        Ok(page(StatusCode::OK, &shown))
     }
 
     /// `POST /setup`: makes the first administrator, once, and signs them in.
@@ -108,17 +108,11 @@ impl AccountPages {
             Ok(new) => users::add_first_admin(&app, new).await,
             Err(error) => Err(error),
         };
-        match made {
-            Ok(user) => {
-                app.end_setup();
-                enter(&app, &session, user, &device, "/chat").await
-            }
-            Err(Error::Invalid(errors)) => {
-                let page_ = RegisterPage::new(&app, "/setup", Some(setup.token), "", setup.form, errors);
-                Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &page_))
-            }
-            Err(error) => Err(error.into()),
+        if made.is_ok() {
+            app.end_setup();
         }
+        let again = RegisterPage::new(&app, "/setup", Some(setup.token), "", setup.form, FieldErrors::default());
+        entered(&app, &session, &device, made, again).await
     }
 
     /// `GET /register`.
@@ -133,8 +127,8 @@ impl AccountPages {
         if app.settings().registration != settings::Registration::Open {
             return Err(Error::Forbidden("Registration is closed on this site. Ask an administrator for an account."))?;
         }
-        let page_ = RegisterPage::new(&app, "/register", None, &next, Registration::default(), FieldErrors::default());
-        Ok(page(StatusCode::OK, &page_))
+        let shown = RegisterPage::new(&app, "/register", None, &next, Registration::default(), FieldErrors::default());
+        Ok(page(StatusCode::OK, &shown))
     }
 
     /// `POST /register`: makes an account and signs it in.
@@ -148,14 +142,8 @@ impl AccountPages {
             Ok(parsed) => users::register(&app, parsed).await,
             Err(error) => Err(error),
         };
-        match made {
-            Ok(user) => enter(&app, &session, user, &device, &new.next).await,
-            Err(Error::Invalid(errors)) => {
-                let page_ = RegisterPage::new(&app, "/register", None, &new.next, new.form, errors);
-                Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &page_))
-            }
-            Err(error) => Err(error.into()),
-        }
+        let again = RegisterPage::new(&app, "/register", None, &new.next, new.form, FieldErrors::default());
+        entered(&app, &session, &device, made, again).await
     }
 
     /// `GET /login`.
@@ -181,8 +169,8 @@ impl AccountPages {
         match auth::verify(&app, &name, login.password).await {
             Ok(user) => enter(&app, &session, user, &device, &login.next).await,
             Err(Error::Invalid(errors)) => {
-                let page_ = LoginPage::new(&app, login.next, name, errors);
-                Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &page_))
+                let shown = LoginPage::new(&app, login.next, name, errors);
+                Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &shown))
             }
             Err(error) => Err(error.into()),
         }
@@ -198,6 +186,24 @@ impl AccountPages {
             auth::log_out(&app, &session, &person).await?;
         }
         Ok(Redirect::to("/login"))
+    }
+}
+
+/// Signs a new account in, or shows its form again with what is wrong.
+async fn entered(
+    app: &App,
+    session: &Session,
+    device: &Device,
+    made: Result<UserId>,
+    mut again: RegisterPage,
+) -> Result<Response, PageError> {
+    match made {
+        Ok(user) => enter(app, session, user, device, &again.next).await,
+        Err(Error::Invalid(errors)) => {
+            again.errors = errors;
+            Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &again))
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

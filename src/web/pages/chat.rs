@@ -65,6 +65,8 @@ struct Line {
     again: bool,
 }
 
+const SENT_BEFORE: &str = "The message before this one was sent from here already. Send this one now.";
+
 /// Messages by one person within so many microseconds are shown together.
 const TOGETHER: i64 = 5 * 60 * 1_000_000;
 
@@ -115,6 +117,11 @@ impl ChatPages {
             Ok(new) => messages::post(&app, &person, room, new).await,
             Err(error) => Err(error),
         };
+        // Back in the browser and something else typed into the same form: that is another message, not a repeat.
+        let posted = posted.and_then(|posted| {
+            let is_other = !posted.new && posted.message.content != typed.content.trim();
+            if is_other { Err(Error::Conflict(SENT_BEFORE)) } else { Ok(posted) }
+        });
         match posted {
             Ok(_) => Ok(Redirect::to(&format!("/chat/rooms/{room}#end")).into_response()),
             Err(error @ (Error::NotFound(_) | Error::Internal(_))) => Err(error.into()),
@@ -122,6 +129,10 @@ impl ChatPages {
                 let mut shown = RoomPage::load(&app, &person, room, None).await?;
                 shown.error = error.to_string();
                 shown.draft = typed.content;
+                // Nobody knows whether it was stored: sent again under the same id it can't be there twice.
+                if let (Error::Unavailable, Some(client_id)) = (&error, typed.client_id) {
+                    shown.client_id = client_id;
+                }
                 Ok(page(StatusCode::from_u16(error.status()).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY), &shown))
             }
         }

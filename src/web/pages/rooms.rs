@@ -36,11 +36,15 @@ struct SettingsPage {
     errors: FieldErrors,
 }
 
+/// What was typed so far, when people are looked for.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct Search {
     q: String,
     kind: String,
+    name: String,
+    description: String,
+    member_ids: Vec<UserId>,
 }
 
 #[derive(Default, Deserialize)]
@@ -51,15 +55,15 @@ pub struct Names {
 }
 
 impl RoomPages {
-    /// `GET /rooms/new?kind=&q=`: `q` is the start of a name, to find people by.
+    /// `GET /rooms/new?kind=&q=…`: `q` is the start of a name, to find people by; the rest is what was typed so far.
     pub async fn form(
         State(app): State<App>,
         SignedIn(person): SignedIn,
         Asked(search): Asked<Search>,
     ) -> Result<Response, PageError> {
-        let kind = if search.kind.is_empty() { "public".to_owned() } else { search.kind };
-        let form = RoomForm { kind, ..RoomForm::default() };
-        Ok(page(StatusCode::OK, &NewRoomPage::load(&app, person, form, FieldErrors::default(), search.q).await?))
+        let Search { q, kind, name, description, member_ids } = search;
+        let form = RoomForm { kind, name, description, member_ids };
+        Ok(page(StatusCode::OK, &NewRoomPage::load(&app, person, form, FieldErrors::default(), q).await?))
     }
 
     /// `POST /rooms/new`: makes the room, or finds the pair's direct one, and goes there.
@@ -75,8 +79,8 @@ impl RoomPages {
         match made {
             Ok((room, _)) => Ok(Redirect::to(&format!("/chat/rooms/{room}")).into_response()),
             Err(Error::Invalid(errors)) => {
-                let page_ = NewRoomPage::load(&app, person, form, errors, String::new()).await?;
-                Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &page_))
+                let shown = NewRoomPage::load(&app, person, form, errors, String::new()).await?;
+                Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &shown))
             }
             Err(error) => Err(error.into()),
         }
@@ -90,8 +94,8 @@ impl RoomPages {
     ) -> Result<Response, PageError> {
         let room = rooms::see(&mut app.db.read().await?, person.id, RoomId(id)).await?;
         let form = Names { name: room.name.clone(), description: room.description.clone() };
-        let page_ = SettingsPage::new(&app, person, room, form, FieldErrors::default());
-        Ok(page(StatusCode::OK, &page_))
+        let shown = SettingsPage::new(&app, person, room, form, FieldErrors::default());
+        Ok(page(StatusCode::OK, &shown))
     }
 
     /// `POST /rooms/{id}/settings`: changes name and description.
@@ -106,8 +110,8 @@ impl RoomPages {
             Ok(()) => Ok(Redirect::to(&format!("/chat/rooms/{id}")).into_response()),
             Err(Error::Invalid(errors)) => {
                 let room = rooms::see(&mut app.db.read().await?, person.id, id).await?;
-                let page_ = SettingsPage::new(&app, person, room, names, errors);
-                Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &page_))
+                let shown = SettingsPage::new(&app, person, room, names, errors);
+                Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &shown))
             }
             Err(error) => Err(error.into()),
         }
@@ -125,9 +129,16 @@ impl RoomPages {
 }
 
 impl NewRoomPage {
-    async fn load(app: &App, person: Person, form: RoomForm, errors: FieldErrors, q: String) -> Result<Self> {
-        let people = rooms::candidates(&mut app.db.read().await?, &person, &q).await?;
+    async fn load(app: &App, person: Person, mut form: RoomForm, errors: FieldErrors, q: String) -> Result<Self> {
+        if !["group", "direct"].contains(&form.kind.as_str()) {
+            form.kind = "public".to_owned();
+        }
+        let people = rooms::candidates(&mut app.db.read().await?, &person, &q, &form.member_ids).await?;
         Ok(Self { chrome: Chrome::new(app, Some(person)), form, errors, q, people })
+    }
+
+    fn is_kind(&self, kind: &str) -> bool {
+        self.form.kind == kind
     }
 
     fn is_chosen(&self, id: &UserId) -> bool {
