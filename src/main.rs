@@ -4,10 +4,6 @@ use std::process::ExitCode;
 
 use switchboard::cli;
 
-/// Small and steady under many short-lived frames on several threads.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let (command, sources) = cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
