@@ -124,13 +124,28 @@ impl Error {
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        match error {
-            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
-                tracing::warn!(%error, "the database can't be reached");
-                Self::Unavailable
-            }
-            error => Self::internal(error),
+        if is_passing(&error) {
+            tracing::warn!(%error, "the database can't do that now");
+            Self::Unavailable
+        } else {
+            Self::internal(error)
         }
+    }
+}
+
+/// Whether the same may well succeed in a moment: the database is away, busy or full. By SQLite's result codes
+/// (sqlite.org/rescode.html, with their extended forms) and PostgreSQL's SQLSTATE classes (its manual, appendix A).
+fn is_passing(error: &sqlx::Error) -> bool {
+    use sqlx::Error::{Io, PoolClosed, PoolTimedOut, Tls, WorkerCrashed};
+    if matches!(error, PoolTimedOut | PoolClosed | Io(_) | Tls(_) | WorkerCrashed) {
+        return true;
+    }
+    let Some(code) = error.as_database_error().and_then(|error| error.code()) else { return false };
+    match code.parse::<u32>() {
+        // busy, locked, I/O error, full: the low byte is the primary code
+        Ok(number) if code.len() < 5 => [5, 6, 10, 13].contains(&(number & 0xff)),
+        // connection, serialisation and deadlock, resources, operator's intervention
+        _ => ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class)),
     }
 }
 

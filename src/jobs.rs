@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use tower_sessions::ExpiredDeletion;
 
 use crate::app::App;
@@ -18,10 +19,13 @@ use crate::rooms::members;
 const POLL_EVERY: Duration = Duration::from_millis(500);
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
-pub fn start(app: &App) {
-    tokio::spawn(unread::run(app.clone()));
-    tokio::spawn(poll(app.clone()));
-    tokio::spawn(sweep(app.clone()));
+/// The jobs end when what this returns is dropped.
+pub fn start(app: &App) -> JoinSet<()> {
+    let mut jobs = JoinSet::new();
+    jobs.spawn(unread::run(app.clone()));
+    jobs.spawn(poll(app.clone()));
+    jobs.spawn(sweep(app.clone()));
+    jobs
 }
 
 /// Ends here what was ended by another process or node, and reads the site's settings.

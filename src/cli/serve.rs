@@ -36,7 +36,7 @@ pub async fn run(config: Config) -> Result<()> {
 
 /// Serves on `listener` until `stop` ends, then drains. Called by tests, too.
 pub async fn serve(app: App, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<()> {
-    jobs::start(&app);
+    let jobs = jobs::start(&app);
     let router = routes::router(app.clone()).await?;
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let (drain, drained) = oneshot::channel::<()>();
@@ -52,6 +52,7 @@ pub async fn serve(app: App, listener: TcpListener, stop: impl Future<Output = (
     let _ = drain.send(());
     let _ = timeout(SOCKETS_MAY_TAKE, app.hub.close_all(Close::Restart)).await;
     let _ = timeout(REQUESTS_MAY_TAKE, &mut server).await;
+    drop(jobs);
     let _ = timeout(WRITES_MAY_TAKE, async {
         app.writer.flush().await?;
         app.db.checkpoint().await?;

@@ -14,6 +14,7 @@ mod accessibility;
 mod accounts;
 mod command_line;
 mod dialects;
+mod endings;
 mod guarantees;
 mod pages;
 mod people_at_once;

@@ -1,12 +1,11 @@
-//! The socket: handshakes, frames, limits, errors, and what ends it.
+//! The socket: handshakes, frames, limits and errors. What ends one is in `endings.rs`.
 
 use futures_util::SinkExt;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::actors::Visitor;
 use crate::support::app::{Options, Site, both};
-use crate::support::socket::Socket;
 
 const BOB: i64 = 2;
 
@@ -248,102 +247,6 @@ both! {
 }
 
 both! {
-    async fn logging_out_being_disabled_and_being_removed_end_the_socket(engine: Engine) {
-        let site = Site::new(engine).await;
-        let [mut ann, mut bob] = [Visitor::registered(&site, "ann").await, Visitor::registered(&site, "bob").await];
-        let room = ann.group_with("Plans", BOB).await;
-        let mut removed = bob.socket(&format!("/ws/chat/{room}")).await;
-        let mut other = bob.socket("/ws").await;
-        removed.expect("connected").await;
-        ann.post(&format!("/rooms/{room}/members/{BOB}/remove"), &[]).await;
-        assert_eq!(removed.close_code().await, 4403);
-        bob.post("/logout", &[]).await;
-        assert_eq!(other.close_code().await, 4401);
-        let mut anns = ann.socket("/ws").await;
-        anns.expect("connected").await;
-        let user = switchboard::users::find(&mut site.app.db.read().await.unwrap(), "ann").await.unwrap().unwrap();
-        switchboard::users::set_active(&site.app, &user, false).await.unwrap();
-        assert_eq!(anns.close_code().await, 4401, "found by polling, as from another process");
-    }
-}
-
-both! {
-    async fn logging_out_in_one_browser_leaves_the_other_alone(engine: Engine) {
-        let site = Site::new(engine).await;
-        let mut ann = Visitor::registered(&site, "ann").await;
-        let mut elsewhere = Visitor::new(&site);
-        elsewhere.post("/login", &[("username", "ann"), ("password", crate::support::actors::PASSWORD)]).await;
-        let (mut here, mut there) = (ann.socket("/ws").await, elsewhere.socket("/ws").await);
-        here.expect("connected").await;
-        ann.post("/logout", &[]).await;
-        assert_eq!(here.close_code().await, 4401);
-        there.settled().await;
-    }
-}
-
-both! {
-    async fn a_deleted_room_is_told_to_everyone_and_its_feed_ends(engine: Engine) {
-        let site = Site::new(engine).await;
-        let [mut ann, bob] = [Visitor::registered(&site, "ann").await, Visitor::registered(&site, "bob").await];
-        let room = ann.group_with("Plans", BOB).await;
-        let mut follows = bob.socket(&format!("/ws/chat/{room}")).await;
-        let mut elsewhere = bob.socket("/ws").await;
-        follows.expect("connected").await;
-        elsewhere.expect("connected").await;
-        ann.post(&format!("/rooms/{room}/delete"), &[]).await;
-        for socket in [&mut follows, &mut elsewhere] {
-            assert_eq!(socket.expect("room_deleted").await["room_id"], room);
-        }
-        follows.say("anyone?", "c1").await;
-        assert_eq!(follows.expect("error").await["code"], "not_found");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn text_that_is_not_utf8_and_frames_out_of_all_proportion_close_the_socket_and_nothing_else() {
-    let site = Site::new(crate::support::app::Engine::Sqlite).await;
-    let mut ann = Visitor::registered(&site, "ann").await;
-    let room = ann.public_room("General").await;
-    let mut healthy = ann.socket(&format!("/ws/chat/{room}")).await;
-    let mut huge = ann.socket(&format!("/ws/chat/{room}")).await;
-    huge.expect("connected").await;
-    let _ = huge.0.send(Message::text("x".repeat(600_000))).await;
-    while huge.next().await.is_some() {}
-    healthy.say("fine", "c1").await;
-    assert_eq!(healthy.expect("message").await["content"], "fine");
-}
-
-/// Guarantee 5: a reader that stops reading is closed and can resume; the others are not held up.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reader_that_stops_is_closed_with_1013_and_delays_nobody() {
-    let site = Site::new(crate::support::app::Engine::Sqlite).await;
-    let mut ann = Visitor::registered(&site, "ann").await;
-    let room = ann.public_room("General").await;
-    let mut stopped = ann.socket(&format!("/ws/chat/{room}")).await;
-    stopped.expect("connected").await;
-    let mut reader: Socket = ann.socket(&format!("/ws/chat/{room}")).await;
-    let text = "x".repeat(4000);
-    for n in 0..2500 {
-        reader.say(&text, &format!("c{n}")).await;
-        reader.expect("message").await;
-    }
-    assert_eq!(stopped.close_code().await, 1013);
-    let mut again = ann.socket(&format!("/ws/chat/{room}?after=2400")).await;
-    let replayed = async {
-        let mut count = 0;
-        loop {
-            let frame: Value = again.next().await.unwrap();
-            match frame["type"].as_str() {
-                Some("message") => count += 1,
-                Some("synced") => return count,
-                _ => {}
-            }
-        }
-    };
-    assert_eq!(replayed.await, 100);
-}
-
-both! {
     async fn asking_again_for_a_room_one_follows_repeats_nothing_and_misses_nothing(engine: Engine) {
         let site = Site::new(engine).await;
         let mut ann = Visitor::registered(&site, "ann").await;
@@ -384,67 +287,4 @@ both! {
         let mut socket = ann.socket(&format!("/ws/chat/{room}?after={}", i64::MAX)).await;
         assert_eq!(socket.expect("synced").await["rev"], 1);
     }
-}
-
-both! {
-    async fn logging_in_over_a_session_ends_it_and_its_sockets(engine: Engine) {
-        let site = Site::new(engine).await;
-        let mut ann = Visitor::registered(&site, "ann").await;
-        let mut socket = ann.socket("/ws").await;
-        socket.expect("connected").await;
-        ann.post("/login", &[("username", "ann"), ("password", crate::support::actors::PASSWORD)]).await;
-        assert_eq!(socket.close_code().await, 4401);
-        assert_eq!(site.number("select count(*) from sessions").await, 1);
-    }
-}
-
-both! {
-    async fn who_left_and_came_back_at_once_stays(engine: Engine) {
-        let site = Site::new(engine).await;
-        let mut ann = Visitor::registered(&site, "ann").await;
-        let room = ann.public_room("General").await;
-        let mut other = Visitor::registered(&site, "bob").await;
-        other.post(&format!("/rooms/{room}/join"), &[]).await;
-        other.post(&format!("/rooms/{room}/leave"), &[]).await;
-        other.post(&format!("/rooms/{room}/join"), &[]).await;
-        let mut socket = other.socket(&format!("/ws/chat/{room}")).await;
-        socket.expect("connected").await;
-        // Somebody logged out after bob left: when that has been heard of here, so has bob's leaving.
-        let mut last = ann.socket("/ws").await;
-        last.expect("connected").await;
-        site.sql("delete from sessions where user_id = 1").await;
-        site.sql(&format!(
-            "insert into revocations (user_id, session_id, created_at) select 1, 1, {}",
-            site.app.clock.now().0
-        ))
-        .await;
-        assert_eq!(last.close_code().await, 4401);
-        socket.settled().await;
-    }
-}
-
-/// A reader that asks for everything again and again and never reads costs bounded memory.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn replays_that_nobody_reads_are_not_piled_up() {
-    let site = Site::new(crate::support::app::Engine::Sqlite).await;
-    let mut ann = Visitor::registered(&site, "ann").await;
-    let room = ann.public_room("General").await;
-    let mut writer = ann.socket(&format!("/ws/chat/{room}")).await;
-    for n in 0..400 {
-        writer.say(&"x".repeat(4000), &format!("c{n}")).await;
-    }
-    for _ in 0..400 {
-        writer.expect("message").await;
-    }
-    let mut greedy = ann.socket("/ws").await;
-    for _ in 0..30 {
-        greedy.send(json!({"type": "subscribe", "room_id": room, "after": 0})).await;
-    }
-    // It reads nothing at all, so it can't be told; it is cut.
-    let cut = async {
-        while site.app.hub.open_sockets() > 1 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(20), cut).await.expect("the greedy socket is cut");
 }
