@@ -15,9 +15,8 @@ both! {
         let site = Site::new(engine).await;
         let [mut ann, mut bob] = [Visitor::registered(&site, "ann").await, Visitor::registered(&site, "bob").await];
         let room = ann.group_with("Plans", BOB).await;
-        let mut removed = bob.socket(&format!("/ws/chat/{room}")).await;
+        let mut removed = bob.follows(room).await;
         let mut other = bob.socket("/ws").await;
-        removed.expect("connected").await;
         ann.post(&format!("/rooms/{room}/members/{BOB}/remove"), &[]).await;
         assert_eq!(removed.close_code().await, 4403);
         bob.post("/logout", &[]).await;
@@ -49,9 +48,8 @@ both! {
         let site = Site::new(engine).await;
         let [mut ann, bob] = [Visitor::registered(&site, "ann").await, Visitor::registered(&site, "bob").await];
         let room = ann.group_with("Plans", BOB).await;
-        let mut follows = bob.socket(&format!("/ws/chat/{room}")).await;
+        let mut follows = bob.follows(room).await;
         let mut elsewhere = bob.socket("/ws").await;
-        follows.expect("connected").await;
         elsewhere.expect("connected").await;
         ann.post(&format!("/rooms/{room}/delete"), &[]).await;
         for socket in [&mut follows, &mut elsewhere] {
@@ -67,9 +65,8 @@ async fn text_that_is_not_utf8_and_frames_out_of_all_proportion_close_the_socket
     let site = Site::new(crate::support::app::Engine::Sqlite).await;
     let mut ann = Visitor::registered(&site, "ann").await;
     let room = ann.public_room("General").await;
-    let mut healthy = ann.socket(&format!("/ws/chat/{room}")).await;
-    let mut huge = ann.socket(&format!("/ws/chat/{room}")).await;
-    huge.expect("connected").await;
+    let mut healthy = ann.follows(room).await;
+    let mut huge = ann.follows(room).await;
     let _ = huge.0.send(Message::text("x".repeat(600_000))).await;
     while huge.next().await.is_some() {}
     healthy.say("fine", "c1").await;
@@ -82,9 +79,8 @@ async fn a_reader_that_stops_is_closed_with_1013_and_delays_nobody() {
     let site = Site::new(crate::support::app::Engine::Sqlite).await;
     let mut ann = Visitor::registered(&site, "ann").await;
     let room = ann.public_room("General").await;
-    let mut stopped = ann.socket(&format!("/ws/chat/{room}")).await;
-    stopped.expect("connected").await;
-    let mut reader: Socket = ann.socket(&format!("/ws/chat/{room}")).await;
+    let mut stopped = ann.follows(room).await;
+    let mut reader: Socket = ann.follows(room).await;
     let text = "x".repeat(4000);
     for n in 0..2500 {
         reader.say(&text, &format!("c{n}")).await;
@@ -127,8 +123,7 @@ both! {
         other.post(&format!("/rooms/{room}/join"), &[]).await;
         other.post(&format!("/rooms/{room}/leave"), &[]).await;
         other.post(&format!("/rooms/{room}/join"), &[]).await;
-        let mut socket = other.socket(&format!("/ws/chat/{room}")).await;
-        socket.expect("connected").await;
+        let mut socket = other.follows(room).await;
         // Somebody logged out after bob left: when that has been heard of here, so has bob's leaving.
         let mut last = ann.socket("/ws").await;
         last.expect("connected").await;
@@ -149,7 +144,7 @@ async fn replays_that_nobody_reads_are_not_piled_up() {
     let site = Site::new(crate::support::app::Engine::Sqlite).await;
     let mut ann = Visitor::registered(&site, "ann").await;
     let room = ann.public_room("General").await;
-    let mut writer = ann.socket(&format!("/ws/chat/{room}")).await;
+    let mut writer = ann.follows(room).await;
     for n in 0..400 {
         writer.say(&"x".repeat(4000), &format!("c{n}")).await;
     }

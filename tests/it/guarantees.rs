@@ -53,7 +53,7 @@ both! {
         let writers = (0..8).map(|writer| {
             let ann = ann.clone();
             tokio::spawn(async move {
-                let mut socket = ann.socket(&format!("/ws/chat/{room}")).await;
+                let mut socket = ann.follows(room).await;
                 for n in 0..25 {
                     socket.say("word", &format!("{writer}-{n}")).await;
                 }
@@ -82,7 +82,7 @@ both! {
         let writer = tokio::spawn({
             let ann = ann.clone();
             async move {
-                let mut socket = ann.socket(&format!("/ws/chat/{room}")).await;
+                let mut socket = ann.follows(room).await;
                 for n in 0..300 {
                     socket.say("word", &format!("w{n}")).await;
                     socket.expect("message").await;
@@ -136,7 +136,7 @@ both! {
         let site = Site::new(engine).await;
         let mut ann = Visitor::registered(&site, "ann").await;
         let room = ann.public_room("General").await;
-        let mut writer = ann.socket(&format!("/ws/chat/{room}")).await;
+        let mut writer = ann.follows(room).await;
         for n in 0..502 {
             writer.say("word", &format!("w{n}")).await;
         }
@@ -161,8 +161,7 @@ both! {
         let [mut ann, mut bob] = [Visitor::registered(&site, "ann").await, Visitor::registered(&site, "bob").await];
         let room = ann.public_room("General").await;
         bob.post(&format!("/rooms/{room}/join"), &[]).await;
-        let mut reader = bob.socket(&format!("/ws/chat/{room}")).await;
-        reader.expect("connected").await;
+        let mut reader = bob.follows(room).await;
         let (mut one, mut two) = (ann.socket(&format!("/ws/chat/{room}")).await, ann.socket(&format!("/ws/chat/{room}")).await);
         for _ in 0..5 {
             tokio::join!(one.say("once", "same"), two.say("once", "same"));
@@ -226,8 +225,7 @@ both! {
         let room = ann.public_room("General").await;
         let mut acknowledged = HashSet::new();
         for round in 0..3 {
-            let mut socket = ann.socket(&format!("/ws/chat/{room}")).await;
-            socket.expect("connected").await;
+            let mut socket = ann.follows(room).await;
             for n in 0..150 {
                 socket.say("word", &format!("{round}-{n}")).await;
             }
@@ -256,7 +254,7 @@ async fn a_site_that_restarts_closes_with_1012_and_has_every_word() {
     let site = Site::new(Engine::Sqlite).await;
     let mut ann = Visitor::registered(&site, "ann").await;
     let room = ann.public_room("General").await;
-    let mut socket = ann.socket(&format!("/ws/chat/{room}")).await;
+    let mut socket = ann.follows(room).await;
     socket.say("before", "c1").await;
     socket.expect("message").await;
     let port = site.address.port();

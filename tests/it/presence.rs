@@ -32,8 +32,8 @@ both! {
         let site = Site::new(engine).await;
         let [mut ann, bob] = [Visitor::registered(&site, "Ann").await, Visitor::registered(&site, "Bob").await];
         let room = ann.public_room("General").await;
-        let mut anns = ann.socket(&format!("/ws/chat/{room}")).await;
-        let bobs = bob.socket(&format!("/ws/chat/{room}")).await;
+        let mut anns = ann.follows(room).await;
+        let bobs = bob.follows(room).await;
         while anns.expect("system").await["username"] != "Bob" {}
         drop(bobs);
         let frame = anns.expect("system").await;
@@ -47,8 +47,8 @@ both! {
         let site = Site::new(engine).await;
         let [mut ann, bob] = [Visitor::registered(&site, "Ann").await, Visitor::registered(&site, "Bob").await];
         let room = ann.public_room("General").await;
-        let mut anns = ann.socket(&format!("/ws/chat/{room}")).await;
-        let mut bobs = bob.socket(&format!("/ws/chat/{room}")).await;
+        let mut anns = ann.follows(room).await;
+        let mut bobs = bob.follows(room).await;
         bobs.send(json!({"type": "typing", "is_typing": true})).await;
         assert_eq!(anns.expect("typing").await, json!({"type": "typing", "room_id": room, "users": ["Bob"]}));
         bobs.say("done", "c1").await;
@@ -68,8 +68,7 @@ async fn a_crowd_that_joins_is_told_in_few_frames() {
          select i, 'p' || i, 'p' || i, 'p' || i, 'p' || i, '', 0, 0 from n",
     )
     .await;
-    let mut anns = ann.socket(&format!("/ws/chat/{room}")).await;
-    anns.expect("connected").await;
+    let mut anns = ann.follows(room).await;
     let hub = &site.app.hub;
     let mailboxes: Vec<_> = (2..=1001)
         .map(|n| {

@@ -49,8 +49,8 @@ both! {
         let [mut ann, bob] = [Visitor::registered(&site, "ann").await, Visitor::registered(&site, "bob").await];
         let cat = Visitor::registered(&site, "cat").await;
         let room = ann.group_with("Plans", BOB).await;
-        let mut anns = ann.socket(&format!("/ws/chat/{room}")).await;
-        let mut bobs = bob.socket(&format!("/ws/chat/{room}")).await;
+        let mut anns = ann.follows(room).await;
+        let mut bobs = bob.follows(room).await;
         let mut cats = cat.socket("/ws").await;
         anns.say("hello **bob**", "c1").await;
         for socket in [&mut anns, &mut bobs] {
@@ -71,7 +71,7 @@ both! {
         let site = Site::new(engine).await;
         let mut ann = Visitor::registered(&site, "ann").await;
         let room = ann.public_room("General").await;
-        let mut socket = ann.socket(&format!("/ws/chat/{room}")).await;
+        let mut socket = ann.follows(room).await;
         socket.send(json!({"content": "  plain  "})).await;
         assert_eq!(socket.expect("message").await["content"], "plain");
     }
@@ -83,7 +83,7 @@ both! {
         let [mut ann, mut bob] = [Visitor::registered(&site, "ann").await, Visitor::registered(&site, "bob").await];
         let room = ann.public_room("General").await;
         let hidden = bob.post("/rooms/new", &[("kind", "group"), ("name", "Hidden")]).await.room();
-        let mut socket = ann.socket(&format!("/ws/chat/{room}")).await;
+        let mut socket = ann.follows(room).await;
         let long = "x".repeat(4001);
         for (frame, code) in [
             ("not json".to_owned(), "invalid"),
@@ -127,7 +127,7 @@ both! {
         let site = Site::new(engine).await;
         let mut ann = Visitor::registered(&site, "ann").await;
         let room = ann.public_room("General").await;
-        let mut socket = ann.socket(&format!("/ws/chat/{room}")).await;
+        let mut socket = ann.follows(room).await;
         socket.say(" ", "c7").await;
         assert_eq!(socket.expect("error").await["client_id"], "c7");
         socket.send(json!({"type": "message", "content": 1, "client_id": "c8"})).await;
@@ -140,7 +140,7 @@ both! {
         let site = Site::new(engine).await;
         let mut ann = Visitor::registered(&site, "ann").await;
         let room = ann.public_room("General").await;
-        let mut socket = ann.socket(&format!("/ws/chat/{room}")).await;
+        let mut socket = ann.follows(room).await;
         for text in ["😀".repeat(4000), "ש".repeat(4000), "\u{200b}a\u{202e}".repeat(1000)] {
             socket.say(&text, "").await;
             assert_eq!(socket.expect("message").await["content"], text.as_str());
@@ -162,7 +162,7 @@ both! {
         bobs.send(json!({"type": "message", "room_id": room, "content": "hi", "client_id": "c1"})).await;
         let error = bobs.expect("error").await;
         assert_eq!((&error["code"], &error["client_id"]), (&json!("forbidden"), &json!("c1")));
-        let mut joined = bob.socket(&format!("/ws/chat/{room}")).await;
+        let mut joined = bob.follows(room).await;
         joined.say("now I am in", "c2").await;
         assert_eq!(joined.expect("message").await["seq"], 2);
     }
@@ -195,7 +195,7 @@ both! {
         let site = Site::with(engine, Options { settings, ..Options::default() }).await;
         let mut ann = Visitor::registered(&site, "ann").await;
         let room = ann.public_room("General").await;
-        let mut socket = ann.socket(&format!("/ws/chat/{room}")).await;
+        let mut socket = ann.follows(room).await;
         for n in 1..=4 {
             socket.say("quick", &format!("c{n}")).await;
         }
@@ -233,8 +233,8 @@ both! {
         let site = Site::new(engine).await;
         let [mut ann, bob] = [Visitor::registered(&site, "ann").await, Visitor::registered(&site, "bob").await];
         let room = ann.group_with("Plans", BOB).await;
-        let mut anns = ann.socket(&format!("/ws/chat/{room}")).await;
-        let mut bobs = bob.socket(&format!("/ws/chat/{room}")).await;
+        let mut anns = ann.follows(room).await;
+        let mut bobs = bob.follows(room).await;
         anns.say("one", "c1").await;
         bobs.expect("message").await;
         bobs.send(json!({"type": "read", "seq": 99})).await;
@@ -251,11 +251,11 @@ both! {
         let site = Site::new(engine).await;
         let mut ann = Visitor::registered(&site, "ann").await;
         let room = ann.public_room("General").await;
-        let mut socket = ann.socket(&format!("/ws/chat/{room}")).await;
+        let mut socket = ann.follows(room).await;
         let writer = tokio::spawn({
             let ann = ann.clone();
             async move {
-                let mut socket = ann.socket(&format!("/ws/chat/{room}")).await;
+                let mut socket = ann.follows(room).await;
                 for n in 0..200 {
                     socket.say("word", &format!("c{n}")).await;
                     socket.expect("message").await;

@@ -135,6 +135,13 @@ impl Visitor {
         Socket::open(&self.base, path, self.cookie.as_deref(), Some(&self.base)).await.unwrap()
     }
 
+    /// Opens a socket on `/ws/chat/{room}` and waits until it follows the room: what comes after is live.
+    pub async fn follows(&self, room: i64) -> Socket {
+        let mut socket = self.socket(&format!("/ws/chat/{room}")).await;
+        socket.expect("connected").await;
+        socket
+    }
+
     /// The status with which a socket on `/ws…` is refused.
     pub async fn refused(&self, path: &str, origin: Option<&str>) -> u16 {
         match Socket::open(&self.base, path, self.cookie.as_deref(), origin).await {
