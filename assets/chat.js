@@ -18,7 +18,7 @@ const make = (name, cls, text) => {
 };
 const say = (name, text) => {
   state.dataset.state = name;
-  if (state.textContent !== text) state.textContent = text;
+  state.textContent = text;
 };
 
 // The log.
@@ -28,7 +28,6 @@ const local = (root) => {
   root.querySelectorAll(".head time").forEach((time) => {
     const date = new Date(time.dateTime);
     time.textContent = date.toLocaleTimeString([], { timeStyle: "short" });
-    time.title = date.toLocaleString();
   });
   root.querySelectorAll(".day time").forEach((time) => {
     time.textContent = new Date(time.dateTime).toLocaleDateString([], { dateStyle: "long", timeZone: "UTC" });
@@ -80,7 +79,7 @@ const show = (message) => {
   if (follow || message.user_id === me) toEnd();
   read();
   badge();
-  // Open for weeks: afresh, unseen.
+  // Weeks old: afresh.
   if (document.hidden && log.children.length > 2000 && !unsent.length && !form?.content.value) location.reload();
 };
 
@@ -204,9 +203,9 @@ const typing = (is) => {
 };
 const submit = (event) => {
   event.preventDefault();
-  const content = form.content.value.trim();
+  const content = form.content.value.trim().toWellFormed();
   const length = [...content].length;
-  if (!length) return;
+  if (!length || over) return;
   if (length > 4000) return wrong(`A message has at most 4000 characters; this one has ${length}.`);
   // Unique among one's own is enough; randomUUID is missing on plain http.
   const entry = { content, client_id: Date.now().toString(36) + Math.random().toString(36).slice(2) };
@@ -227,7 +226,11 @@ const send = (frame) => {
   return true;
 };
 const live = () => { synced = true; tries = 0; say("live", "Connected"); next(); read(); };
-const end = (why) => { over = true; form?.remove(); say("over", why); };
+const end = (why) => {
+  over = true;
+  if (form) form.content.readOnly = form.querySelector("button").hidden = true;
+  say("over", why);
+};
 const frames = {
   connected(frame) {
     if (frame.room_id) return;
@@ -263,7 +266,7 @@ const connect = () => {
   };
   own.onclose = (event) => { if (own === socket) lost(event.code); };
 };
-// Half a second, doubling to fifteen, jittered, so that a thousand don't come back at once.
+// Half a second, doubling to fifteen, jittered: a thousand don't come back at once.
 const lost = (code) => {
   socket = null;
   synced = false;

@@ -179,7 +179,9 @@ fn gather(sources: &Sources) -> Result<BTreeMap<String, String>> {
     }
     figment = figment.merge(Serialized::defaults(lower(sources.flags.clone())));
     let values: BTreeMap<String, Value> = figment.extract().map_err(|e| {
-        Error::startup(format!("{} can't be read: {}", file.display(), e.to_string().replace('\n', " ")))
+        // Its first line says where; the others show the line itself, which may be a secret's.
+        let told = e.to_string();
+        Error::startup(format!("{} can't be read: {}", file.display(), told.lines().next().unwrap_or_default()))
     })?;
     values.into_iter().map(|(key, value)| Ok((key.clone(), text(&key, value)?))).collect()
 }
@@ -234,9 +236,10 @@ fn text(key: &str, value: Value) -> Result<String> {
 fn unknown(key: &str, value: &str) -> Error {
     let names: Vec<_> = SETTINGS.iter().map(|s| s.key).collect();
     // A misspelt secret, or another program's.
-    let is_secret = ["KEY", "PASS", "TOKEN", "SECRET"].iter().any(|word| key.to_uppercase().contains(word));
-    let shown = if is_secret { "********".to_owned() } else { mask_password(value) };
-    let shown = if shown.len() > 80 { "…" } else { &shown };
+    let words = ["KEY", "PASS", "PWD", "TOKEN", "SECRET", "AUTH", "CRED", "URL", "DSN"];
+    let is_secret = value.contains('@') || words.iter().any(|word| key.to_uppercase().contains(word));
+    let shown = if is_secret { "********" } else { value };
+    let shown = if shown.len() > 80 { "…" } else { shown };
     Error::startup(format!("{key} = \"{shown}\": there is no such setting. Accepted: {}", names.join(", ")))
 }
 

@@ -9,7 +9,7 @@
 //! processes too, opens with `wal_autocheckpoint=0`.
 
 use std::ops::{Deref, DerefMut};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -134,6 +134,11 @@ impl Db {
             .await
             .map_err(|e| Error::startup(format!("The PostgreSQL database at {place} can't be reached: {e}")))?;
         Ok(Self::Postgres(pool))
+    }
+
+    /// The file of a SQLite address.
+    pub fn file(url: &str) -> Option<PathBuf> {
+        Some(SqliteConnectOptions::from_str(url).ok()?.get_filename().to_owned())
     }
 
     async fn open_sqlite(url: &str) -> Result<Self> {

@@ -46,10 +46,8 @@ async fn report(name: &str, mut trial: impl Iterator<Item = impl Future<Output =
 
 async fn try_database(config: &Config) -> Result<String> {
     let url = config.database_url.reveal();
-    if let Some(path) = url.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//"))
-        && !std::path::Path::new(path).exists()
-    {
-        return Ok(format!("{path} isn't there yet; the first start makes it"));
+    if let Some(file) = Db::file(url).filter(|file| !file.exists()) {
+        return Ok(format!("{} isn't there yet; the first start makes it", file.display()));
     }
     let db = Db::open(url).await?;
     db.ping().await?;

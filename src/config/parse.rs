@@ -94,6 +94,9 @@ fn list<T>(texts: &Texts, key: &'static str, accepted: &str, parse: impl Fn(&str
 
 fn refused(key: &str, value: &str, accepted: &str) -> Error {
     let shown = SETTINGS.iter().find(|s| s.key == key).map_or_else(String::new, |s| mask(s, value));
+    // An address that can't be taken apart, so nobody knows where in it the password stands.
+    let hides = key.ends_with("_URL") && (value.contains('@') || value.contains('='));
+    let shown = if hides { "********".to_owned() } else { shown };
     Error::startup(format!("{key} = \"{shown}\" can't be used. Accepted: {accepted}"))
 }
 

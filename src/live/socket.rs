@@ -289,11 +289,11 @@ async fn send_feeds(sink: &mut Sink, mailbox: &Mailbox, cursors: &mut Vec<Cursor
     Ok(())
 }
 
-/// Hands frames to the socket's buffer, which writes them out as it fills. Stops when the socket is to be closed:
-/// who is logged out reads nothing more.
+/// Hands frames to the socket's buffer, which writes them out as it fills. Stops when its person is logged out or
+/// removed: they read nothing more.
 async fn send_all(sink: &mut Sink, mailbox: &Mailbox, frames: Vec<Frame>) -> Result<(), axum::Error> {
     for frame in frames {
-        if mailbox.is_closing() && !frame.last {
+        if mailbox.is_closing() && matches!(mailbox.closed(), Some(Close::SignedOut | Close::Removed)) {
             break;
         }
         sink.feed(Message::Text(frame.text)).await?;

@@ -34,8 +34,12 @@ pub async fn subscribe(
     let taken = take_up(app, person, mailbox, room, after, followed.is_none()).await;
     match taken {
         Ok(()) if followed.is_some() => app.hub.arrive(mailbox, room, &person.username),
-        Ok(()) => {}
-        Err(_) => app.hub.leave(mailbox, room),
+        // Followed before and still allowed to: a passing fault leaves the place it has.
+        Ok(()) | Err(Error::Unavailable | Error::Internal(_)) if followed.is_none() => {}
+        Ok(()) | Err(_) => {
+            app.hub.leave(mailbox, room);
+            mailbox.push(Item::Detach(room));
+        }
     }
     taken
 }

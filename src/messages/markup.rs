@@ -2,6 +2,7 @@
 //! `@name`. What people type never becomes markup of its own: raw HTML is shown as text, images as links, and the
 //! result passes a sanitiser that knows only the elements below. Cost: O(length).
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
@@ -10,6 +11,9 @@ use pulldown_cmark::{CowStr, Event, LinkType, Options, Parser, Tag, TagEnd, Text
 
 const ELEMENTS: [&str; 13] =
     ["p", "br", "strong", "em", "code", "pre", "blockquote", "ul", "ol", "li", "a", "span", "hr"];
+
+/// Rounds in which link definitions are looked for: each shows those that hid behind another of the same name.
+const MOST_ROUNDS: usize = 16;
 
 /// Quotes, lists and items inside each other.
 const MOST_NESTED: usize = 16;
@@ -53,24 +57,24 @@ pub fn render(content: &str) -> String {
 }
 
 /// `[todo]: milk` defines a link in Markdown and shows nothing; in a message it is what somebody said. Escapes the
-/// bracket of such lines outside of code.
-fn without_definitions(content: &str) -> String {
-    let mut escaped = String::with_capacity(content.len() + 8);
-    let mut in_code = false;
-    for line in content.split_inclusive('\n') {
-        let text = line.trim_start_matches([' ', '>']);
-        if text.starts_with("```") || text.starts_with("~~~") {
-            in_code = !in_code;
+/// bracket of whatever the parser takes for a definition, until it finds none. Cost: O(length) a round.
+fn without_definitions(content: &str) -> Cow<'_, str> {
+    let mut text = Cow::Borrowed(content);
+    for _ in 0..MOST_ROUNDS {
+        let parser = Parser::new_ext(&text, Options::empty());
+        let mut starts: Vec<usize> = parser.reference_definitions().iter().map(|(_, def)| def.span.start).collect();
+        if starts.is_empty() {
+            return text;
         }
-        if !in_code && text.starts_with('[') && text.contains("]:") {
-            escaped.push_str(&line[..line.len() - text.len()]);
-            escaped.push('\\');
-            escaped.push_str(text);
-        } else {
-            escaped.push_str(line);
+        starts.sort_unstable();
+        let mut escaped = text.into_owned();
+        for start in starts.into_iter().rev() {
+            escaped.insert(start, '\\');
         }
+        text = Cow::Owned(escaped);
     }
-    escaped
+    // Nobody talks like that: brackets are only brackets then.
+    Cow::Owned(content.replace('[', "\\["))
 }
 
 /// Whether `event` opens or closes a quote or list inside more of them than anybody reads: its text stays, its frame
@@ -157,12 +161,20 @@ fn mention(text: &str) -> Option<usize> {
     (3..=32).contains(&length).then_some(length + 1)
 }
 
+const ENDS_A_SENTENCE: [char; 8] = ['.', ',', ';', ':', '!', '?', '*', '_'];
+
 /// The length of the web address that `text` starts with.
 fn address(text: &str) -> Option<usize> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
     let scheme = text.len() - rest.len();
     let end = rest.find(|c: char| c.is_whitespace() || c.is_control() || "<>\"'`".contains(c)).unwrap_or(rest.len());
-    let address = rest[..end].trim_end_matches(['.', ',', ';', ':', '!', '?', ')', '*', '_']);
+    let mut address = rest[..end].trim_end_matches(ENDS_A_SENTENCE);
+    // A bracket belongs to the address when it was opened in it.
+    while let Some(shorter) =
+        address.strip_suffix(')').filter(|_| address.matches(')').count() > address.matches('(').count())
+    {
+        address = shorter.trim_end_matches(ENDS_A_SENTENCE);
+    }
     (!address.is_empty()).then_some(scheme + address.len())
 }
 
@@ -184,6 +196,17 @@ mod tests {
         assert_eq!(render("[todo]: milk"), "<p>[todo]: milk</p>");
         assert_eq!(render("one\n\n> [12:30]: lunch"), "<p>one</p>\n<blockquote>\n<p>[12:30]: lunch</p>\n</blockquote>");
         assert_eq!(render("```\n[a]: b\n```"), "<pre><code>[a]: b\n</code></pre>");
+        for said in
+            ["- [todo]: milk", "1. [Ann]: cake\n2. [Ann]: wine", "* > [x]: y", "`ls`\n\n[todo]: milk", "[a\nb]: /url"]
+        {
+            let html = render(said);
+            let words = said.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| !word.is_empty());
+            words.for_each(|word| assert!(html.contains(word), "{said} gave {html}"));
+            assert!(!html.contains('\\'), "{said} gave {html}");
+        }
+        assert!(render("[docs](http://x.example) see [1]: foo").contains("<a href=\"http://x.example\""));
+        assert_eq!(render("a\n\n    [a]: b"), "<p>a</p>\n<pre><code>[a]: b</code></pre>");
+        assert!(render(&"[a]: b\n\n".repeat(500)).matches("[a]: b").count() == 500);
     }
 
     #[test]
@@ -193,6 +216,7 @@ mod tests {
         let link =
             "<a href=\"https://a.example/x?y=1\" rel=\"nofollow noopener noreferrer\">https://a.example/x?y=1</a>";
         assert_eq!(render("(https://a.example/x?y=1)"), format!("<p>({link})</p>"));
+        assert!(render("see https://a.example/Foo_(bar)).").contains("href=\"https://a.example/Foo_(bar)\""));
         assert_eq!(render("`@ann`"), "<p><code>@ann</code></p>");
     }
 

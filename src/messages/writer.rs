@@ -100,8 +100,10 @@ struct Loop {
 
 /// Where a transaction failed.
 enum Fault {
-    /// Nothing was stored.
-    Before(Error),
+    /// The database can't be written to; nothing was stored.
+    Begin(Error),
+    /// One of the jobs spoiled it, or the database went away; nothing was stored.
+    Job(Error),
     /// Nobody knows.
     Commit(Error),
 }
@@ -126,19 +128,7 @@ impl Loop {
             // By room, keeping each room's order: two nodes then lock rooms in the same order and can't wait in a ring.
             // Posts go first, since they lock their room's row before any membership, as other acts do.
             jobs.sort_by_key(Job::order);
-            let outcomes = match self.store(&jobs).await {
-                Err(Fault::Before(error)) if jobs.len() > 1 => {
-                    tracing::warn!(%error, jobs = jobs.len(), "a batch failed; each job is tried by itself");
-                    self.store_singly(&jobs).await
-                }
-                stored => self.told(&jobs, stored),
-            };
-            if let Some(hook) = &self.after_commit {
-                hook();
-            }
-            for (job, outcome) in jobs.drain(..).zip(outcomes) {
-                self.finish(job, outcome);
-            }
+            self.write(&mut jobs).await;
             since_checkpoint += 1;
             if self.queue.is_empty() || since_checkpoint >= CHECKPOINT_EVERY {
                 since_checkpoint = 0;
@@ -149,14 +139,47 @@ impl Loop {
         }
     }
 
+    /// Stores `jobs` together, or, when one of them spoils it, each by itself; publishes and answers.
+    async fn write(&mut self, jobs: &mut Vec<Job>) {
+        let stored = self.store(jobs).await;
+        if let Some(hook) = &self.after_commit {
+            hook();
+        }
+        match stored {
+            Err(Fault::Job(Error::Internal(cause))) if jobs.len() > 1 => {
+                tracing::warn!(%cause, jobs = jobs.len(), "a batch failed; each job is tried by itself");
+                let mut away = false;
+                for job in jobs.drain(..) {
+                    let one = std::slice::from_ref(&job);
+                    let stored = if away { Err(Fault::Begin(Error::Unavailable)) } else { self.store(one).await };
+                    away |= matches!(stored, Err(Fault::Begin(_)));
+                    let mut outcomes = self.told(one, stored);
+                    self.finish(job, outcomes.pop().unwrap_or(Err(Error::Unavailable)));
+                }
+            }
+            stored => {
+                if let Err(Fault::Begin(_)) = &stored {
+                    // These have waited as long: nobody is kept longer than the database's own patience.
+                    while let Ok(job) = self.queue.try_recv() {
+                        jobs.push(job);
+                    }
+                }
+                let outcomes = self.told(jobs, stored);
+                for (job, outcome) in jobs.drain(..).zip(outcomes) {
+                    self.finish(job, outcome);
+                }
+            }
+        }
+    }
+
     /// Stores all of `jobs` in one transaction.
     async fn store(&self, jobs: &[Job]) -> Result<Vec<Result<Outcome>>, Fault> {
-        let mut tx = self.db.write().await.map_err(Fault::Before)?;
+        let mut tx = self.db.write().await.map_err(Fault::Begin)?;
         let now = self.clock.now();
         let mut outcomes = Vec::with_capacity(jobs.len());
         for job in jobs {
             outcomes.push(match apply(&mut tx, job, now).await {
-                Err(error @ (Error::Internal(_) | Error::Unavailable)) => return Err(Fault::Before(error)),
+                Err(error @ (Error::Internal(_) | Error::Unavailable)) => return Err(Fault::Job(error)),
                 outcome => outcome,
             });
         }
@@ -164,23 +187,18 @@ impl Loop {
         Ok(outcomes)
     }
 
-    async fn store_singly(&self, jobs: &[Job]) -> Vec<Result<Outcome>> {
-        let mut outcomes = Vec::with_capacity(jobs.len());
-        for job in jobs {
-            let job = std::slice::from_ref(job);
-            outcomes.append(&mut self.told(job, self.store(job).await));
-        }
-        outcomes
-    }
-
     /// An outcome for each job, whatever became of the transaction.
     fn told(&self, jobs: &[Job], stored: Result<Vec<Result<Outcome>>, Fault>) -> Vec<Result<Outcome>> {
         let (error, unknown) = match stored {
             Ok(outcomes) => return outcomes,
-            Err(Fault::Before(error)) => (error, false),
+            Err(Fault::Begin(error) | Fault::Job(error)) => (error, false),
             Err(Fault::Commit(error)) => (error, true),
         };
-        tracing::error!(%error, cause = ?std::error::Error::source(&error), unknown, "nothing can be stored");
+        match error {
+            Error::Internal(cause) => tracing::error!(%cause, unknown, jobs = jobs.len(), "nothing can be stored"),
+            // What keeps the database away was logged where it was met.
+            _ => tracing::warn!(unknown, jobs = jobs.len(), "nothing can be stored for the moment"),
+        }
         let refuse = |job: &Job| {
             if let (true, Job::Post(post)) = (unknown, job) {
                 self.hub.lose(post.room);

@@ -133,6 +133,10 @@ async fn a_bad_setting_stops_the_start_with_one_line_that_names_it() {
         let error = refusal(&run(&database, &["serve"], "", &[(key, value)]).await);
         assert!(error.contains(key) && error.contains(value) && error.contains(accepted), "{key}: {error}");
     }
+    for url in ["host=db user=ann password=hunter2", "jdbc:postgresql://ann:hunter2@db/chat"] {
+        let error = refusal(&run(&database, &["serve"], "", &[("DATABASE_URL", url)]).await);
+        assert!(error.contains("DATABASE_URL") && !error.contains("hunter2"), "{error}");
+    }
     let error = refusal(&run(&database, &["serve"], "", &[("SECRET_KEY", "tooshort")]).await);
     assert!(error.contains("SECRET_KEY") && error.contains("32 characters") && !error.contains("tooshort"), "{error}");
 }
@@ -167,6 +171,9 @@ async fn settings_come_in_layers_and_a_name_that_is_none_is_refused() {
     assert!(error.contains("port") && error.contains("80") && error.contains("Accepted"), "{error}");
     std::fs::write(folder.join("switchboard.toml"), "port = = 80\n").unwrap();
     assert!(refusal(&run(&database, &["check"], "", &[]).await).contains("switchboard.toml"));
+    std::fs::write(folder.join("switchboard.toml"), "secret_key = \"hunter2\n").unwrap();
+    let error = refusal(&run(&database, &["check"], "", &[]).await);
+    assert!(error.contains("line 1") && !error.contains("hunter2"), "{error}");
 }
 
 #[tokio::test]

@@ -163,3 +163,48 @@ async fn replays_that_nobody_reads_are_not_piled_up() {
     };
     tokio::time::timeout(std::time::Duration::from_secs(20), cut).await.expect("the greedy socket is cut");
 }
+
+/// A subscription that fails for a moment leaves the socket where it was: still following, still ended by a removal.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fault_while_asking_again_leaves_no_socket_behind_that_nobody_can_end() {
+    let site = Site::new(crate::support::app::Engine::Sqlite).await;
+    let [mut ann, bob] = [Visitor::registered(&site, "ann").await, Visitor::registered(&site, "bob").await];
+    let room = ann.group_with("Plans", BOB).await;
+    let mut bobs = bob.follows(room).await;
+    // Every reader is taken, so looking the room up again fails as it does when the database is away.
+    let mut readers = Vec::new();
+    for _ in 0..4 {
+        readers.push(site.app.db.read().await.unwrap());
+    }
+    bobs.send(json!({"type": "subscribe", "room_id": room, "after": 0})).await;
+    assert_eq!(bobs.expect("error").await["code"], "unavailable");
+    drop(readers);
+    ann.say(room, "still heard").await;
+    assert_eq!(bobs.expect("message").await["content"], "still heard");
+    ann.post(&format!("/rooms/{room}/members/{BOB}/remove"), &[]).await;
+    assert_eq!(bobs.close_code().await, 4403);
+}
+
+/// All that waits is refused together when the database can't be written to, not one after another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn posts_to_a_database_that_is_away_are_refused_together_and_nothing_is_stored() {
+    let site = Site::new(crate::support::app::Engine::Sqlite).await;
+    let mut ann = Visitor::registered(&site, "ann").await;
+    let room = ann.public_room("General").await;
+    let mut sockets = Vec::new();
+    for _ in 0..8 {
+        sockets.push(ann.follows(room).await);
+    }
+    let writing = site.app.db.write().await.unwrap();
+    for (n, socket) in sockets.iter_mut().enumerate() {
+        socket.say("anybody?", &format!("c{n}")).await;
+    }
+    // Each waits at most twice the database's five seconds: its own batch's, and what was writing before it.
+    for (n, socket) in sockets.iter_mut().enumerate() {
+        let error = socket.expect("error").await;
+        assert_eq!((&error["code"], &error["client_id"]), (&json!("unavailable"), &json!(format!("c{n}"))));
+    }
+    drop(writing);
+    sockets[0].say("now", "c0").await;
+    assert_eq!(sockets[0].expect("message").await["seq"], 1, "nothing of the refused was stored");
+}
