@@ -297,7 +297,7 @@ pub(crate) async fn tell_added(app: &App, room: RoomId, member: UserId) {
     }
     let entry = async { list::entry(&mut app.db.read().await?, member, room).await };
     match entry.await {
-        Ok(entry) => app.hub.tell(member, &Event::RoomAdded(&entry).frame()),
+        Ok(entry) => app.hub.tell(member, &Event::RoomAdded { room_id: room, room: &entry }.frame()),
         Err(error) => tracing::warn!(%error, %room, "a new member can't be told"),
     }
 }

@@ -66,7 +66,11 @@ pub enum Event<'a> {
         count: i64,
         last_seq: i64,
     },
-    RoomAdded(&'a Entry),
+    RoomAdded {
+        room_id: RoomId,
+        #[serde(flatten)]
+        room: &'a Entry,
+    },
     RoomDeleted {
         room_id: RoomId,
         message: &'a str,

@@ -235,6 +235,7 @@ both! {
         bobs.expect("connected").await;
         let room = ann.group_with("Plans", BOB).await;
         let frame = bobs.expect("room_added").await;
+        assert_eq!(frame["room_id"], room);
         assert_eq!((frame["id"].as_i64(), frame["kind"].as_str(), frame["name"].as_str()), (Some(room), Some("group"), Some("Plans")));
         assert_eq!((&frame["unread_count"], &frame["last_message"]), (&Value::from(0), &Value::Null));
         assert!(cats.settled().await.iter().all(|frame| frame["type"] != "room_added"), "others are not");
