@@ -21,6 +21,7 @@ use crate::{on_db, users};
 
 /// People that can be put into a room when it is made.
 const MOST_MEMBERS_AT_ONCE: usize = 100;
+pub(crate) const NOT_JOINED: Error = Error::Forbidden("Join the room to write in it.");
 pub(crate) const NO_ROOM: Error = Error::NotFound("There is no such room, or it is private to others.");
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -136,8 +136,9 @@ impl Session {
                 Ok(())
             }
             Command::Typing { room, is_typing } => {
-                if !mailbox.follows(room) {
-                    rooms::see(&mut app.db.read().await?, person.id, room).await?;
+                let seen = rooms::see(&mut app.db.read().await?, person.id, room).await?;
+                if !seen.is_member() {
+                    return Err(rooms::NOT_JOINED);
                 }
                 app.hub.typing(person.id, room, is_typing);
                 Ok(())

@@ -20,7 +20,7 @@ use crate::ids::{MessageId, RoomId, UserId};
 use crate::live::event::Event;
 use crate::live::hub::Hub;
 use crate::on_db;
-use crate::rooms::NO_ROOM;
+use crate::rooms::{NO_ROOM, NOT_JOINED};
 use crate::users::Person;
 
 const QUEUE: usize = 4096;
@@ -317,7 +317,7 @@ async fn give_back(conn: &mut Conn, room: RoomId) -> Result<()> {
 async fn outside(conn: &mut Conn, room: RoomId) -> Result<Error> {
     let public: Option<i64> = on_db!(conn, c => sqlx::query_scalar(
         "select id from rooms where id = $1 and kind = 'public'").bind(room).fetch_optional(c).await)?;
-    Ok(if public.is_some() { Error::Forbidden("Join the room to write in it.") } else { NO_ROOM })
+    Ok(if public.is_some() { NOT_JOINED } else { NO_ROOM })
 }
 
 async fn mark_read(conn: &mut Conn, room: RoomId, user: UserId, seq: i64) -> Result<Outcome> {

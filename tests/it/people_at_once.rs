@@ -28,7 +28,6 @@ both! {
         ann.until_said(2).await;
         assert_eq!(ann.said().await, ["Hello Bob", "<b>Hello</b> Ann"]);
         assert_eq!(bob.said().await, ["Hello Bob", "<b>Hello</b> Ann"]);
-        ann.client.execute("document.getElementById('content').dispatchEvent(new Event('input'))", vec![]).await.unwrap();
         bob.fill("content", "I am").await;
         ann.until("document.getElementById('typing').innerText === 'Bob is typing…'").await;
 
@@ -65,8 +64,7 @@ both! {
         let site = Site::new(engine).await;
         let window = browsers.window(&site.url(""), 1280, false).await;
         window.register("Ann").await;
-        let mut ann = Visitor::new(&site);
-        ann.post("/login", &[("username", "ann"), ("password", crate::support::actors::PASSWORD)]).await;
+        let mut ann = Visitor::logged_in(&site, "ann").await;
         let room = ann.public_room("General").await;
         for n in 1..=120 {
             ann.say(room, &format!("number {n}")).await;
@@ -113,8 +111,7 @@ both! {
         let site = Site::new(engine).await;
         let window = browsers.window(&site.url(""), 1280, false).await;
         window.register("Ann").await;
-        let mut ann = Visitor::new(&site);
-        ann.post("/login", &[("username", "ann"), ("password", crate::support::actors::PASSWORD)]).await;
+        let mut ann = Visitor::logged_in(&site, "ann").await;
         let room = ann.public_room("General").await;
         window.go(&format!("/chat/rooms/{room}")).await;
         window.until_connected().await;
@@ -124,7 +121,6 @@ both! {
         assert_eq!(window.eval("document.getElementById('content').value.length").await.unwrap(), 4001);
         window.say("shorter").await;
         window.until_said(1).await;
-        ann.post("/logout", &[]).await;
         window.close().await;
     }
 }

@@ -162,6 +162,8 @@ both! {
         bobs.send(json!({"type": "message", "room_id": room, "content": "hi", "client_id": "c1"})).await;
         let error = bobs.expect("error").await;
         assert_eq!((&error["code"], &error["client_id"]), (&json!("forbidden"), &json!("c1")));
+        bobs.send(json!({"type": "typing", "room_id": room, "is_typing": true})).await;
+        assert_eq!(bobs.expect("error").await["code"], "forbidden");
         let mut joined = bob.follows(room).await;
         joined.say("now I am in", "c2").await;
         assert_eq!(joined.expect("message").await["seq"], 2);

@@ -61,6 +61,14 @@ impl Visitor {
         visitor
     }
 
+    /// Logs in as `name`, who has registered elsewhere.
+    pub async fn logged_in(site: &Site, name: &str) -> Self {
+        let mut visitor = Self::new(site);
+        let page = visitor.post("/login", &[("username", name), ("password", PASSWORD)]).await;
+        assert_eq!(page.leads_to(), "/chat");
+        visitor
+    }
+
     pub async fn register(&mut self, name: &str) {
         let email = format!("{name}@example.org");
         let fields = [("username", name), ("email", email.as_str()), ("password", PASSWORD)];
