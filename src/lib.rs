@@ -23,7 +23,9 @@
 //! one file of its name beside `rooms.rs`, its handlers into `web/pages`, its routes into [`routes`], and a test
 //! through the public door into `tests/it`, on both engines.
 
+pub mod admin;
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod cli;
 pub mod clock;
@@ -42,3 +44,4 @@ pub mod settings;
 pub mod text;
 pub mod users;
 pub mod web;
+pub mod work;

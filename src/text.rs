@@ -22,3 +22,17 @@ pub fn line(errors: &mut FieldErrors, field: &'static str, text: &str, longest: 
     }
     text.to_owned()
 }
+
+/// `text` trimmed, of several lines, when it has at most `longest` characters and none but line ends and tabs that no
+/// page can show.
+pub fn paragraphs(errors: &mut FieldErrors, field: &'static str, text: &str, longest: usize) -> String {
+    let text = text.trim().replace("\r\n", "\n");
+    let length = text.chars().count();
+    if length > longest {
+        errors.add(field, format!("At most {longest} characters; this has {length}."));
+    }
+    if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+        errors.add(field, "Control characters can't be used here.");
+    }
+    text
+}

@@ -1,5 +1,9 @@
-//! People: the model `users`, who may act ([`Person`]), and the acts on accounts. Called by pages, the command line
-//! and the live part. Passwords are hashed by `auth::password`; nothing here ever returns a hash but [`credentials`].
+//! People: the model `users`, who may act ([`Person`]), making and finding accounts. Called by pages, the command line
+//! and the live part. Changing them is in `users/change.rs`, their admin in `users/admin.rs`. Passwords are hashed by
+//! `auth::password`; nothing here ever returns a hash but [`credentials`].
+
+pub mod admin;
+pub mod change;
 
 use serde::Deserialize;
 use sqlx::FromRow;
@@ -10,8 +14,9 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, FieldErrors, Result, is_taken};
 use crate::ids::{SessionId, UserId};
-use crate::text::{fold, line};
-use crate::{on_db, revocations, settings};
+use crate::text::{fold, line, paragraphs};
+use crate::work::Work;
+use crate::{on_db, settings};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -21,12 +26,24 @@ pub enum Role {
 }
 
 impl Role {
+    pub const CHOICES: &[(&str, &str)] = &[("admin", "Administrator"), ("moderator", "Moderator"), ("user", "User")];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Admin => "admin",
             Self::Moderator => "moderator",
             Self::User => "user",
         }
+    }
+
+    /// Whether whoever has this role stands above `other`: administrators above everyone but themselves.
+    pub fn outranks(self, other: Self) -> bool {
+        let rank = |role| match role {
+            Self::Admin => 2,
+            Self::Moderator => 1,
+            Self::User => 0,
+        };
+        rank(self) > rank(other)
     }
 }
 
@@ -101,19 +118,43 @@ impl NewUser {
     /// Checks every field. Errors: [`Error::Invalid`] with a message for each bad one.
     pub fn parse(form: &Registration) -> Result<Self> {
         let mut errors = FieldErrors::default();
+        let Profile { username, email, first_name, last_name, .. } = Profile::checked(&mut errors, form, "");
+        password::check(&mut errors, "password", &form.password, &[&username, &email]);
+        errors.or(Self { username, email, password: form.password.clone(), first_name, last_name })
+    }
+}
+
+/// What an account says of its owner, every field checked.
+pub struct Profile {
+    username: String,
+    email: String,
+    first_name: String,
+    last_name: String,
+    bio: String,
+}
+
+impl Profile {
+    /// Checks all of it but the password. Errors: [`Error::Invalid`] with a message for each bad field.
+    pub fn parse(form: &Registration, bio: &str) -> Result<Self> {
+        let mut errors = FieldErrors::default();
+        let profile = Self::checked(&mut errors, form, bio);
+        errors.or(profile)
+    }
+
+    fn checked(errors: &mut FieldErrors, form: &Registration, bio: &str) -> Self {
         let username = form.username.trim().to_owned();
         let fits = username.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
         if !fits || !(3..=32).contains(&username.len()) {
             errors.add("username", "3 to 32 characters of A–Z, a–z, 0–9, _, . and -.");
         }
-        let email = line(&mut errors, "email", &form.email, 254);
+        let email = line(errors, "email", &form.email, 254);
         if email.parse::<lettre::Address>().is_err() {
             errors.add("email", "This is not an e-mail address.");
         }
-        let first_name = line(&mut errors, "first_name", &form.first_name, 100);
-        let last_name = line(&mut errors, "last_name", &form.last_name, 100);
-        password::check(&mut errors, "password", &form.password, &[&username, &email]);
-        errors.or(Self { username, email, password: form.password.clone(), first_name, last_name })
+        let first_name = line(errors, "first_name", &form.first_name, 100);
+        let last_name = line(errors, "last_name", &form.last_name, 100);
+        let bio = paragraphs(errors, "bio", bio, 1000);
+        Self { username, email, first_name, last_name, bio }
     }
 }
 
@@ -129,11 +170,19 @@ pub async fn register(app: &App, new: NewUser) -> Result<UserId> {
 
 /// Makes an account with `role`; asks nobody. Cost: 1 argon2 hash, 1 write transaction.
 pub async fn add(app: &App, new: NewUser, role: Role) -> Result<UserId> {
+    // Before the transaction: on SQLite nobody else could write while the hash is made.
     let hash = password::hash(new.password.clone()).await?;
     let mut tx = app.db.write().await?;
     let id = insert(&mut tx, &new, &hash, role, app.clock.now()).await?;
     tx.commit().await?;
     Ok(id)
+}
+
+/// Makes an account with `role` as a part of `work`; asks nobody. Cost: 1 argon2 hash, 2 statements.
+pub async fn add_in(work: &mut Work, new: NewUser, role: Role) -> Result<UserId> {
+    let hash = password::hash(new.password.clone()).await?;
+    let now = work.now();
+    insert(work, &new, &hash, role, now).await
 }
 
 /// Makes the first administrator. Of two who race, one gets [`Error::Conflict`], whichever node they ask.
@@ -239,52 +288,4 @@ pub async fn exist(conn: &mut Conn) -> Result<bool> {
 pub async fn count_admins(conn: &mut Conn) -> Result<i64> {
     Ok(on_db!(conn, c => sqlx::query_scalar("select count(*) from users where role = 'admin' and is_active")
         .fetch_one(c).await)?)
-}
-
-/// Gives `user` another role. Errors: [`Error::Conflict`] for the last administrator. Doesn't check who asks.
-/// Cost: 1 write transaction.
-pub async fn set_role(app: &App, user: &User, role: Role) -> Result<()> {
-    let mut tx = app.db.write().await?;
-    keep_an_admin(&mut tx, user, role == Role::Admin).await?;
-    on_db!(tx, c => sqlx::query("update users set role = $2, updated_at = $3 where id = $1")
-        .bind(user.id).bind(role.as_str()).bind(app.clock.now()).execute(c).await.map(|_| ()))?;
-    tx.commit().await
-}
-
-/// Lets `user` log in, or not; then every session and socket of theirs ends, within a second on every node.
-/// Errors: [`Error::Conflict`] for the last administrator. Doesn't check who asks. Cost: 1 write transaction.
-pub async fn set_active(app: &App, user: &User, active: bool) -> Result<()> {
-    let mut tx = app.db.write().await?;
-    keep_an_admin(&mut tx, user, active).await?;
-    on_db!(tx, c => sqlx::query("update users set is_active = $2, updated_at = $3 where id = $1")
-        .bind(user.id).bind(active).bind(app.clock.now()).execute(c).await.map(|_| ()))?;
-    if !active {
-        revocations::end_sessions(&mut tx, user.id, app.clock.now()).await?;
-    }
-    tx.commit().await
-}
-
-/// Sets a new password and ends every session of `user`. Errors: [`Error::Invalid`] at `password`.
-/// Cost: 1 argon2 hash, 1 write transaction.
-pub async fn set_password(app: &App, user: &User, password: String) -> Result<()> {
-    let mut errors = FieldErrors::default();
-    password::check(&mut errors, "password", &password, &[&user.username, &user.email]);
-    errors.or(())?;
-    let hash = password::hash(password).await?;
-    let mut tx = app.db.write().await?;
-    on_db!(tx, c => sqlx::query("update users set password_hash = $2, updated_at = $3 where id = $1")
-        .bind(user.id).bind(hash).bind(app.clock.now()).execute(c).await.map(|_| ()))?;
-    revocations::end_sessions(&mut tx, user.id, app.clock.now()).await?;
-    tx.commit().await
-}
-
-/// Refuses what would leave the site without an administrator. Two who demote each other at once are told apart by
-/// the site's lock.
-async fn keep_an_admin(conn: &mut Conn, user: &User, stays: bool) -> Result<()> {
-    settings::lock(conn).await?;
-    let was = user.role == Role::Admin && user.is_active;
-    if was && !stays && count_admins(conn).await? <= 1 {
-        return Err(Error::Conflict("This is the last administrator: make another one first."));
-    }
-    Ok(())
 }

@@ -8,7 +8,8 @@ use clap::Subcommand;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::ids::UserId;
-use crate::users::{self, NewUser, Registration, Role, User};
+use crate::users::{self, NewUser, Registration, Role, User, change};
+use crate::work::Work;
 
 #[derive(Subcommand)]
 pub enum UserCommand {
@@ -52,24 +53,30 @@ pub async fn run(app: &App, command: UserCommand) -> Result<()> {
         }
         UserCommand::List => list(app).await?,
         UserCommand::Role { name, role } => {
-            let user = find(app, &name).await?;
             let role = Role::try_from(role)?;
-            users::set_role(app, &user, role).await?;
+            let (mut work, user) = held(app, &name).await?;
+            change::set_role(&mut work, &user, role).await?;
+            work.commit().await?;
             println!("{} is {} now.", user.username, role.as_str());
         }
         UserCommand::Password { name, password_stdin } => {
-            let user = find(app, &name).await?;
-            users::set_password(app, &user, password(password_stdin)?).await?;
+            find(app, &name).await?;
+            let password = password(password_stdin)?;
+            let (mut work, user) = held(app, &name).await?;
+            change::set_password(&mut work, &user, password).await?;
+            work.commit().await?;
             println!("{} has a new password; all sessions have ended.", user.username);
         }
         UserCommand::Disable { name } => {
-            let user = find(app, &name).await?;
-            users::set_active(app, &user, false).await?;
+            let (mut work, user) = held(app, &name).await?;
+            change::set_active(&mut work, &user, false).await?;
+            work.commit().await?;
             println!("{} can't log in any more; all sessions have ended.", user.username);
         }
         UserCommand::Enable { name } => {
-            let user = find(app, &name).await?;
-            users::set_active(app, &user, true).await?;
+            let (mut work, user) = held(app, &name).await?;
+            change::set_active(&mut work, &user, true).await?;
+            work.commit().await?;
             println!("{} can log in again.", user.username);
         }
     }
@@ -80,6 +87,14 @@ pub async fn run(app: &App, command: UserCommand) -> Result<()> {
 async fn find(app: &App, name: &str) -> Result<User> {
     let user = users::find(&mut app.db.read().await?, name).await?;
     user.ok_or_else(|| Error::Startup(format!("There is no account called {name}.")))
+}
+
+/// The account called `name`, held for a change.
+async fn held(app: &App, name: &str) -> Result<(Work, User)> {
+    let id = find(app, name).await?.id;
+    let mut work = Work::begin(app, None).await?;
+    let user = change::hold(&mut work, id).await?;
+    Ok((work, user))
 }
 
 async fn list(app: &App) -> Result<()> {

@@ -10,7 +10,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
 
 use super::{Message, NewMessage, Posted};
 use crate::clock::{Clock, Timestamp};
@@ -37,6 +37,7 @@ pub type AfterCommit = Arc<dyn Fn() + Send + Sync>;
 #[derive(Clone)]
 pub struct Writer {
     jobs: mpsc::Sender<Job>,
+    turn: Arc<Mutex<()>>,
 }
 
 enum Job {
@@ -63,8 +64,15 @@ impl Writer {
     /// Starts the task that writes.
     pub fn start(db: Db, hub: Hub, clock: Clock, after_commit: Option<AfterCommit>) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
-        tokio::spawn(Loop { db, hub, clock, after_commit, queue }.run());
-        Self { jobs }
+        let turn = Arc::new(Mutex::new(()));
+        tokio::spawn(Loop { db, hub, clock, after_commit, queue, turn: turn.clone() }.run());
+        Self { jobs, turn }
+    }
+
+    /// Keeps the writer from its next batch while it is held: who changes messages beside it (`crate::work`) commits
+    /// and publishes in one turn, so that a room's feed has the order of the commits.
+    pub async fn turn(&self) -> OwnedMutexGuard<()> {
+        self.turn.clone().lock_owned().await
     }
 
     pub(super) async fn post(&self, person: &Person, room: RoomId, new: NewMessage, html: String) -> Result<Posted> {
@@ -96,6 +104,7 @@ struct Loop {
     clock: Clock,
     after_commit: Option<AfterCommit>,
     queue: mpsc::Receiver<Job>,
+    turn: Arc<Mutex<()>>,
 }
 
 /// Where a transaction failed.
@@ -141,6 +150,7 @@ impl Loop {
 
     /// Stores `jobs` together, or, when one of them spoils it, each by itself; publishes and answers.
     async fn write(&mut self, jobs: &mut Vec<Job>) {
+        let _turn = self.turn.clone().lock_owned().await;
         let stored = self.store(jobs).await;
         if let Some(hook) = &self.after_commit {
             hook();

@@ -9,7 +9,8 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::ids::{RoomId, UserId};
-use crate::users::Person;
+use crate::users::{Person, change};
+use crate::work::Work;
 use crate::{on_db, revocations, users};
 
 /// One row of a room's members page.
@@ -117,15 +118,35 @@ pub async fn remove(app: &App, person: &Person, room: RoomId, user: UserId) -> R
     if gone == 0 {
         return Err(Error::NotFound("This person isn't in the room."));
     }
-    on_db!(tx, c => sqlx::query(
-        "update memberships set role = 'owner'
-         where id = (select id from memberships where room_id = $1 order by joined_at, id limit 1)
-           and not exists (select 1 from memberships where room_id = $1 and role = 'owner')")
-        .bind(room).execute(c).await.map(|_| ()))?;
+    keep_an_owner(&mut tx, room).await?;
     revocations::end_membership(&mut tx, user, room, app.clock.now()).await?;
     tx.commit().await?;
     app.hub.end_membership(user, room);
     Ok(())
+}
+
+/// Takes a person whose account goes out of every room, as a part of `work`: each counts one member less, and where
+/// they alone were the owner, the member who has been there longest owns it. Cost: 3 statements and one for each room
+/// that they alone owned.
+pub async fn remove_everywhere(work: &mut Work, user: UserId) -> Result<()> {
+    on_db!(work, c => sqlx::query(
+        "update rooms set member_count = member_count - 1
+         where id in (select room_id from memberships where user_id = $1)").bind(user).execute(c).await.map(|_| ()))?;
+    let owned = change::owned_alone(work, user).await?;
+    on_db!(work, c => sqlx::query("delete from memberships where user_id = $1").bind(user).execute(c).await.map(|_| ()))?;
+    for room in owned {
+        keep_an_owner(work, room).await?;
+    }
+    Ok(())
+}
+
+/// Where nobody owns `room`, the member who has been there longest does from now on. Cost: 1 statement.
+pub(super) async fn keep_an_owner(conn: &mut Conn, room: RoomId) -> Result<()> {
+    Ok(on_db!(conn, c => sqlx::query(
+        "update memberships set role = 'owner'
+         where id = (select id from memberships where room_id = $1 order by joined_at, id limit 1)
+           and not exists (select 1 from memberships where room_id = $1 and role = 'owner')")
+        .bind(room).execute(c).await.map(|_| ()))?)
 }
 
 /// How far each member of `room` among `people` has read, and the room's last number.

@@ -146,7 +146,7 @@ both! {
         let site = Site::new(engine).await;
         let mut ann = Visitor::registered(&site, "ann").await;
         let user = switchboard::users::find(&mut site.app.db.read().await.unwrap(), "ann").await.unwrap().unwrap();
-        switchboard::users::set_active(&site.app, &user, false).await.unwrap();
+        site.disable(&user).await;
         assert_eq!(ann.get("/chat").await.leads_to(), "/login?next=%2Fchat");
         assert_eq!(ann.post("/login", &[("username", "ann"), ("password", PASSWORD)]).await.status, 422);
     }

@@ -24,7 +24,7 @@ both! {
         let mut anns = ann.socket("/ws").await;
         anns.expect("connected").await;
         let user = switchboard::users::find(&mut site.app.db.read().await.unwrap(), "ann").await.unwrap().unwrap();
-        switchboard::users::set_active(&site.app, &user, false).await.unwrap();
+        site.disable(&user).await;
         assert_eq!(anns.close_code().await, 4401, "found by polling, as from another process");
     }
 }

@@ -134,6 +134,13 @@ impl Site {
         tx.commit().await.unwrap();
     }
 
+    /// Disables an account, as the command line does.
+    pub async fn disable(&self, user: &switchboard::users::User) {
+        let mut work = switchboard::work::Work::begin(&self.app, None).await.unwrap();
+        switchboard::users::change::set_active(&mut work, user, false).await.unwrap();
+        work.commit().await.unwrap();
+    }
+
     /// One number from the database.
     pub async fn number(&self, sql: &str) -> i64 {
         let mut conn = self.app.db.read().await.unwrap();

@@ -1,0 +1,148 @@
+//! Changes to accounts, each a part of a [`Work`]: role, access, password, profile, deletion. Called by the admin and
+//! the command line. What must not happen to the last administrator, or to oneself, is refused here.
+
+use super::{COLUMNS, Profile, Role, User, count_admins};
+use crate::auth::{self, password};
+use crate::clock::Timestamp;
+use crate::error::{Error, FieldErrors, Result, is_taken};
+use crate::ids::{RoomId, UserId};
+use crate::rooms::members;
+use crate::text::fold;
+use crate::work::Work;
+use crate::{on_db, revocations, settings};
+
+/// The account, held until the work ends: two who change it at once go one after the other. Cost: 2 statements.
+pub async fn hold(work: &mut Work, id: UserId) -> Result<User> {
+    let sql = format!("update users set id = id where id = $1 returning {COLUMNS}");
+    let user = on_db!(work, c => sqlx::query_as(&sql).bind(id).fetch_optional(c).await)?;
+    user.ok_or(Error::NotFound("There is no such account."))
+}
+
+/// Gives `user` another role. Errors: [`Error::Conflict`] for the last administrator and for oneself,
+/// [`Error::Forbidden`] for all but administrators. Cost: 2 statements.
+pub async fn set_role(work: &mut Work, user: &User, role: Role) -> Result<()> {
+    if role == user.role {
+        return Ok(());
+    }
+    require_admin(work)?;
+    not_oneself(work, user, "You can't change your own role: another administrator can.")?;
+    keep_an_admin(work, user, role == Role::Admin).await?;
+    let now = work.now();
+    Ok(on_db!(work, c => sqlx::query("update users set role = $2, updated_at = $3 where id = $1")
+        .bind(user.id).bind(role.as_str()).bind(now).execute(c).await.map(|_| ()))?)
+}
+
+/// Lets `user` log in, or not; then every session and socket of theirs ends, within a second on every node.
+/// Errors: [`Error::Conflict`] for the last administrator and for oneself, [`Error::Forbidden`] for moderators who
+/// don't stand above `user`. Cost: 2 to 5 statements.
+pub async fn set_active(work: &mut Work, user: &User, active: bool) -> Result<()> {
+    if active == user.is_active {
+        return Ok(());
+    }
+    not_oneself(work, user, "You can't disable your own account.")?;
+    if work.by.as_ref().is_some_and(|by| !by.is_admin() && !by.role.outranks(user.role)) {
+        return Err(Error::Forbidden("Only an administrator can do that to staff."));
+    }
+    keep_an_admin(work, user, active).await?;
+    let now = work.now();
+    on_db!(work, c => sqlx::query("update users set is_active = $2, updated_at = $3 where id = $1")
+        .bind(user.id).bind(active).bind(now).execute(c).await.map(|_| ()))?;
+    if active { Ok(()) } else { end_sessions(work, user).await }
+}
+
+/// Sets a new password and ends every session of `user`. Errors: [`Error::Invalid`] at `password`.
+/// Cost: 1 argon2 hash, 3 statements.
+pub async fn set_password(work: &mut Work, user: &User, new: String) -> Result<()> {
+    let mut errors = FieldErrors::default();
+    password::check(&mut errors, "password", &new, &[&user.username, &user.email]);
+    errors.or(())?;
+    let hash = password::hash(new).await?;
+    let now = work.now();
+    on_db!(work, c => sqlx::query("update users set password_hash = $2, updated_at = $3 where id = $1")
+        .bind(user.id).bind(hash).bind(now).execute(c).await.map(|_| ()))?;
+    end_sessions(work, user).await
+}
+
+/// Ends every session and socket of `user`. Cost: 2 statements.
+pub async fn end_sessions(work: &mut Work, user: &User) -> Result<()> {
+    let (id, now) = (user.id, work.now());
+    revocations::end_sessions(work, id, now).await?;
+    work.then(move |app| app.hub.end_user(id, &[]));
+    Ok(())
+}
+
+/// Changes what the account says of its owner. Errors: [`Error::Invalid`] when name or address is taken.
+/// Cost: 1 statement.
+pub async fn set_profile(work: &mut Work, user: &User, new: &Profile) -> Result<()> {
+    let now = work.now();
+    on_db!(work, c => sqlx::query(
+        "update users set username = $2, username_folded = $3, email = $4, email_folded = $5, first_name = $6,
+                          last_name = $7, bio = $8, updated_at = $9 where id = $1")
+        .bind(user.id).bind(&new.username).bind(fold(&new.username)).bind(&new.email).bind(fold(&new.email))
+        .bind(&new.first_name).bind(&new.last_name).bind(&new.bio).bind(now).execute(c).await.map(|_| ()))
+    .map_err(|error| {
+        let which = if fold(&new.username) == fold(&user.username) { "email" } else { "username" };
+        if is_taken(&error) { Error::field(which, "Another account has this name or address.") } else { error.into() }
+    })
+}
+
+/// Deletes an account with its memberships, sessions and tokens; what it wrote stays, as by a deleted account. Errors:
+/// [`Error::Conflict`] for the last administrator and for oneself. Cost: 6 statements, O(what refers to it).
+pub async fn delete(work: &mut Work, user: &User) -> Result<()> {
+    require_admin(work)?;
+    not_oneself(work, user, "You can't delete your own account here.")?;
+    keep_an_admin(work, user, false).await?;
+    members::remove_everywhere(work, user.id).await?;
+    end_sessions(work, user).await?;
+    Ok(on_db!(work, c => sqlx::query("delete from users where id = $1").bind(user.id).execute(c).await.map(|_| ()))?)
+}
+
+/// Puts a deleted account back under its old id: without a password that anyone knows, and in no room. Errors:
+/// [`Error::Invalid`] when its name or address was taken meanwhile. Cost: 1 argon2 hash, 1 statement.
+pub async fn restore(work: &mut Work, id: UserId, profile: &Profile, role: Role, created_at: Timestamp) -> Result<()> {
+    require_admin(work)?;
+    let hash = password::hash(auth::random_token()).await?;
+    let now = work.now();
+    on_db!(work, c => sqlx::query(
+        "insert into users (id, username, username_folded, email, email_folded, password_hash, first_name, last_name,
+                            bio, role, is_active, created_at, updated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)")
+        .bind(id).bind(&profile.username).bind(fold(&profile.username)).bind(&profile.email)
+        .bind(fold(&profile.email)).bind(hash).bind(&profile.first_name).bind(&profile.last_name).bind(&profile.bio)
+        .bind(role.as_str()).bind(true).bind(created_at).bind(now).execute(c).await.map(|_| ()))
+    .map_err(
+        |e| {
+            if is_taken(&e) { Error::Conflict("Another account has this name or address by now.") } else { e.into() }
+        },
+    )
+}
+
+/// The rooms that `user` alone owns. Cost: 1 indexed query.
+pub async fn owned_alone(work: &mut Work, user: UserId) -> Result<Vec<RoomId>> {
+    Ok(on_db!(work, c => sqlx::query_scalar(
+        "select m.room_id from memberships m where m.user_id = $1 and m.role = 'owner' and not exists
+         (select 1 from memberships o where o.room_id = m.room_id and o.role = 'owner' and o.user_id <> $1)")
+        .bind(user).fetch_all(c).await)?)
+}
+
+fn require_admin(work: &Work) -> Result<()> {
+    match &work.by {
+        Some(by) if !by.is_admin() => Err(Error::Forbidden("Only an administrator can do that.")),
+        _ => Ok(()),
+    }
+}
+
+fn not_oneself(work: &Work, user: &User, why: &'static str) -> Result<()> {
+    if work.by.as_ref().is_some_and(|by| by.id == user.id) { Err(Error::Conflict(why)) } else { Ok(()) }
+}
+
+/// Refuses what would leave the site without an administrator. Two who demote each other at once are told apart by
+/// the site's lock.
+async fn keep_an_admin(work: &mut Work, user: &User, stays: bool) -> Result<()> {
+    settings::lock(work).await?;
+    let was = user.role == Role::Admin && user.is_active;
+    if was && !stays && count_admins(work).await? <= 1 {
+        return Err(Error::Conflict("This is the last administrator: make another one first."));
+    }
+    Ok(())
+}

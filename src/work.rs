@@ -1,0 +1,87 @@
+//! A unit of work: [`Work`], one transaction in which acts of the domain are done together, and what the world is
+//! told once it is committed. Forms of the admin, imports, reverts and the command line begin one, call the domain
+//! and commit; acts that need no company wrap themselves in one.
+//!
+//! While a work stands, the writer of messages waits: what both publish to a room leaves in the order of the commits.
+
+use std::ops::{Deref, DerefMut};
+
+use tokio::sync::OwnedMutexGuard;
+
+use crate::app::App;
+use crate::clock::Timestamp;
+use crate::db::{Conn, Tx};
+use crate::error::Result;
+use crate::ids::RoomId;
+use crate::users::Person;
+
+type Effect = Box<dyn FnOnce(&App) + Send>;
+
+/// Dropped without [`Work::commit`], nothing was done and nobody is told.
+pub struct Work {
+    pub app: App,
+    /// Whoever does it; `None` for the command line.
+    pub by: Option<Person>,
+    /// Where they are, for history.
+    pub ip: String,
+    tx: Tx,
+    effects: Vec<Effect>,
+    rooms: Vec<RoomId>,
+    _turn: OwnedMutexGuard<()>,
+}
+
+impl Work {
+    /// Waits for the writer's turn to end, then begins a transaction. Cost: 1 transaction; on SQLite the only one.
+    pub async fn begin(app: &App, by: Option<&Person>) -> Result<Self> {
+        let turn = app.writer.turn().await;
+        let tx = app.db.write().await?;
+        Ok(Self {
+            app: app.clone(),
+            by: by.cloned(),
+            ip: String::new(),
+            tx,
+            effects: Vec::new(),
+            rooms: Vec::new(),
+            _turn: turn,
+        })
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.app.clock.now()
+    }
+
+    /// Tells the world, once this is committed: closes sockets, publishes frames. It can't fail any more.
+    pub fn then(&mut self, effect: impl FnOnce(&App) + Send + 'static) {
+        self.effects.push(Box::new(effect));
+    }
+
+    /// A revision of `room` is stored in this work: if nobody knows whether the commit took place, who follows the
+    /// room resumes from the database.
+    pub fn touches(&mut self, room: RoomId) {
+        self.rooms.push(room);
+    }
+
+    /// Makes it durable and tells the world, in the order of the acts.
+    pub async fn commit(self) -> Result<()> {
+        let committed = self.tx.commit().await;
+        if committed.is_err() {
+            self.rooms.iter().for_each(|room| self.app.hub.lose(*room));
+        } else {
+            self.effects.into_iter().for_each(|effect| effect(&self.app));
+        }
+        committed
+    }
+}
+
+impl Deref for Work {
+    type Target = Conn;
+    fn deref(&self) -> &Conn {
+        &self.tx
+    }
+}
+
+impl DerefMut for Work {
+    fn deref_mut(&mut self) -> &mut Conn {
+        &mut self.tx
+    }
+}
