@@ -54,7 +54,7 @@ impl Site {
             let id = users::add(&app, NewUser::parse(&form).unwrap(), Role::User).await.unwrap();
             let session_seen_at = Clock::System.now();
             let (username, role) = ("ann".to_owned(), Role::User);
-            let ann = Person { id, username, role, session_id: SessionId(0), session_seen_at };
+            let ann = Person { id, username, role, session_id: SessionId(0), session_seen_at, confirmed_at: None };
             let form = RoomForm { name: "General".into(), ..RoomForm::default() };
             let (room, _) = rooms::create(&app, &ann, NewRoom::parse(&ann, &form).unwrap()).await.unwrap();
             (app, ann, room)

@@ -14,9 +14,23 @@
 //! 5. Say in `admin` and `moderator` who may do what; in `row_rule`, to which rows.
 //! 6. Add a line to [`RESOURCES`]. The start and a test check the declaration against both schemas.
 
+pub mod change;
+pub mod condition;
+pub mod facet;
+pub mod form;
+pub mod history;
 pub mod input;
+pub mod label;
+pub mod list;
+pub mod lookup;
+pub mod permission;
+pub mod plan;
+pub mod query;
+pub mod record;
 pub mod resource;
+pub mod sql;
 pub mod value;
+pub mod words;
 
 use resource::Resource;
 

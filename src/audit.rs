@@ -5,8 +5,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use sqlx::FromRow;
 
+use crate::clock::Timestamp;
+use crate::db::Conn;
 use crate::error::{Error, Result, is_taken};
+use crate::ids::UserId;
 use crate::on_db;
 use crate::work::Work;
 
@@ -45,4 +49,63 @@ pub async fn record(work: &mut Work, entry: &Entry<'_>) -> Result<i64> {
         .bind(actor).bind(entry.action).bind(entry.model).bind(&entry.object_id).bind(entry.object_label)
         .bind(changes).bind(ip).bind(entry.form_token).bind(now).fetch_one(c).await)
     .map_err(|e| if is_taken(&e) { Error::Conflict("This form was sent before; it was done once.") } else { e.into() })
+}
+
+/// An entry as history shows it.
+#[derive(Clone, Debug, FromRow)]
+pub struct Told {
+    pub id: i64,
+    pub actor_id: Option<UserId>,
+    /// The actor's name; `None` for the command line and for accounts that are gone.
+    pub actor: Option<String>,
+    pub action: String,
+    pub model: String,
+    pub object_id: String,
+    pub object_label: String,
+    pub changes: String,
+    pub ip: String,
+    pub created_at: Timestamp,
+}
+
+const COLUMNS: &str = "a.id, a.actor_id, u.username as actor, a.action, a.model, a.object_id, a.object_label, a.changes, \
+     a.ip, a.created_at";
+
+impl Told {
+    /// The fields that differ. An entry that can't be read has none.
+    pub fn changes(&self) -> Changes {
+        serde_json::from_str(&self.changes).unwrap_or_default()
+    }
+}
+
+/// What was done to one object, newest first, before the entry `before`; at most `limit`. Cost: 1 indexed query.
+pub async fn of_object(conn: &mut Conn, model: &str, object_id: &str, before: i64, limit: i64) -> Result<Vec<Told>> {
+    let sql = format!(
+        "select {COLUMNS} from audit_entries a left join users u on u.id = a.actor_id
+         where a.model = $1 and a.object_id = $2 and a.id < $3 order by a.id desc limit $4"
+    );
+    Ok(on_db!(conn, c => sqlx::query_as(&sql).bind(model).bind(object_id).bind(before).bind(limit).fetch_all(c).await)?)
+}
+
+/// The newest entries of the models in `models`; at most `limit`. Cost: 1 indexed query.
+pub async fn recent(conn: &mut Conn, models: &[&str], limit: i64) -> Result<Vec<Told>> {
+    // Slugs are ours: letters and hyphens.
+    let models: Vec<String> = models.iter().map(|model| format!("'{model}'")).collect();
+    let sql = format!(
+        "select {COLUMNS} from audit_entries a left join users u on u.id = a.actor_id
+         where a.model in ({}) order by a.id desc limit $1",
+        models.join(", ")
+    );
+    Ok(on_db!(conn, c => sqlx::query_as(&sql).bind(limit).fetch_all(c).await)?)
+}
+
+/// One entry. Cost: 1 indexed query.
+pub async fn by_id(conn: &mut Conn, id: i64) -> Result<Option<Told>> {
+    let sql = format!("select {COLUMNS} from audit_entries a left join users u on u.id = a.actor_id where a.id = $1");
+    Ok(on_db!(conn, c => sqlx::query_as(&sql).bind(id).fetch_optional(c).await)?)
+}
+
+/// The object that the form with this token made, if it was sent before. Cost: 1 indexed query.
+pub async fn made_by(conn: &mut Conn, form_token: &str) -> Result<Option<String>> {
+    Ok(on_db!(conn, c => sqlx::query_scalar("select object_id from audit_entries where form_token = $1")
+        .bind(form_token).fetch_optional(c).await)?)
 }

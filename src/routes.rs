@@ -16,6 +16,7 @@ use crate::auth::session;
 use crate::error::Result;
 use crate::live::socket;
 use crate::web::pages::account::AccountPages;
+use crate::web::pages::admin;
 use crate::web::pages::chat::ChatPages;
 use crate::web::pages::members::MemberPages;
 use crate::web::pages::rooms::RoomPages;
@@ -28,7 +29,13 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// The whole server.
 pub async fn router(app: App) -> Result<Router> {
     let session = session::layer(&app.config, app.db.session_stores().await?);
-    let signed_in = Router::new().merge(account()).merge(chat()).merge(rooms()).merge(sockets()).layer(session);
+    let signed_in = Router::new()
+        .merge(account())
+        .merge(chat())
+        .merge(rooms())
+        .merge(sockets())
+        .merge(admin::routes())
+        .layer(session);
     Ok(Router::new()
         .merge(signed_in)
         .route("/up", get(status::up))

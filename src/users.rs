@@ -68,6 +68,8 @@ pub struct Person {
     pub role: Role,
     pub session_id: SessionId,
     pub session_seen_at: Timestamp,
+    /// When the password was last asked for again in this session.
+    pub confirmed_at: Option<Timestamp>,
 }
 
 impl Person {

@@ -256,8 +256,16 @@ pub enum Search {
     Prefix(&'static [&'static str]),
     /// By what these references are found by: the column, which is filtered too.
     Through(&'static [&'static str]),
-    /// The full-text index of messages.
-    FullText,
+    /// A full-text index.
+    FullText(FullText),
+}
+
+/// A full-text index: a table of its own, whose `rowid` is the row's id.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FullText {
+    pub table: &'static str,
+    /// References that stand in the index as words of their own, each with the letter before its id.
+    pub tags: &'static [(&'static str, char)],
 }
 
 /// Rows of another model that refer to this one, shown with it.

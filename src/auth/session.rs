@@ -95,10 +95,18 @@ pub async fn stands(app: &App, id: SessionId) -> Result<bool> {
 
 async fn by_id(conn: &mut Conn, id: SessionId, now: Timestamp) -> Result<Option<Person>> {
     Ok(on_db!(conn, c => sqlx::query_as(
-        "select u.id, u.username, u.role, s.id as session_id, s.last_seen_at as session_seen_at
+        "select u.id, u.username, u.role, s.id as session_id, s.last_seen_at as session_seen_at, s.confirmed_at
          from sessions s join users u on u.id = s.user_id
          where s.id = $1 and s.expires_at > $2 and u.is_active")
         .bind(id).bind(now).fetch_optional(c).await)?)
+}
+
+/// The password was asked for again in this session, and was right. Cost: 1 write transaction.
+pub async fn confirm(app: &App, id: SessionId) -> Result<()> {
+    let mut tx = app.db.write().await?;
+    on_db!(tx, c => sqlx::query("update sessions set confirmed_at = $2 where id = $1")
+        .bind(id).bind(app.clock.now()).execute(c).await.map(|_| ()))?;
+    tx.commit().await
 }
 
 async fn seen(app: App, user: UserId, session: SessionId) {

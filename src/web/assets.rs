@@ -26,6 +26,8 @@ macro_rules! address {
 address!(css, "app.css");
 address!(script, "chat.js");
 address!(icon, "icon.svg");
+address!(admin_css, "admin.css");
+address!(admin_script, "admin.js");
 
 fn versioned(name: &str) -> String {
     let hash = Assets::get(name).map(|file| file.metadata.sha256_hash()).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! The pages, one file an area: a type whose associated functions are the handlers.
 
 pub mod account;
+pub mod admin;
 pub mod chat;
 pub mod members;
 pub mod rooms;

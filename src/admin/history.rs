@@ -1,0 +1,167 @@
+//! History and undo: an entry's fields as they were and as they are, and *revert*, which brings the earlier values back
+//! by the same rules as any form.
+
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use super::change::{self, Saved};
+use super::input::Input;
+use super::resource::{Act, Column, Kind, Resource, Typed};
+use super::value::{Key, Row, Value};
+use super::{find, form, permission, record};
+use crate::audit::{self, Change, Told};
+use crate::error::{Error, Result};
+use crate::users::Person;
+use crate::work::Work;
+
+const GONE: Error = Error::Conflict("It isn't there any more, so there is nothing to bring back into it.");
+const FINAL: Error = Error::Conflict("This can't be reverted.");
+
+/// What a revert would be: of a creation the deletion, of a deletion the return, of anything else the earlier values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Revert {
+    Delete,
+    Restore,
+    Values,
+}
+
+/// How `entry` can be reverted by `person`; `None` when it can't. Cost: no query.
+pub fn revert_of(entry: &Told, person: &Person) -> Option<Revert> {
+    let resource = find(&entry.model)?;
+    let changes = entry.changes();
+    if entry.action == "create" {
+        return permission::may(resource, person, Act::Delete).then_some(Revert::Delete);
+    }
+    let emptied = |column: &Column| column.typed == Typed::Never && is_mark_of_deletion(column);
+    let deleted = entry.action == "delete" || changes.keys().filter_map(|name| resource.column(name)).any(emptied);
+    if deleted {
+        let right = resource.admin.delete && permission::rights(resource, person.role).delete;
+        return (right && resource.restore.is_some()).then_some(Revert::Restore);
+    }
+    let typed = |name: &String| resource.column(name).is_some_and(|column| form::takes(person, column, false));
+    let possible = permission::may(resource, person, Act::Change) && changes.keys().any(typed);
+    possible.then_some(Revert::Values)
+}
+
+/// Rows that stay when they are deleted say when in a column of this name.
+fn is_mark_of_deletion(column: &Column) -> bool {
+    column.name == "deleted_at"
+}
+
+/// Whether a revert of `entry` changes what asks for the password again.
+pub fn needs_sudo(entry: &Told) -> bool {
+    let Some(resource) = find(&entry.model) else { return false };
+    entry.changes().keys().filter_map(|name| resource.column(name)).any(|column| column.sudo)
+}
+
+/// Brings back what `entry` says was before. Errors: [`Error::Conflict`] when that can't be, or when its model's rules
+/// refuse. Cost: as the form's save, deletion or making.
+pub async fn revert(work: &mut Work, entry: &Told) -> Result<Key> {
+    let person = work.by.clone().ok_or(Error::SignedOut)?;
+    let resource = find(&entry.model).ok_or(FINAL)?;
+    permission::require(resource, &person, Act::View)?;
+    let key = resource.parse_key(&entry.object_id).ok_or(FINAL)?;
+    match revert_of(entry, &person).ok_or(FINAL)? {
+        Revert::Delete => change::delete(work, resource, &key).await?,
+        Revert::Restore => restore(work, resource, &key, entry).await?,
+        Revert::Values => values(work, resource, &key, entry).await?,
+    }
+    Ok(key)
+}
+
+async fn values(work: &mut Work, resource: &'static Resource, key: &Key, entry: &Told) -> Result<()> {
+    let person = work.by.clone().ok_or(Error::SignedOut)?;
+    if record::find(work, resource, key).await?.is_none() {
+        return Err(GONE);
+    }
+    let mut input = Input::default();
+    for (name, change) in entry.changes() {
+        if let Some(column) = resource.column(&name).filter(|column| form::takes(&person, column, false)) {
+            input.0.insert(column.name, stored(column, &change.before));
+        }
+    }
+    match change::update(work, resource, key, &input, None, "revert").await? {
+        Saved::Unchanged => Err(Error::Conflict("It is already as it was before.")),
+        Saved::Yes | Saved::Stale(_) => Ok(()),
+    }
+}
+
+/// Puts a row back as it was before it was deleted.
+async fn restore(work: &mut Work, resource: &'static Resource, key: &Key, entry: &Told) -> Result<()> {
+    let person = work.by.clone().ok_or(Error::SignedOut)?;
+    let restore = resource.restore.ok_or(FINAL)?;
+    let standing = record::find(work, resource, key).await?;
+    let row = before(resource, key, entry, standing.as_ref());
+    permission::require_row(resource, &person, Act::View, &row)?;
+    restore(work, &row).await?;
+    let after = record::find(work, resource, key).await?;
+    let changes = change::difference(resource, standing.as_ref(), after.as_ref(), &Input::default());
+    change::remember(work, resource, "revert", key, after.as_ref(), &changes, None).await
+}
+
+/// The row as it was before `entry`: what stands, with the values that the entry changed.
+fn before(resource: &'static Resource, key: &Key, entry: &Told, standing: Option<&Row>) -> Row {
+    let columns: Vec<&'static Column> = resource.stored().collect();
+    let changes = entry.changes();
+    let value = |column: &&'static Column| match (changes.get(column.name), standing) {
+        (Some(change), _) => stored(column, &change.before),
+        (None, Some(row)) => row.get(column.name).clone(),
+        (None, None) => Value::Null,
+    };
+    let values = columns.iter().map(value).collect();
+    Row { key: key.clone(), columns: Arc::new(columns), values }
+}
+
+/// The value that history's JSON stands for in a column.
+fn stored(column: &Column, json: &Json) -> Value {
+    match (json, column.kind) {
+        (Json::Bool(flag), _) => Value::Flag(*flag),
+        (Json::Number(number), _) => number.as_i64().map_or(Value::Null, Value::Int),
+        (Json::String(text), Kind::Time) => {
+            super::query::span(text).map_or(Value::Null, |span| Value::Time(span.start))
+        }
+        (Json::String(text), _) => Value::Text(text.clone()),
+        _ => Value::Null,
+    }
+}
+
+/// One changed field, as people read it.
+pub struct Line {
+    pub title: String,
+    pub before: String,
+    pub after: String,
+}
+
+/// The changed fields of `entry` that `person` may see. Cost: O(fields).
+pub fn lines(entry: &Told, person: &Person) -> Vec<Line> {
+    let resource = find(&entry.model);
+    let line = |(name, Change { before, after }): (String, Change)| {
+        let column = resource.and_then(|resource| resource.column(&name));
+        if column.is_some_and(|column| !permission::sees(person, column)) {
+            return None;
+        }
+        let title = column.map_or_else(|| name.clone(), Column::title);
+        Some(Line { title, before: shown(&before), after: shown(&after) })
+    };
+    entry.changes().into_iter().filter_map(line).collect()
+}
+
+fn shown(json: &Json) -> String {
+    match json {
+        Json::Null => String::new(),
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// The entries of one row's history. Errors: [`Error::Forbidden`]. Cost: 1 indexed query.
+pub async fn of(
+    conn: &mut crate::db::Conn,
+    resource: &Resource,
+    key: &Key,
+    before: i64,
+    limit: i64,
+) -> Result<Vec<Told>> {
+    audit::of_object(conn, resource.slug, &key.to_string(), before, limit).await
+}
