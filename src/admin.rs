@@ -14,6 +14,8 @@
 //! 5. Say in `admin` and `moderator` who may do what; in `row_rule`, to which rows.
 //! 6. Add a line to [`RESOURCES`]. The start and a test check the declaration against both schemas.
 
+pub mod bulk;
+pub mod cascade;
 pub mod change;
 pub mod condition;
 pub mod facet;

@@ -66,7 +66,7 @@ pub fn guarded(expression: &str, column: &Column) -> String {
     match column.kind {
         Kind::Int | Kind::Reference(_) | Kind::Count(..) | Kind::Time => format!("({expression} + 0)"),
         Kind::Flag => format!("(case when {expression} then true else false end)"),
-        Kind::Text | Kind::Long | Kind::Choice(_) => format!("({expression} || '')"),
+        Kind::Text | Kind::Long | Kind::Choice(_) | Kind::Changes => format!("({expression} || '')"),
     }
 }
 

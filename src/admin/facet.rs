@@ -64,7 +64,7 @@ pub async fn all(conn: &mut Conn, person: &Person, query: &Query, listing: &List
             }
             Kind::Time => dates(conn, resource, query, column).await?,
             Kind::Reference(slug) => reference(conn, query, column, slug).await?,
-            Kind::Int | Kind::Count(..) | Kind::Text | Kind::Long => FacetKind::Range,
+            Kind::Int | Kind::Count(..) | Kind::Text | Kind::Long | Kind::Changes => FacetKind::Range,
         };
         facets.push(Facet { column, kind });
     }

@@ -103,7 +103,7 @@ async fn value(conn: &mut Conn, person: &Person, column: &'static Column, text: 
         return if column.required { wrong("This is needed.".into()) } else { Ok(empty) };
     }
     match column.kind {
-        Kind::Text | Kind::Long => Ok(Value::Text(text.to_owned())),
+        Kind::Text | Kind::Long | Kind::Changes => Ok(Value::Text(text.to_owned())),
         Kind::Flag => match trimmed {
             "true" | "on" | "1" | "yes" => Ok(Value::Flag(true)),
             "false" | "off" | "0" | "no" => Ok(Value::Flag(false)),

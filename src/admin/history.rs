@@ -135,7 +135,12 @@ pub struct Line {
 
 /// The changed fields of `entry` that `person` may see. Cost: O(fields).
 pub fn lines(entry: &Told, person: &Person) -> Vec<Line> {
-    let resource = find(&entry.model);
+    lines_of(&entry.model, &entry.changes, person)
+}
+
+/// The same of an entry's own JSON.
+pub fn lines_of(model: &str, changes: &str, person: &Person) -> Vec<Line> {
+    let resource = find(model);
     let line = |(name, Change { before, after }): (String, Change)| {
         let column = resource.and_then(|resource| resource.column(&name));
         if column.is_some_and(|column| !permission::sees(person, column)) {
@@ -144,7 +149,8 @@ pub fn lines(entry: &Told, person: &Person) -> Vec<Line> {
         let title = column.map_or_else(|| name.clone(), Column::title);
         Some(Line { title, before: shown(&before), after: shown(&after) })
     };
-    entry.changes().into_iter().filter_map(line).collect()
+    let changes: audit::Changes = serde_json::from_str(changes).unwrap_or_default();
+    changes.into_iter().filter_map(line).collect()
 }
 
 fn shown(json: &Json) -> String {

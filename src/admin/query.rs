@@ -282,7 +282,9 @@ fn read_filter(column: &Column, part: &str, value: &str) -> Result<Filter, Strin
             let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
             Err(format!("“{}” isn't one of {}.", shortened(value), words.join(", ")))
         }
-        Kind::Choice(_) | Kind::Text | Kind::Long => Ok(Filter::Is(Value::Text(value.replace('\0', "")))),
+        Kind::Choice(_) | Kind::Text | Kind::Long | Kind::Changes => {
+            Ok(Filter::Is(Value::Text(value.replace('\0', ""))))
+        }
     }
 }
 

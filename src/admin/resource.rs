@@ -38,6 +38,8 @@ pub enum Kind {
     Reference(&'static str),
     /// How many rows of the model with this slug refer here by this column. Computed; capped.
     Count(&'static str, &'static str),
+    /// History's JSON of what differs, by field; read-only.
+    Changes,
 }
 
 /// When a form takes a column.
@@ -69,6 +71,8 @@ pub struct Column {
     pub sudo: bool,
     /// The database's column to compare and sort by, where that is another: a folded one.
     pub sort_by: &'static str,
+    /// What a form of a new row begins with.
+    pub initial: &'static str,
 }
 
 impl Column {
@@ -87,6 +91,7 @@ impl Column {
             admins_only: false,
             sudo: false,
             sort_by: "",
+            initial: "",
         }
     }
 
@@ -109,6 +114,11 @@ impl Column {
 
     pub const fn time(name: &'static str) -> Self {
         Self::new(name, Kind::Time)
+    }
+
+    /// History's JSON of what differs.
+    pub const fn changes(name: &'static str) -> Self {
+        Self::new(name, Kind::Changes)
     }
 
     /// One of a few words.
@@ -188,6 +198,12 @@ impl Column {
 
     pub const fn help(mut self, help: &'static str) -> Self {
         self.help = help;
+        self
+    }
+
+    /// What a form of a new row begins with.
+    pub const fn initial(mut self, initial: &'static str) -> Self {
+        self.initial = initial;
         self
     }
 
@@ -397,6 +413,10 @@ pub struct Resource {
     pub export_sudo: bool,
     /// What a deletion does, read before it is done, where it is not simply gone.
     pub delete_note: &'static str,
+    /// A deleted row keeps its place, and so does what refers to it.
+    pub keeps_place: bool,
+    /// Says why this row can't be deleted, before anybody tries; its acts refuse it all the same.
+    pub protected: Option<for<'a> fn(&'a mut Work, &'a Row) -> Done<'a>>,
     pub create: Option<for<'a> fn(&'a mut Work, &'a Input) -> Done<'a, Key>>,
     /// Given the row as it stands, locked, and only those fields that differ from it.
     pub update: Option<for<'a> fn(&'a mut Work, &'a Row, &'a Input) -> Done<'a>>,
@@ -429,6 +449,8 @@ impl Resource {
         row_rule: |_, _, _| Ok(()),
         export_sudo: false,
         delete_note: "",
+        keeps_place: false,
+        protected: None,
         create: None,
         update: None,
         delete: None,

@@ -32,7 +32,7 @@ impl Read {
             Kind::Int | Kind::Reference(_) | Kind::Count(..) => Self::Int,
             Kind::Time => Self::Time,
             Kind::Flag => Self::Flag,
-            Kind::Text | Kind::Long | Kind::Choice(_) => Self::Text,
+            Kind::Text | Kind::Long | Kind::Choice(_) | Kind::Changes => Self::Text,
         }
     }
 }

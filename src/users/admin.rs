@@ -27,8 +27,8 @@ pub const RESOURCE: Resource = Resource {
         Column::text("last_name").typed(),
         Column::long("bio").typed(),
         Column::text("avatar").nullable(),
-        Column::choice("role", Role::CHOICES).listed().filtered().sorted().typed().sudo(),
-        Column::flag("is_active").listed().filtered().typed().label("Active").help("Off: can't log in"),
+        Column::choice("role", Role::CHOICES).listed().filtered().sorted().typed().sudo().initial("user"),
+        Column::flag("is_active").listed().filtered().typed().initial("true").label("Active").help("Off: can't log in"),
         Column::flag("totp_enabled").filtered().label("Two-factor"),
         Column::count("rooms", "memberships", "user_id"),
         Column::count("messages", "messages", "sender_id"),
@@ -67,6 +67,7 @@ pub const RESOURCE: Resource = Resource {
     create: Some(create),
     update: Some(update),
     delete: Some(delete),
+    protected: Some(protected),
     restore: Some(restore),
     ..Resource::DEFAULT
 };
@@ -124,6 +125,13 @@ fn delete<'a>(work: &'a mut Work, row: &'a Row) -> Done<'a> {
     Box::pin(async move {
         let user = change::hold(work, UserId(row.key.id())).await?;
         change::delete(work, &user).await
+    })
+}
+
+fn protected<'a>(work: &'a mut Work, row: &'a Row) -> Done<'a> {
+    Box::pin(async move {
+        let user = change::hold(work, UserId(row.key.id())).await?;
+        change::may_delete(work, &user).await
     })
 }
 

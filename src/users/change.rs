@@ -89,12 +89,17 @@ pub async fn set_profile(work: &mut Work, user: &User, new: &Profile) -> Result<
 /// Deletes an account with its memberships, sessions and tokens; what it wrote stays, as by a deleted account. Errors:
 /// [`Error::Conflict`] for the last administrator and for oneself. Cost: 6 statements, O(what refers to it).
 pub async fn delete(work: &mut Work, user: &User) -> Result<()> {
-    require_admin(work)?;
-    not_oneself(work, user, "You can't delete your own account here.")?;
-    keep_an_admin(work, user, false).await?;
+    may_delete(work, user).await?;
     members::remove_everywhere(work, user.id).await?;
     end_sessions(work, user).await?;
     Ok(on_db!(work, c => sqlx::query("delete from users where id = $1").bind(user.id).execute(c).await.map(|_| ()))?)
+}
+
+/// Errors: [`Error::Conflict`] or [`Error::Forbidden`] with the reason why `user` can't be deleted. Cost: 2 statements.
+pub async fn may_delete(work: &mut Work, user: &User) -> Result<()> {
+    require_admin(work)?;
+    not_oneself(work, user, "You can't delete your own account here.")?;
+    keep_an_admin(work, user, false).await
 }
 
 /// Puts a deleted account back under its old id: without a password that anyone knows, and in no room. Errors:

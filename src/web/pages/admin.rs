@@ -1,14 +1,22 @@
 //! The pages of the backoffice: every route, and the handlers an area. All of them stand behind `grant`; what they do
 //! is done by `crate::admin`.
 
+pub mod acting;
 pub mod bookmarks;
 pub mod cell;
+pub mod choosing;
+pub mod deleting;
+pub mod fields;
+pub mod forms;
 pub mod frame;
 pub mod grant;
+pub mod histories;
+pub mod inlines;
 pub mod lists;
 pub mod sudo;
 
 use axum::Router;
+use forms::FormPages;
 use grant::{get, post};
 use lists::ListPages;
 
@@ -18,8 +26,16 @@ use crate::app::App;
 pub fn routes() -> Router<App> {
     Router::new()
         .route("/admin/sudo", post(sudo::confirm))
+        .route("/admin/revert/{entry}", post(histories::revert))
         .route("/admin/{slug}", get(ListPages::slash))
         .route("/admin/{slug}/", get(ListPages::list))
+        .route("/admin/{slug}/add", get(FormPages::add).merge(post(FormPages::create)))
+        .route("/admin/{slug}/action", post(acting::act))
+        .route("/admin/{slug}/choose", get(choosing::for_list))
+        .route("/admin/{slug}/lookup", get(choosing::offers))
         .route("/admin/{slug}/bookmarks", post(bookmarks::add))
         .route("/admin/{slug}/bookmarks/{id}/delete", post(bookmarks::delete))
+        .route("/admin/{slug}/{id}/", get(FormPages::change).merge(post(FormPages::save)))
+        .route("/admin/{slug}/{id}/delete", get(deleting::ask).merge(post(deleting::delete)))
+        .route("/admin/{slug}/{id}/history", get(histories::show))
 }
