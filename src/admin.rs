@@ -37,7 +37,23 @@ pub mod words;
 use resource::Resource;
 
 /// Every model, in the order of the menu.
-pub const RESOURCES: &[&Resource] = &[&crate::users::admin::RESOURCE];
+pub const RESOURCES: &[&Resource] = &[
+    &crate::users::admin::RESOURCE,
+    &crate::interests::admin::RESOURCE,
+    &crate::notifications::admin::RESOURCE,
+    &crate::rooms::admin::RESOURCE,
+    &crate::rooms::members::admin::RESOURCE,
+    &crate::messages::admin::RESOURCE,
+    &crate::attachments::admin::RESOURCE,
+    &crate::reactions::admin::RESOURCE,
+    &crate::reports::admin::RESOURCE,
+    &crate::auth::session::admin::RESOURCE,
+    &crate::auth::api_tokens::admin::RESOURCE,
+    &crate::auth::reset_tokens::admin::RESOURCE,
+    &crate::emails::admin::RESOURCE,
+    &crate::settings::admin::RESOURCE,
+    &crate::audit::admin::RESOURCE,
+];
 
 /// The model with this slug.
 pub fn find(slug: &str) -> Option<&'static Resource> {

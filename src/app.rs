@@ -72,8 +72,13 @@ impl App {
     /// Reads the site's choices anew. Cost: 1 query of a handful of rows.
     pub async fn refresh_settings(&self) -> Result<()> {
         let settings = settings::load(&mut self.db.read().await?).await?;
-        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        self.hold_settings(settings);
         Ok(())
+    }
+
+    /// The site's choices from now on, as they were just stored.
+    pub fn hold_settings(&self, settings: Settings) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
 
     /// The one-time token of the setup link, while the site has nobody.

@@ -1,6 +1,8 @@
 //! History: the model `audit_entries`. What staff do in the backoffice is one entry each, written in the transaction of
 //! what it tells of: both stand or neither does. Entries outlive what they tell of.
 
+pub mod admin;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,9 @@
 //! Who is who: log in and log out in the browser. Tokens, throttles and two-factor have their places here later
 //! (`auth/{token,throttle,totp}.rs`).
 
+pub mod api_tokens;
 pub mod password;
+pub mod reset_tokens;
 pub mod session;
 
 use tower_sessions::Session;
@@ -10,6 +12,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::ids::UserId;
 use crate::users::{self, Person};
+use crate::work::Work;
 
 /// 256 random bits as 64 hexadecimal digits.
 pub fn random_token() -> String {
@@ -31,9 +34,8 @@ pub async fn verify(app: &App, name: &str, password: String) -> Result<UserId> {
 
 /// Ends this browser's session everywhere, its sockets included. Cost: 1 write transaction.
 pub async fn log_out(app: &App, session: &Session, person: &Person) -> Result<()> {
-    let mut tx = app.db.write().await?;
-    crate::revocations::end_session(&mut tx, person.session_id, app.clock.now()).await?;
-    tx.commit().await?;
-    app.hub.end_session(person.id, person.session_id);
+    let mut work = Work::begin(app, Some(person)).await?;
+    session::end(&mut work, person.session_id).await?;
+    work.commit().await?;
     session.flush().await.map_err(Error::internal)
 }

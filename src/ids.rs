@@ -21,6 +21,15 @@ macro_rules! id {
 id!(UserId);
 id!(RoomId);
 id!(MessageId);
+id!(MembershipId);
+id!(AttachmentId);
+id!(ReactionId);
+id!(InterestId);
+id!(NotificationId);
+id!(ReportId);
+id!(EmailId);
+id!(ApiTokenId);
+id!(ResetTokenId);
 id!(
     /// A row of the model `sessions`; the cookie holds another, unguessable id.
     SessionId

@@ -25,18 +25,24 @@
 
 pub mod admin;
 pub mod app;
+pub mod attachments;
 pub mod audit;
 pub mod auth;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod db;
+pub mod emails;
 pub mod error;
 pub mod ids;
+pub mod interests;
 pub mod jobs;
 pub mod live;
 pub mod log;
 pub mod messages;
+pub mod notifications;
+pub mod reactions;
+pub mod reports;
 pub mod revocations;
 pub mod rooms;
 pub mod routes;

@@ -1,6 +1,9 @@
 //! Messages: the model `messages`. [`post`] is the only way in (page, socket, API); what is posted is numbered,
-//! stored and published by `messages/writer.rs`, and read back by [`page`] and [`since`].
+//! stored and published by `messages/writer.rs`, and read back by [`page`] and [`since`]. What changes one that stands
+//! is in `messages/change.rs`.
 
+pub mod admin;
+pub mod change;
 pub mod limit;
 pub mod markup;
 pub mod writer;

@@ -32,6 +32,11 @@ pub async fn end_sessions(conn: &mut Conn, user: UserId, now: Timestamp) -> Resu
     add(conn, user, None, None, now).await
 }
 
+/// Tells every node to close those sockets of `user` that no standing session holds: those of tokens. Cost: 1 statement.
+pub async fn end_tokens(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<()> {
+    add(conn, user, None, None, now).await
+}
+
 /// Deletes one session and tells every node; says whose it was. Cost: 2 statements.
 pub async fn end_session(conn: &mut Conn, session: SessionId, now: Timestamp) -> Result<Option<UserId>> {
     let owner: Option<UserId> = on_db!(conn, c => sqlx::query_scalar(

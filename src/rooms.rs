@@ -1,7 +1,9 @@
 //! Rooms: the model `rooms`, the acts on them, and who may see one. Membership (`rooms/members.rs`) is the access
 //! rule: a public room is read by everyone signed in and written by its members, others are seen by members only.
-//! The lists of rooms are in `rooms/list.rs`.
+//! The lists of rooms are in `rooms/list.rs`, what changes a room in `rooms/change.rs`.
 
+pub mod admin;
+pub mod change;
 pub mod list;
 pub mod members;
 
@@ -11,12 +13,13 @@ use sqlx::FromRow;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::error::{Error, FieldErrors, Result, is_taken};
+use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{RoomId, UserId};
 use crate::live::event::Event;
-use crate::settings::{DirectChat, RoomCreation};
-use crate::text::{fold, line};
+use crate::settings::DirectChat;
+use crate::text::line;
 use crate::users::Person;
+use crate::work::Work;
 use crate::{on_db, users};
 
 /// People that can be put into a room when it is made.
@@ -33,6 +36,8 @@ pub enum Kind {
 }
 
 impl Kind {
+    pub const CHOICES: &[(&str, &str)] = &[("public", "Public"), ("group", "Group"), ("direct", "Direct")];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Public => "public",
@@ -185,88 +190,33 @@ pub async fn see(conn: &mut Conn, person: UserId, id: RoomId) -> Result<Room> {
 /// The others are told by `room_added`. Errors: [`Error::Forbidden`] by the site's settings, [`Error::Invalid`] for a
 /// name that is taken or people who aren't there. Cost: 1 write transaction, O(members).
 pub async fn create(app: &App, person: &Person, new: NewRoom) -> Result<(RoomId, bool)> {
-    let settings = app.settings();
-    if new.kind != Kind::Direct && settings.room_creation == RoomCreation::Admins && !person.is_admin() {
-        return Err(Error::Forbidden("Only administrators make rooms on this site."));
-    }
-    let now = app.clock.now();
-    let mut tx = app.db.write().await?;
-    let direct_key = (new.kind == Kind::Direct).then(|| direct_key(person.id, new.members[0]));
-    if let Some(key) = &direct_key {
-        if let Some(id) = find_direct(&mut tx, key).await? {
-            return Ok((id, false));
+    let mut work = Work::begin(app, Some(person)).await?;
+    let made = match (new.kind, new.members.as_slice()) {
+        (Kind::Direct, &[other]) => {
+            if let Some(id) = change::find_direct(&mut work, person.id, other).await? {
+                return Ok((id, false));
+            }
+            if app.settings().direct_chat == DirectChat::AfterInterest && !person.is_staff() {
+                return Err(Error::Forbidden("On this site a direct chat starts with an accepted interest."));
+            }
+            change::make_direct(&mut work, person.id, other).await?
         }
-        if settings.direct_chat == DirectChat::AfterInterest && !person.is_staff() {
-            return Err(Error::Forbidden("On this site a direct chat starts with an accepted interest."));
-        }
-    }
-    members::require_active(&mut tx, &new.members).await?;
-    let Some(id) = insert(&mut tx, person, &new, direct_key.as_deref(), now).await? else {
-        // The other one of the pair made it since we looked.
-        let id = find_direct(&mut tx, direct_key.as_deref().unwrap_or_default()).await?;
-        return id.map(|id| (id, false)).ok_or(Error::Unavailable);
+        _ => (change::make(&mut work, person, &new).await?, true),
     };
-    members::insert(&mut tx, id, person.id, "owner", now).await?;
-    for member in &new.members {
-        members::insert(&mut tx, id, *member, "member", now).await?;
-    }
-    tx.commit().await?;
-    for member in new.members {
-        tell_added(app, id, member).await;
-    }
-    Ok((id, true))
-}
-
-/// `None` when the pair's direct room is already there.
-async fn insert(
-    conn: &mut Conn,
-    person: &Person,
-    new: &NewRoom,
-    direct_key: Option<&str>,
-    now: Timestamp,
-) -> Result<Option<RoomId>> {
-    on_db!(conn, c => sqlx::query_scalar(
-        "insert into rooms (kind, name, name_folded, description, created_by, direct_key,
-                            last_message_at, created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $7, $7) on conflict (direct_key) do nothing returning id")
-        .bind(new.kind.as_str()).bind(&new.name).bind(fold(&new.name)).bind(&new.description).bind(person.id)
-        .bind(direct_key).bind(now).fetch_optional(c).await)
-    .map_err(name_taken)
-}
-
-fn name_taken(error: sqlx::Error) -> Error {
-    if is_taken(&error) { Error::field("name", "There is a public room with this name.") } else { error.into() }
-}
-
-fn direct_key(a: UserId, b: UserId) -> String {
-    format!("{}:{}", a.min(b), a.max(b))
-}
-
-async fn find_direct(conn: &mut Conn, key: &str) -> Result<Option<RoomId>> {
-    Ok(on_db!(conn, c => sqlx::query_scalar("select id from rooms where direct_key = $1")
-        .bind(key).fetch_optional(c).await)?)
+    work.commit().await?;
+    Ok(made)
 }
 
 /// Changes name and description. Errors: [`Error::Forbidden`] for others than its owner and staff,
-/// [`Error::Invalid`] by field. Cost: 1 write transaction.
+/// [`Error::Invalid`] by field. Cost: 1 query, 1 write transaction.
 pub async fn rename(app: &App, person: &Person, id: RoomId, name: &str, description: &str) -> Result<()> {
     let room = see(&mut app.db.read().await?, person.id, id).await?;
     if !room.may_change(person) {
         return Err(Error::Forbidden("Only the owner and staff can change this room."));
     }
-    let mut errors = FieldErrors::default();
-    let (name, description) = names(&mut errors, name, description);
-    if room.is_public() && name.is_empty() {
-        errors.add("name", "A public room needs a name.");
-    }
-    errors.or(())?;
-    let mut tx = app.db.write().await?;
-    on_db!(tx, c => sqlx::query(
-        "update rooms set name = $2, name_folded = $3, description = $4, updated_at = $5 where id = $1")
-        .bind(id).bind(&name).bind(fold(&name)).bind(&description).bind(app.clock.now())
-        .execute(c).await.map(|_| ()))
-    .map_err(name_taken)?;
-    tx.commit().await
+    let mut work = Work::begin(app, Some(person)).await?;
+    change::set_names(&mut work, &room, name, description).await?;
+    work.commit().await
 }
 
 /// Deletes a room with all that is in it; everyone connected is told, and its feed ends. Errors:
@@ -276,19 +226,9 @@ pub async fn delete(app: &App, person: &Person, id: RoomId) -> Result<()> {
     if !room.may_delete(person) {
         return Err(Error::Forbidden("Only the owner and administrators can delete this room."));
     }
-    let mut conn = app.db.read().await?;
-    let elsewhere = members::unread_of(&mut conn, id, &app.hub.elsewhere(id)).await?;
-    drop(conn);
-    let mut tx = app.db.write().await?;
-    on_db!(tx, c => sqlx::query("delete from rooms where id = $1").bind(id).execute(c).await.map(|_| ()))?;
-    tx.commit().await?;
-    let message = format!("The room {} was deleted.", room.title());
-    let frame = Event::RoomDeleted { room_id: id, message: &message }.frame();
-    for (member, ..) in elsewhere {
-        app.hub.tell_elsewhere(member, id, &frame);
-    }
-    app.hub.end_room(id, frame);
-    Ok(())
+    let mut work = Work::begin(app, Some(person)).await?;
+    change::delete(&mut work, &room).await?;
+    work.commit().await
 }
 
 /// Tells `member`, on any socket, that they are in `room` now. What was done stands even if this fails.

@@ -1,11 +1,19 @@
 //! The choices of the running site: the model `settings`, one row a key, read into [`Settings`] and kept for a
 //! second at most by `jobs`. What a process needs before it can read a database is in `crate::config`.
+//! Changed by the admin through [`set`].
+
+pub mod admin;
 
 use std::collections::HashMap;
 
 use crate::db::Conn;
-use crate::error::Result;
+use crate::error::{Error, FieldErrors, Result};
 use crate::on_db;
+use crate::text::line;
+use crate::work::Work;
+
+const LONGEST_NAME: usize = 80;
+const MOST_DAYS: u32 = 1_000_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Registration {
@@ -58,6 +66,79 @@ pub async fn load(conn: &mut Conn) -> Result<Settings> {
             _ => DirectChat::AfterInterest,
         },
     })
+}
+
+/// Stores a choice; the site goes by it as soon as the work is committed, other nodes within a second. Errors:
+/// [`Error::Invalid`] at `value` when the key doesn't take it, [`Error::NotFound`] for a key that isn't there.
+/// Cost: 2 statements.
+pub async fn set(work: &mut Work, key: &str, value: &str) -> Result<()> {
+    let value = check(key, value)?;
+    let now = work.now();
+    let set = on_db!(work, c => sqlx::query("update settings set value = $2, updated_at = $3 where key = $1")
+        .bind(key).bind(value).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
+    if set == 0 {
+        return Err(NO_SETTING);
+    }
+    let settings = load(work).await?;
+    work.then(move |app| app.hold_settings(settings));
+    Ok(())
+}
+
+const NO_SETTING: Error = Error::NotFound("There is no such setting.");
+
+/// The value as it is to be stored. Errors: [`Error::Invalid`] at `value`, which says what is accepted.
+/// Cost: O(length).
+pub fn check(key: &str, value: &str) -> Result<String> {
+    let value = value.trim();
+    match key {
+        "site_name" => site_name(value),
+        "registration" => one_of(value, &["open", "invite", "closed"]),
+        "room_creation" => one_of(value, &["anyone", "admins"]),
+        "direct_chat" => one_of(value, &["anyone", "after_interest"]),
+        "staff_two_factor" => one_of(value, &["optional", "required"]),
+        "retention_days" => days(value),
+        "upload_types" => types(value),
+        _ => Err(NO_SETTING),
+    }
+}
+
+fn site_name(value: &str) -> Result<String> {
+    let mut errors = FieldErrors::default();
+    let name = line(&mut errors, "value", value, LONGEST_NAME);
+    if name.is_empty() {
+        errors.add("value", format!("A site needs a name: 1 to {LONGEST_NAME} characters."));
+    }
+    errors.or(name)
+}
+
+fn one_of(value: &str, choices: &[&str]) -> Result<String> {
+    let accepted = || Error::field("value", format!("Accepted: {}.", choices.join(", ")));
+    choices.contains(&value).then(|| value.to_owned()).ok_or_else(accepted)
+}
+
+fn days(value: &str) -> Result<String> {
+    match value.parse::<u32>() {
+        _ if value.is_empty() => Ok(String::new()),
+        Ok(days) if (1..=MOST_DAYS).contains(&days) => Ok(days.to_string()),
+        _ => Err(Error::field("value", format!("Accepted: nothing (kept for ever), or days from 1 to {MOST_DAYS}."))),
+    }
+}
+
+fn types(value: &str) -> Result<String> {
+    if value == "*" {
+        return Ok(value.to_owned());
+    }
+    let part =
+        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b));
+    let is_type =
+        |name: &String| name.split_once('/').is_some_and(|(kind, sub)| part(kind) && (part(sub) || sub == "*"));
+    let types: Vec<String> = value.split(',').map(|name| name.trim().to_ascii_lowercase()).collect();
+    match types.iter().find(|name| !is_type(name)) {
+        None => Ok(types.join(", ")),
+        Some(_) => {
+            Err(Error::field("value", "Accepted: *, or MIME types by commas, such as image/*, application/pdf."))
+        }
+    }
 }
 
 /// Holds the site's lock until the transaction ends: rare acts that must be told apart on every node (the first

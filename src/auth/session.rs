@@ -1,6 +1,8 @@
 //! Browser sessions. The cookie holds an unguessable id of tower-sessions' store; what is stored there is one
 //! number, the row of the model `sessions`. That row is the truth: deleted, the cookie is worth nothing.
 
+pub mod admin;
+
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -17,6 +19,7 @@ use crate::db::{Conn, SessionStores};
 use crate::error::{Error, Result};
 use crate::ids::{SessionId, UserId};
 use crate::users::Person;
+use crate::work::Work;
 use crate::{on_db, revocations};
 
 /// How long a session lasts, however much it is used.
@@ -62,6 +65,16 @@ pub async fn begin(app: &App, session: &Session, user: UserId, device: &Device) 
     }
     session.cycle_id().await.map_err(Error::internal)?;
     session.insert(KEY, id).await.map_err(Error::internal)
+}
+
+/// Ends a session: its cookie is worth nothing, its sockets close on every node. One that has ended already is left at
+/// that. Cost: 2 statements.
+pub async fn end(work: &mut Work, id: SessionId) -> Result<()> {
+    let now = work.now();
+    if let Some(owner) = revocations::end_session(work, id, now).await? {
+        work.then(move |app| app.hub.end_session(owner, id));
+    }
+    Ok(())
 }
 
 /// The person this cookie stands for, if its session still stands and the account is active.

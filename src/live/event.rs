@@ -4,8 +4,9 @@ use axum::extract::ws::Utf8Bytes;
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::ids::{RoomId, UserId};
+use crate::ids::{MessageId, RoomId, UserId};
 use crate::messages::Message;
+use crate::reactions::Reaction;
 use crate::rooms::list::Entry;
 
 /// The text of a frame, shared by every socket it goes to. Cloning copies a pointer.
@@ -41,6 +42,19 @@ pub enum Event<'a> {
         to: i64,
     },
     Message(&'a Message),
+    MessageEdited(&'a Message),
+    MessageDeleted {
+        id: MessageId,
+        room_id: RoomId,
+        seq: i64,
+        rev: i64,
+    },
+    Reaction {
+        message_id: MessageId,
+        room_id: RoomId,
+        rev: i64,
+        reactions: &'a [Reaction],
+    },
     System {
         room_id: RoomId,
         event: Coming,
@@ -107,7 +121,8 @@ impl<'a> Event<'a> {
     pub fn frame(&self) -> Frame {
         let json = serde_json::to_string(self).expect("an event has no map keys or values that JSON can't hold");
         let (rev, last) = match self {
-            Self::Message(message) => (Some(message.rev), false),
+            Self::Message(message) | Self::MessageEdited(message) => (Some(message.rev), false),
+            Self::MessageDeleted { rev, .. } | Self::Reaction { rev, .. } => (Some(*rev), false),
             Self::RoomDeleted { .. } => (None, true),
             _ => (None, false),
         };

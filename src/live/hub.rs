@@ -15,6 +15,7 @@ use super::mailbox::{Close, Mailbox};
 use super::presence::Presence;
 use crate::ids::{RoomId, SessionId, UserId};
 use crate::messages::Message;
+use crate::reactions::Reaction;
 
 /// Rooms of at most so many members show who has read how far.
 const MOST_FOR_RECEIPTS: i64 = 50;
@@ -124,6 +125,29 @@ impl Hub {
         }
         sound(self.0.touched.lock()).insert(message.room_id);
         self.0.touched_told.notify_one();
+    }
+
+    /// Shows a stored message as it stands now. Cost: one serialisation, O(sockets in the room).
+    pub fn publish_edited(&self, message: &Message) {
+        self.publish(message.room_id, &Event::MessageEdited(message));
+    }
+
+    /// Says that a message's text is gone. Cost: one serialisation, O(sockets in the room).
+    pub fn publish_deleted(&self, message: &Message) {
+        let Message { id, room_id, seq, rev, .. } = *message;
+        self.publish(room_id, &Event::MessageDeleted { id, room_id, seq, rev });
+    }
+
+    /// Shows who reacts how to a stored message. Cost: one serialisation, O(sockets in the room).
+    pub fn publish_reactions(&self, message: &Message, reactions: &[Reaction]) {
+        let Message { id, room_id, rev, .. } = *message;
+        self.publish(room_id, &Event::Reaction { message_id: id, room_id, rev, reactions });
+    }
+
+    fn publish(&self, room: RoomId, event: &Event<'_>) {
+        if let Some(live) = self.room(room) {
+            live.feed.publish(event.frame());
+        }
     }
 
     /// Whether something was stored in `room` isn't known: who follows it is to resume from the database.

@@ -1,4 +1,8 @@
 //! Who is in a room: the model `memberships`. Joining, adding, leaving, removing, and how far each has read.
+//! The parts that change it are in `members/change.rs`.
+
+pub mod admin;
+pub mod change;
 
 use std::collections::HashSet;
 
@@ -8,10 +12,10 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::ids::{RoomId, UserId};
-use crate::users::{Person, change};
+use crate::ids::{MembershipId, RoomId, UserId};
+use crate::users::Person;
 use crate::work::Work;
-use crate::{on_db, revocations, users};
+use crate::{on_db, users};
 
 /// One row of a room's members page.
 #[derive(Clone, Debug, FromRow)]
@@ -30,18 +34,30 @@ pub async fn page(conn: &mut Conn, room: RoomId, after: &str, limit: i64) -> Res
         .bind(room).bind(crate::text::fold(after)).bind(limit).fetch_all(c).await)?)
 }
 
-/// Adds a row and counts it; a person who is in already stays as they are. A newcomer has read everything so far.
-pub(super) async fn insert(conn: &mut Conn, room: RoomId, user: UserId, role: &str, now: Timestamp) -> Result<bool> {
-    let added = on_db!(conn, c => sqlx::query(
+/// Adds a row and counts it; `None` for a person who is in already and stays as they are. A newcomer has read everything
+/// so far. Cost: 2 statements.
+pub(super) async fn insert(
+    conn: &mut Conn,
+    room: RoomId,
+    user: UserId,
+    role: &str,
+    now: Timestamp,
+) -> Result<Option<MembershipId>> {
+    let added: Option<MembershipId> = on_db!(conn, c => sqlx::query_scalar(
         "insert into memberships (room_id, user_id, role, last_read_seq, joined_at)
          select r.id, $2, $3, r.last_seq, $4 from rooms r where r.id = $1
-         on conflict (room_id, user_id) do nothing")
-        .bind(room).bind(user).bind(role).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
-    if added > 0 {
-        on_db!(conn, c => sqlx::query("update rooms set member_count = member_count + 1 where id = $1")
-            .bind(room).execute(c).await.map(|_| ()))?;
+         on conflict (room_id, user_id) do nothing returning id")
+        .bind(room).bind(user).bind(role).bind(now).fetch_optional(c).await)?;
+    if added.is_some() {
+        count(conn, room, 1).await?;
     }
-    Ok(added > 0)
+    Ok(added)
+}
+
+/// Raises or lowers the number of members that a room keeps. Cost: 1 statement.
+async fn count(conn: &mut Conn, room: RoomId, by: i64) -> Result<()> {
+    Ok(on_db!(conn, c => sqlx::query("update rooms set member_count = member_count + $2 where id = $1")
+        .bind(room).bind(by).execute(c).await.map(|_| ()))?)
 }
 
 /// Errors: [`Error::Invalid`] at `member_ids` when one of `ids` is no active account. Cost: 1 query, O(ids).
@@ -89,13 +105,9 @@ pub async fn add(app: &App, person: &Person, room: RoomId, name: &str) -> Result
     let user = user.filter(|user| user.is_active);
     let user = user.ok_or_else(|| Error::field("user_id", "There is nobody with this name or id."))?;
     drop(conn);
-    let mut tx = app.db.write().await?;
-    let added = insert(&mut tx, room, user.id, "member", app.clock.now()).await?;
-    tx.commit().await?;
-    if added {
-        super::tell_added(app, room, user.id).await;
-    }
-    Ok(())
+    let mut work = Work::begin(app, Some(person)).await?;
+    change::put_in(&mut work, &seen, &user, "member").await?;
+    work.commit().await
 }
 
 /// Takes `user` out of a room: themselves (leaving), or another (its owner, staff). Their sockets on the room end.
@@ -106,23 +118,9 @@ pub async fn remove(app: &App, person: &Person, room: RoomId, user: UserId) -> R
     if user != person.id && !seen.may_change(person) {
         return Err(Error::Forbidden("Only the owner and staff can remove people from this room."));
     }
-    if seen.is_direct() {
-        return Err(Error::Conflict("A direct chat stays with both."));
-    }
-    let mut tx = app.db.write().await?;
-    // The room's row first, as the message writer takes them: the other way round the two could wait for each other.
-    on_db!(tx, c => sqlx::query("update rooms set member_count = member_count - 1 where id = $1")
-        .bind(room).execute(c).await.map(|_| ()))?;
-    let gone = on_db!(tx, c => sqlx::query("delete from memberships where room_id = $1 and user_id = $2")
-        .bind(room).bind(user).execute(c).await.map(|done| done.rows_affected()))?;
-    if gone == 0 {
-        return Err(Error::NotFound("This person isn't in the room."));
-    }
-    keep_an_owner(&mut tx, room).await?;
-    revocations::end_membership(&mut tx, user, room, app.clock.now()).await?;
-    tx.commit().await?;
-    app.hub.end_membership(user, room);
-    Ok(())
+    let mut work = Work::begin(app, Some(person)).await?;
+    change::take_out(&mut work, &seen, user).await?;
+    work.commit().await
 }
 
 /// Takes a person whose account goes out of every room, as a part of `work`: each counts one member less, and where
@@ -132,7 +130,7 @@ pub async fn remove_everywhere(work: &mut Work, user: UserId) -> Result<()> {
     on_db!(work, c => sqlx::query(
         "update rooms set member_count = member_count - 1
          where id in (select room_id from memberships where user_id = $1)").bind(user).execute(c).await.map(|_| ()))?;
-    let owned = change::owned_alone(work, user).await?;
+    let owned = users::change::owned_alone(work, user).await?;
     on_db!(work, c => sqlx::query("delete from memberships where user_id = $1").bind(user).execute(c).await.map(|_| ()))?;
     for room in owned {
         keep_an_owner(work, room).await?;

@@ -8,10 +8,12 @@ mod support {
     pub mod browser;
     pub mod process;
     pub mod socket;
+    pub mod work;
 }
 
 mod accessibility;
 mod accounts;
+mod changes;
 mod command_line;
 mod dialects;
 mod endings;

@@ -1,0 +1,86 @@
+//! The admin of `messages`: what it shows, and how its forms reach the acts in `messages/change.rs`. Nobody writes here in
+//! another's name: messages are posted in their room.
+
+use super::change;
+use crate::admin::input::Input;
+use crate::admin::resource::{Action, Column, Done, Inline, Resource, Rights, Search};
+use crate::admin::value::Row;
+use crate::error::Error;
+use crate::ids::MessageId;
+use crate::work::Work;
+
+pub const RESOURCE: Resource = Resource {
+    slug: "messages",
+    table: "messages",
+    singular: "message",
+    plural: "messages",
+    group: "Talk",
+    about: "Everything that was said.",
+    name: "{sender_id} in {room_id} #{seq}",
+    columns: &[
+        Column::reference("room_id", "rooms").listed().filtered(),
+        Column::int("seq").listed().label("Number"),
+        Column::int("rev").label("Revision"),
+        Column::reference("sender_id", "users").listed().filtered().nullable(),
+        Column::long("content").listed().required().label("Text").help("1 to 4000 characters, Markdown-light"),
+        Column::text("client_id").nullable(),
+        Column::reference("reply_to", "messages").nullable().label("Answers"),
+        Column::time("edited_at").listed().filtered().sorted().nullable().label("Edited"),
+        Column::time("deleted_at").listed().filtered().sorted().nullable().label("Deleted"),
+        Column::time("created_at").listed().filtered().sorted().label("Sent"),
+    ],
+    search: Search::FullText,
+    sections: &[("Message", &["room_id", "seq", "sender_id", "content", "reply_to"])],
+    inlines: &[
+        Inline::new("attachments", "message_id"),
+        Inline::new("reactions", "message_id"),
+        Inline::new("reports", "message_id"),
+    ],
+    actions: &[Action::new("hide", "Hide", "Their text is gone from the room; the place stays.", hide)
+        .moderators()
+        .destructive()],
+    admin: Rights { add: false, ..Rights::ALL },
+    moderator: Rights { add: false, export: false, ..Rights::ALL },
+    delete_note: "The text, its attachments and reactions go; the place in the room stays, and history can put the text \
+                  back. A message that is deleted already is erased for good; only administrators do that.",
+    update: Some(update),
+    delete: Some(delete),
+    restore: Some(restore),
+    ..Resource::DEFAULT
+};
+
+fn update<'a>(work: &'a mut Work, row: &'a Row, input: &'a Input) -> Done<'a> {
+    Box::pin(async move {
+        match input.text("content") {
+            Some(content) => change::edit(work, MessageId(row.key.id()), content).await,
+            None => Ok(()),
+        }
+    })
+}
+
+fn delete<'a>(work: &'a mut Work, row: &'a Row) -> Done<'a> {
+    Box::pin(async move {
+        let id = MessageId(row.key.id());
+        if change::hold(work, id).await?.deleted_at.is_none() {
+            return change::delete(work, id).await;
+        }
+        if work.by.as_ref().is_some_and(|by| !by.is_admin()) {
+            return Err(Error::Forbidden("Only an administrator can erase a deleted message."));
+        }
+        change::erase(work, id).await
+    })
+}
+
+fn restore<'a>(work: &'a mut Work, row: &'a Row) -> Done<'a> {
+    Box::pin(async move {
+        let restored = change::restore(work, MessageId(row.key.id()), row.text("content")).await;
+        restored.map_err(|error| match error {
+            Error::NotFound(_) => Error::Conflict("This message was erased: it can't be put back."),
+            error => error,
+        })
+    })
+}
+
+fn hide(work: &mut Work, id: i64) -> Done<'_> {
+    Box::pin(change::delete(work, MessageId(id)))
+}

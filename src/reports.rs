@@ -1,0 +1,119 @@
+//! Reports of messages: the model `reports`. Who reports sees to it that staff look; staff resolve, dismiss, or hide what
+//! was reported. Called by the admin.
+
+pub mod admin;
+
+use crate::clock::Timestamp;
+use crate::error::{Error, FieldErrors, Result, is_taken};
+use crate::ids::{MessageId, ReportId, UserId};
+use crate::messages::change as messages;
+use crate::on_db;
+use crate::text::paragraphs;
+use crate::work::Work;
+
+const LONGEST_REASON: usize = 1000;
+const NO_REPORT: Error = Error::NotFound("There is no such report.");
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Open,
+    Resolved,
+    Dismissed,
+}
+
+impl Status {
+    pub const CHOICES: &[(&str, &str)] = &[("open", "Open"), ("resolved", "Resolved"), ("dismissed", "Dismissed")];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Resolved => "resolved",
+            Self::Dismissed => "dismissed",
+        }
+    }
+}
+
+impl TryFrom<String> for Status {
+    type Error = Error;
+    fn try_from(text: String) -> Result<Self> {
+        match text.as_str() {
+            "open" => Ok(Self::Open),
+            "resolved" => Ok(Self::Resolved),
+            "dismissed" => Ok(Self::Dismissed),
+            _ => Err(Error::field("status", "A report is open, resolved or dismissed.")),
+        }
+    }
+}
+
+/// Reports a message in the name of whoever does the work. Errors: [`Error::Invalid`] by field. Cost: 1 statement.
+pub async fn add(work: &mut Work, message: MessageId, reason: &str) -> Result<ReportId> {
+    let mut errors = FieldErrors::default();
+    let reason = paragraphs(&mut errors, "reason", reason, LONGEST_REASON);
+    if reason.is_empty() {
+        errors.add("reason", "Say what is wrong with it.");
+    }
+    errors.or(())?;
+    let (by, now) = (work.by.as_ref().map(|by| by.id), work.now());
+    let id: Option<ReportId> = on_db!(work, c => sqlx::query_scalar(
+        "insert into reports (message_id, reporter_id, reason, created_at)
+         select m.id, $2, $3, $4 from messages m where m.id = $1 returning id")
+        .bind(message).bind(by).bind(reason).bind(now).fetch_optional(c).await)?;
+    id.ok_or_else(|| Error::field("message_id", "There is no such message."))
+}
+
+/// Says what became of a report; whoever does the work has handled it, and nobody when it is open again. Errors:
+/// [`Error::NotFound`]. Cost: 1 statement.
+pub async fn set_status(work: &mut Work, id: ReportId, status: Status) -> Result<()> {
+    let by = work.by.as_ref().map(|by| by.id).filter(|_| status != Status::Open);
+    let set = on_db!(work, c => sqlx::query("update reports set status = $2, handled_by = $3 where id = $1")
+        .bind(id).bind(status.as_str()).bind(by).execute(c).await.map(|done| done.rows_affected()))?;
+    if set == 0 { Err(NO_REPORT) } else { Ok(()) }
+}
+
+/// Deletes the reported message, if it stands, and resolves this and every other open report of it. Errors:
+/// [`Error::NotFound`]. Cost: 9 indexed statements, O(reports of the message + sockets in the room).
+pub async fn hide(work: &mut Work, id: ReportId) -> Result<()> {
+    let message: Option<MessageId> = on_db!(work, c => sqlx::query_scalar("select message_id from reports where id = $1")
+        .bind(id).fetch_optional(c).await)?;
+    let message = messages::hold(work, message.ok_or(NO_REPORT)?).await?;
+    if message.deleted_at.is_none() {
+        messages::delete(work, message.id).await?;
+    }
+    let by = work.by.as_ref().map(|by| by.id);
+    Ok(on_db!(work, c => sqlx::query(
+        "update reports set status = 'resolved', handled_by = $3 where message_id = $1 and (status = 'open' or id = $2)")
+        .bind(message.id).bind(id).bind(by).execute(c).await.map(|_| ()))?)
+}
+
+/// Deletes a report; the message stays as it is. Errors: [`Error::NotFound`]. Cost: 1 statement.
+pub async fn delete(work: &mut Work, id: ReportId) -> Result<()> {
+    let gone = on_db!(work, c => sqlx::query("delete from reports where id = $1")
+        .bind(id).execute(c).await.map(|done| done.rows_affected()))?;
+    if gone == 0 { Err(NO_REPORT) } else { Ok(()) }
+}
+
+/// A report that was deleted, as history has it.
+pub struct Former {
+    pub id: ReportId,
+    pub message: MessageId,
+    pub reporter: Option<UserId>,
+    pub reason: String,
+    pub status: Status,
+    pub handled_by: Option<UserId>,
+    pub created_at: Timestamp,
+}
+
+/// Puts a deleted report back. Errors: [`Error::Conflict`] when its message is gone for good. Cost: 1 statement.
+pub async fn restore(work: &mut Work, former: &Former) -> Result<()> {
+    let added = on_db!(work, c => sqlx::query(
+        "insert into reports (id, message_id, reporter_id, reason, status, handled_by, created_at)
+         select $1, m.id, (select id from users where id = $3), $4, $5, (select id from users where id = $6), $7
+         from messages m where m.id = $2")
+        .bind(former.id).bind(former.message).bind(former.reporter).bind(&former.reason).bind(former.status.as_str())
+        .bind(former.handled_by).bind(former.created_at).execute(c).await.map(|done| done.rows_affected()))
+    .map_err(|error| match is_taken(&error) {
+        true => Error::Conflict("This report is there again already."),
+        false => error.into(),
+    })?;
+    if added == 0 { Err(Error::Conflict("The reported message is gone for good.")) } else { Ok(()) }
+}

@@ -1,0 +1,141 @@
+//! Changes to memberships, each a part of a [`Work`]: putting people in, taking them out, who owns a room. Called by the
+//! acts in `rooms/members.rs`, by those on rooms, and by the admin, which have asked who may do it.
+
+use sqlx::FromRow;
+
+use super::super::{Room, change as rooms, tell_added};
+use super::{count, insert, keep_an_owner};
+use crate::clock::Timestamp;
+use crate::error::{Error, Result, is_taken};
+use crate::ids::{MembershipId, RoomId, UserId};
+use crate::users::User;
+use crate::work::Work;
+use crate::{on_db, revocations};
+
+const NO_MEMBER: Error = Error::NotFound("This person isn't in the room.");
+const GONE: Error = Error::Conflict("The room or the account is gone.");
+
+#[derive(Clone, Debug, FromRow)]
+pub struct Membership {
+    pub id: MembershipId,
+    pub room_id: RoomId,
+    pub user_id: UserId,
+    pub role: String,
+    pub muted: bool,
+}
+
+/// A membership and its room, which is held until the work ends. Cost: 4 indexed statements.
+pub async fn hold(work: &mut Work, id: MembershipId) -> Result<(Room, Membership)> {
+    let room: Option<RoomId> = on_db!(work, c => sqlx::query_scalar("select room_id from memberships where id = $1")
+        .bind(id).fetch_optional(c).await)?;
+    let room = rooms::hold(work, room.ok_or(NO_MEMBER)?).await?;
+    let membership: Option<Membership> = on_db!(work, c => sqlx::query_as(
+        "select id, room_id, user_id, role, muted from memberships where id = $1").bind(id).fetch_optional(c).await)?;
+    Ok((room, membership.ok_or(NO_MEMBER)?))
+}
+
+/// Puts `user` into a room and tells them; `None` when they are in it already. Errors: [`Error::Invalid`] at `user_id`
+/// for an account that is disabled, [`Error::Conflict`] for a direct room. Cost: 2 statements.
+pub async fn put_in(work: &mut Work, room: &Room, user: &User, role: &str) -> Result<Option<MembershipId>> {
+    if room.is_direct() {
+        return Err(Error::Conflict("A direct chat is between two: make a group for more."));
+    }
+    if !user.is_active {
+        return Err(Error::field("user_id", "This account is disabled."));
+    }
+    let now = work.now();
+    let added = insert(work, room.id, user.id, role, now).await?;
+    if added.is_some() {
+        tell(work, room.id, user.id);
+    }
+    Ok(added)
+}
+
+/// Tells `member`, once the work is committed, that they are in `room`.
+pub fn tell(work: &mut Work, room: RoomId, member: UserId) {
+    work.then(move |app| {
+        let app = app.clone();
+        tokio::spawn(async move { tell_added(&app, room, member).await });
+    });
+}
+
+/// Takes `user` out of a room; their sockets on it end. When the last owner goes, the member who has been there longest
+/// owns it. Errors: [`Error::NotFound`], [`Error::Conflict`] for a direct room. Cost: 4 statements.
+pub async fn take_out(work: &mut Work, room: &Room, user: UserId) -> Result<()> {
+    if room.is_direct() {
+        return Err(Error::Conflict("A direct chat stays with both."));
+    }
+    let (id, now) = (room.id, work.now());
+    // The room's row first, as the message writer takes them: the other way round the two could wait for each other.
+    rooms::hold(work, id).await?;
+    let gone = on_db!(work, c => sqlx::query("delete from memberships where room_id = $1 and user_id = $2")
+        .bind(id).bind(user).execute(c).await.map(|done| done.rows_affected()))?;
+    if gone == 0 {
+        return Err(NO_MEMBER);
+    }
+    count(work, id, -1).await?;
+    keep_an_owner(work, id).await?;
+    revocations::end_membership(work, user, id, now).await?;
+    work.then(move |app| app.hub.end_membership(user, id));
+    Ok(())
+}
+
+/// Makes a member an owner, or an owner a member. Errors: [`Error::Invalid`] at `role` for the room's only owner.
+/// Cost: 2 statements.
+pub async fn set_role(work: &mut Work, membership: &Membership, role: &str) -> Result<()> {
+    if role == membership.role {
+        return Ok(());
+    }
+    if !["owner", "member"].contains(&role) {
+        return Err(Error::field("role", "One is an owner or a member of a room."));
+    }
+    let others: i64 = on_db!(work, c => sqlx::query_scalar(
+        "select count(*) from memberships where room_id = $1 and role = 'owner' and id <> $2")
+        .bind(membership.room_id).bind(membership.id).fetch_one(c).await)?;
+    if role == "member" && others == 0 {
+        return Err(Error::field("role", "This is the room's only owner: make another member an owner first."));
+    }
+    Ok(on_db!(work, c => sqlx::query("update memberships set role = $2 where id = $1")
+        .bind(membership.id).bind(role).execute(c).await.map(|_| ()))?)
+}
+
+/// Whether the member is told of what is said in the room. Cost: 1 statement.
+pub async fn set_muted(work: &mut Work, membership: &Membership, muted: bool) -> Result<()> {
+    Ok(on_db!(work, c => sqlx::query("update memberships set muted = $2 where id = $1")
+        .bind(membership.id).bind(muted).execute(c).await.map(|_| ()))?)
+}
+
+/// A membership that was ended, as history has it.
+pub struct Former {
+    pub membership: Membership,
+    pub last_read_seq: i64,
+    pub joined_at: Timestamp,
+}
+
+/// Puts a person back into a room as they were in it, and tells them. Errors: [`Error::Conflict`] when the room or the
+/// account is gone, when they are back already, and for a direct room. Cost: 6 statements.
+pub async fn restore(work: &mut Work, former: &Former) -> Result<()> {
+    let Membership { id, room_id, user_id, muted, ref role } = former.membership;
+    let room = rooms::hold(work, room_id).await.map_err(|error| match error {
+        Error::NotFound(_) => GONE,
+        error => error,
+    })?;
+    if room.is_direct() {
+        return Err(Error::Conflict("A direct chat stays with both."));
+    }
+    let added = on_db!(work, c => sqlx::query(
+        "insert into memberships (id, room_id, user_id, role, last_read_seq, muted, joined_at)
+         select $1, $2, u.id, $4, $5, $6, $7 from users u where u.id = $3")
+        .bind(id).bind(room_id).bind(user_id).bind(role).bind(former.last_read_seq.min(room.last_seq)).bind(muted)
+        .bind(former.joined_at).execute(c).await.map(|done| done.rows_affected()))
+    .map_err(|error| match is_taken(&error) {
+        true => Error::Conflict("They are in the room again already."),
+        false => error.into(),
+    })?;
+    if added == 0 {
+        return Err(GONE);
+    }
+    count(work, room_id, 1).await?;
+    tell(work, room_id, user_id);
+    Ok(())
+}
