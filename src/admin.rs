@@ -30,6 +30,7 @@ pub mod plan;
 pub mod query;
 pub mod record;
 pub mod resource;
+pub mod schema;
 pub mod sql;
 pub mod value;
 pub mod words;

@@ -11,7 +11,7 @@ use crate::live::hub::Hub;
 use crate::messages::limit::MessageLimit;
 use crate::messages::writer::{AfterCommit, Writer};
 use crate::settings::{self, Settings};
-use crate::{auth, users};
+use crate::{admin, auth, users};
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -49,6 +49,7 @@ impl App {
         db.migrate().await?;
         let hub = Hub::default();
         let mut conn = db.read().await?;
+        admin::schema::check_all(&mut conn).await?;
         let settings = settings::load(&mut conn).await?;
         let setup_token = (!users::exist(&mut conn).await?).then(auth::random_token);
         drop(conn);

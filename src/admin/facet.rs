@@ -34,6 +34,8 @@ pub enum FacetKind {
         around: Vec<(String, String)>,
     },
     Range,
+    /// A word as it stands in the column.
+    Word,
     /// The name of the row that was asked for.
     Reference {
         slug: &'static str,
@@ -64,7 +66,8 @@ pub async fn all(conn: &mut Conn, person: &Person, query: &Query, listing: &List
             }
             Kind::Time => dates(conn, resource, query, column).await?,
             Kind::Reference(slug) => reference(conn, query, column, slug).await?,
-            Kind::Int | Kind::Count(..) | Kind::Text | Kind::Long | Kind::Changes => FacetKind::Range,
+            Kind::Int | Kind::Count(..) => FacetKind::Range,
+            Kind::Text | Kind::Long | Kind::Changes => FacetKind::Word,
         };
         facets.push(Facet { column, kind });
     }

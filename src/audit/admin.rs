@@ -16,7 +16,7 @@ pub const RESOURCE: Resource = Resource {
         Column::text("model").listed().filtered().sorted(),
         Column::text("object_id").label("Object"),
         Column::text("object_label").listed().label("Called"),
-        Column::long("changes"),
+        Column::changes("changes"),
         Column::text("ip").listed().label("From"),
         Column::time("created_at").listed().filtered().sorted().label("When"),
     ],

@@ -3,7 +3,7 @@
 
 use super::change;
 use crate::admin::input::Input;
-use crate::admin::resource::{Action, Column, Done, Inline, Resource, Rights, Search};
+use crate::admin::resource::{Action, Column, Done, FullText, Inline, Resource, Rights, Search};
 use crate::admin::value::Row;
 use crate::error::Error;
 use crate::ids::MessageId;
@@ -29,7 +29,7 @@ pub const RESOURCE: Resource = Resource {
         Column::time("deleted_at").listed().filtered().sorted().nullable().label("Deleted"),
         Column::time("created_at").listed().filtered().sorted().label("Sent"),
     ],
-    search: Search::FullText,
+    search: Search::FullText(FullText { table: "messages_text", tags: &[("room_id", 'r'), ("sender_id", 's')] }),
     sections: &[("Message", &["room_id", "seq", "sender_id", "content", "reply_to"])],
     inlines: &[
         Inline::new("attachments", "message_id"),
@@ -43,6 +43,7 @@ pub const RESOURCE: Resource = Resource {
     moderator: Rights { add: false, export: false, ..Rights::ALL },
     delete_note: "The text, its attachments and reactions go; the place in the room stays, and history can put the text \
                   back. A message that is deleted already is erased for good; only administrators do that.",
+    keeps_place: true,
     update: Some(update),
     delete: Some(delete),
     restore: Some(restore),

@@ -78,3 +78,46 @@ async fn axe_finds_nothing_on_any_page_at_any_width_in_any_scheme() {
         window.close().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn axe_finds_nothing_in_the_backoffice_at_any_width_in_any_scheme() {
+    let Some(browsers) = Browsers::start().await else { return };
+    let axe = std::fs::read_to_string(std::env::var("AXE_JS").unwrap()).unwrap();
+    let site = Site::new(Engine::Sqlite).await;
+    let mut ann = Visitor::admin(&site, "ann").await;
+    for name in ["bob", "cleo", "dario", "emeka"] {
+        Visitor::registered(&site, name).await;
+    }
+    let room = ann.public_room("General").await;
+    ann.say(room, "Morning! Who has the **release notes**?").await;
+    ann.post("/admin/users/2/", &[("bio", "Likes tea"), ("first_name", "Robert")]).await.leads_to();
+    ann.post("/admin/users/bookmarks", &[("list", "is_active=true"), ("name", "Active")]).await.leads_to();
+
+    for (width, dark) in [(1280, false), (1280, true), (390, false), (390, true)] {
+        let window = browsers.window(&site.url(""), width, dark).await;
+        let scheme = if dark { "dark" } else { "light" };
+        window.fill_log_in("ann").await;
+        for (page, path) in [
+            ("list", "/admin/users/"),
+            ("filtered", "/admin/users/?role=user&created_at=2026&q=b&sort=username"),
+            ("complaint", "/admin/users/?role=king"),
+            ("nothing", "/admin/messages/?q=nowhere"),
+            ("messages", "/admin/messages/"),
+            ("add", "/admin/users/add"),
+            ("form", "/admin/users/2/"),
+            ("room-form", "/admin/rooms/1/"),
+            ("message-form", "/admin/messages/1/"),
+            ("delete", "/admin/users/2/delete"),
+            ("protected", "/admin/users/1/delete"),
+            ("history", "/admin/users/2/history"),
+            ("history-list", "/admin/audit-entries/"),
+            ("history-entry", "/admin/audit-entries/1/"),
+            ("choose", "/admin/messages/choose?_field=sender_id&_q="),
+            ("settings-list", "/admin/settings/"),
+            ("setting", "/admin/settings/site_name/"),
+        ] {
+            look(&window, &axe, path, &format!("admin-{page}-{width}-{scheme}")).await;
+        }
+        window.close().await;
+    }
+}

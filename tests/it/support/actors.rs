@@ -61,6 +61,18 @@ impl Visitor {
         visitor
     }
 
+    /// Registers `name`, who is made an administrator.
+    pub async fn admin(site: &Site, name: &str) -> Self {
+        Self::of_role(site, name, "admin").await
+    }
+
+    /// Registers `name`, who is given a role.
+    pub async fn of_role(site: &Site, name: &str, role: &str) -> Self {
+        let visitor = Self::registered(site, name).await;
+        site.sql(&format!("update users set role = '{role}' where username = '{name}'")).await;
+        visitor
+    }
+
     /// Logs in as `name`, who has registered elsewhere.
     pub async fn logged_in(site: &Site, name: &str) -> Self {
         let mut visitor = Self::new(site);
