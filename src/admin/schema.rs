@@ -48,7 +48,8 @@ impl Schema {
 
     /// Whether an index begins with these keys.
     fn is_indexed(&self, table: &str, keys: &[&str]) -> bool {
-        let fits = |index: &Vec<String>| keys.len() <= index.len() && keys.iter().zip(index).all(|(key, own)| key == own);
+        let fits =
+            |index: &Vec<String>| keys.len() <= index.len() && keys.iter().zip(index).all(|(key, own)| key == own);
         self.indexes.get(table).is_some_and(|indexes| indexes.iter().any(fits))
     }
 }
@@ -93,7 +94,11 @@ pub fn faults(schema: &Schema) -> Vec<String> {
 /// Errors: [`Error::Startup`] with what doesn't fit. Cost: 2 queries.
 pub async fn check_all(conn: &mut Conn) -> Result<()> {
     let faults = faults(&Schema::read(conn).await?);
-    if faults.is_empty() { Ok(()) } else { Err(Error::startup(format!("The backoffice doesn't fit the database: {}.", faults.join("; ")))) }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::startup(format!("The backoffice doesn't fit the database: {}.", faults.join("; "))))
+    }
 }
 
 fn check(schema: &Schema, resource: &Resource, faults: &mut Vec<String>) {
@@ -117,11 +122,18 @@ fn check(schema: &Schema, resource: &Resource, faults: &mut Vec<String>) {
     }
     check_search(schema, resource, faults);
     let named = resource.sections.iter().flat_map(|(_, names)| names.iter());
-    named.filter(|name| resource.column(name).is_none()).for_each(|name| faults.push(format!("{slug} has no {name} for its form")));
+    named
+        .filter(|name| resource.column(name).is_none())
+        .for_each(|name| faults.push(format!("{slug} has no {name} for its form")));
     for inline in resource.inlines {
-        let refers = find(inline.slug).and_then(|other| other.column(inline.column)).map(|column| (column.kind, column.filtered));
+        let refers = find(inline.slug)
+            .and_then(|other| other.column(inline.column))
+            .map(|column| (column.kind, column.filtered));
         if refers != Some((Kind::Reference(slug), true)) {
-            faults.push(format!("{slug} shows {}, whose {} isn't a filtered reference to it", inline.slug, inline.column));
+            faults.push(format!(
+                "{slug} shows {}, whose {} isn't a filtered reference to it",
+                inline.slug, inline.column
+            ));
         }
     }
 }
@@ -139,7 +151,9 @@ fn check_column(schema: &Schema, resource: &Resource, column: &Column, order: &s
         faults.push(format!("{slug} can be narrowed by {name}, which has no index on ({})", own.join(", ")));
     }
     match column.kind {
-        Kind::Reference(other) if find(other).is_none() => faults.push(format!("{slug} refers to {other}, which is no model")),
+        Kind::Reference(other) if find(other).is_none() => {
+            faults.push(format!("{slug} refers to {other}, which is no model"))
+        }
         Kind::Count(other, reference) => match find(other) {
             Some(other) if schema.is_indexed(other.table, &[reference]) => {}
             _ => faults.push(format!("{slug} counts {other}, whose {reference} has no index")),
@@ -164,7 +178,10 @@ fn check_search(schema: &Schema, resource: &Resource, faults: &mut Vec<String>) 
         }
         Search::Through(columns) => {
             for name in columns {
-                if resource.column(name).is_none_or(|column| !column.filtered || !matches!(column.kind, Kind::Reference(_))) {
+                if resource
+                    .column(name)
+                    .is_none_or(|column| !column.filtered || !matches!(column.kind, Kind::Reference(_)))
+                {
                     faults.push(format!("{slug} is searched through {name}, which isn't a filtered reference"));
                 }
             }

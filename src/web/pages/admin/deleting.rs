@@ -57,7 +57,9 @@ impl DeletePage {
     }
 
     fn said(&self, referring: &Referring) -> String {
-        said(referring.total)
+        let (total, resource) = (referring.total, referring.resource);
+        let is_one = total.count == 1 && !total.more;
+        format!("{} {}", said(total), if is_one { resource.singular } else { resource.plural })
     }
 }
 

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::fields::{Section, sections};
-use super::frame::{Frame, capital, framed};
+use super::frame::{Frame, framed};
 use super::grant::{Add, Change, Grant, View};
 use super::inlines::{Related, related};
 use super::lists::{form_pair, without_done};
@@ -314,7 +314,7 @@ impl FormPage {
         };
         let (_, done) = without_done(&form_pair("done", sent.get("done").unwrap_or_default()));
         Ok(Self {
-            chrome: Frame::new(app, person, capital(&title)).at(resource.slug).saying(&done),
+            chrome: Frame::new(app, person, title).at(resource.slug).saying(&done),
             resource,
             key: row.map(|row| row.key.to_string()).unwrap_or_default(),
             sections,

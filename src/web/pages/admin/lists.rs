@@ -13,7 +13,7 @@ use crate::admin::facet::{self, Facet, FacetKind};
 use crate::admin::list::{self, Page};
 use crate::admin::plan::Total;
 use crate::admin::query::{PER_PAGE, Query};
-use crate::admin::resource::{Act, Action, Column, Resource, Search};
+use crate::admin::resource::{Act, Action, Column, Kind, Resource, Search};
 use crate::admin::{change, permission};
 use crate::error::Result;
 use crate::web::render::PageError;
@@ -112,7 +112,7 @@ impl ListPage {
         let may = |act| permission::may(resource, person, act);
         Self {
             chrome: Frame::new(app, person, capital(resource.plural)).at(resource.slug).saying(done),
-            headings: columns.iter().map(|column| heading(&query, column)).collect(),
+            headings: headings(resource, &query, &columns),
             lines: lines(grant, &query, &columns, &page),
             facets,
             total: said(page.total),
@@ -150,6 +150,10 @@ impl ListPage {
         self.end(column, end).get(..10).unwrap_or_default()
     }
 
+    fn is_between(&self, column: &str) -> bool {
+        !self.end(column, "from").is_empty() || !self.end(column, "to").is_empty()
+    }
+
     fn when_empty(&self, column: &str, value: &str) -> String {
         self.query.with(&format!("{column}.empty"), value)
     }
@@ -168,6 +172,19 @@ impl ListPage {
         let own = |name: &str| name.split('.').next() == Some(column) || ["page", "after", "before"].contains(&name);
         self.query.pairs.iter().filter(|(name, _)| !own(name)).collect()
     }
+}
+
+fn headings(resource: &Resource, query: &Query, columns: &[&'static Column]) -> Vec<Heading> {
+    let mut headings: Vec<Heading> = columns.iter().map(|column| heading(query, column)).collect();
+    if let (Some(first), true) = (headings.first_mut(), is_named(columns)) {
+        first.title = capital(resource.singular);
+    }
+    headings
+}
+
+/// Whether the first column holds what a row is called: a row that begins with a reference is no row of that model.
+fn is_named(columns: &[&'static Column]) -> bool {
+    columns.first().is_some_and(|column| matches!(column.kind, Kind::Reference(_)))
 }
 
 fn heading(query: &Query, column: &'static Column) -> Heading {
