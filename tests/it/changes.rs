@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use switchboard::admin::input::Input;
+use switchboard::admin::resource::Act;
 use switchboard::error::{Error, Result};
 use switchboard::ids::MessageId;
 use switchboard::messages::admin::RESOURCE;
@@ -115,7 +116,13 @@ both! {
         let (mut ann, room) = talk(&site, &["one", "two", "three"]).await;
         let mut live = ann.follows(room).await;
         let row = site.row(&RESOURCE, 2).await.unwrap();
+        let may = async |role| {
+            let by = site.work(1, role).await.by.clone().unwrap();
+            (RESOURCE.row_rule)(&by, Act::Delete, &site.row(&RESOURCE, 2).await.unwrap())
+        };
+        assert!(may(Role::Moderator).await.is_ok());
         site.delete(&RESOURCE, 2, Role::Moderator).await.unwrap();
+        assert!(may(Role::Moderator).await.is_err() && may(Role::Admin).await.is_ok(), "erasing is for administrators");
         assert!(matches!(site.delete(&RESOURCE, 2, Role::Moderator).await, Err(Error::Forbidden(_))));
         site.delete(&RESOURCE, 2, Role::Admin).await.unwrap();
         assert!(matches!(site.restore(&RESOURCE, &row).await, Err(Error::Conflict(_))), "gone for good");

@@ -125,6 +125,39 @@ both! {
 }
 
 both! {
+    async fn people_who_come_and_go_while_staff_move_them_are_counted_right(engine: Engine) {
+        let site = std::sync::Arc::new(Site::new(engine).await);
+        let [mut ann, bob, cat] = three(&site).await;
+        let room = ann.public_room("General").await;
+        let mut tasks = Vec::new();
+        for mut person in [bob, cat] {
+            tasks.push(tokio::spawn(async move {
+                for n in 0..20 {
+                    let act = if n % 2 == 0 { "join" } else { "leave" };
+                    let status = person.post(&format!("/rooms/{room}/{act}"), &[]).await.status;
+                    assert!([303, 404].contains(&status.as_u16()), "{status}");
+                }
+            }));
+        }
+        let staff = site.clone();
+        tasks.push(tokio::spawn(async move {
+            for n in 0..20 {
+                let person = Value::Int(BOB + n % 2);
+                match create(&staff, "memberships", [("room_id", Value::Int(room)), ("user_id", person)]).await {
+                    Ok(_) | Err(Error::Invalid(_)) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        }));
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let counted = site.number("select member_count from rooms").await;
+        assert_eq!(counted, site.number("select count(*) from memberships").await);
+    }
+}
+
+both! {
     async fn a_room_keeps_an_owner_whatever_staff_do(engine: Engine) {
         let site = Site::new(engine).await;
         let [_, mut bob, _] = three(&site).await;
