@@ -26,8 +26,7 @@ const atEnd = () => stream.scrollHeight - stream.scrollTop - stream.clientHeight
 const toEnd = () => { stream.scrollTop = stream.scrollHeight; };
 const local = (root) => {
   root.querySelectorAll(".head time").forEach((time) => {
-    const date = new Date(time.dateTime);
-    time.textContent = date.toLocaleTimeString([], { timeStyle: "short" });
+    time.textContent = new Date(time.dateTime).toLocaleTimeString([], { timeStyle: "short" });
   });
   root.querySelectorAll(".day time").forEach((time) => {
     time.textContent = new Date(time.dateTime).toLocaleDateString([], { dateStyle: "long", timeZone: "UTC" });
@@ -51,10 +50,9 @@ const show = (message) => {
   rev = Math.max(rev, message.rev);
   settle(message);
   const there = $("m" + message.seq);
-  if (there) { there.querySelector(".text").innerHTML = message.html; return; }
+  if (there) { there.querySelector(".text").innerHTML = message.html ?? ""; return; }
   if (past) return;
-  const first = log.querySelector("[data-seq]");
-  if (first && message.seq < +first.dataset.seq) return;
+  if (message.seq < +log.querySelector("[data-seq]")?.dataset.seq) return;
   const follow = atEnd();
   const item = line(message.user_id, message.username, message.timestamp);
   item.id = "m" + message.seq;
@@ -150,7 +148,7 @@ const unread = (frame) => {
 };
 
 // Writing: in order, kept until acknowledged.
-const shelf = "unsent-" + room + "-" + me;
+const shelf = `unsent-${room}-${me}`;
 let unsent = [], waiting = null;
 const keep = () => sessionStorage.setItem(shelf, JSON.stringify(unsent));
 const draw = (entry) => {
@@ -162,6 +160,7 @@ const draw = (entry) => {
   log.append(item);
   toEnd();
 };
+const undraw = (entry) => log.querySelector(`[data-client="${entry.client_id}"]`)?.remove();
 const next = () => {
   if (waiting || !synced || !unsent.length) return;
   if (send({ type: "message", room_id: room, ...unsent[0] })) waiting = unsent[0].client_id;
@@ -172,7 +171,7 @@ const settle = (message) => {
   if (found < 0) return;
   unsent.splice(found, 1);
   keep();
-  log.querySelector(`[data-client="${message.client_id}"]`)?.remove();
+  undraw(message);
   if (waiting === message.client_id) waiting = null;
   setTimeout(next);
 };
@@ -186,7 +185,7 @@ const refused = (frame) => {
   const entry = unsent.shift();
   waiting = null;
   keep();
-  log.querySelector(`[data-client="${entry.client_id}"]`)?.remove();
+  undraw(entry);
   wrong(frame.content);
   form.content.value = [entry.content, form.content.value].filter(Boolean).join("\n");
   next();
@@ -239,6 +238,8 @@ const frames = {
   synced(frame) { rev = frame.rev; live(); },
   gap() { location.reload(); },
   message: show,
+  message_edited: show,
+  message_deleted: (frame) => $("m" + frame.seq) && show(frame),
   users_list(frame) {
     $("here").replaceChildren(...frame.users.map((name) => make("li", "", name)));
     $("here-count").textContent = frame.count;
@@ -262,7 +263,7 @@ const connect = () => {
   own.onmessage = (event) => {
     heard = Date.now();
     const frame = JSON.parse(event.data);
-    if (!frame.room_id || frame.room_id === room || ["unread", "room_added", "room_deleted"].includes(frame.type)) frames[frame.type]?.(frame);
+    if (!frame.room_id || frame.room_id === room || /^(unread|room_)/.test(frame.type)) frames[frame.type]?.(frame);
   };
   own.onclose = (event) => { if (own === socket) lost(event.code); };
 };

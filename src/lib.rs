@@ -6,7 +6,9 @@
 //! - [`app`]: what every handler is given; [`db`]: the only file that names a driver; [`jobs`]: work beside requests.
 //! - [`routes`]: every address of the server; [`web`]: extractors, answers, pages.
 //! - [`auth`], [`users`], [`rooms`], [`messages`], [`settings`], [`revocations`]: the rules. They know no HTTP; a
-//!   page, a socket frame and a command that do the same thing call the same function.
+//!   page, a socket frame, a form of the backoffice and a command that do the same thing call the same function.
+//! - [`attachments`], [`reactions`], [`reports`], [`interests`], [`notifications`], [`emails`], [`audit`]: the smaller
+//!   models. [`admin`] lists all of them.
 //! - [`live`]: the hub, the feeds and the sockets.
 //!
 //! # A message's way

@@ -12,8 +12,8 @@ pub const RESOURCE: Resource = Resource {
     name: "{action} {object_label}",
     columns: &[
         Column::reference("actor_id", "users").listed().filtered().nullable().label("Who"),
-        Column::text("action").listed().filtered().sorted(),
-        Column::text("model").listed().filtered().sorted(),
+        Column::text("action").listed().filtered(),
+        Column::text("model").listed().filtered(),
         Column::text("object_id").label("Object"),
         Column::text("object_label").listed().label("Called"),
         Column::changes("changes"),

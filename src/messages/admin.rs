@@ -3,10 +3,11 @@
 
 use super::change;
 use crate::admin::input::Input;
-use crate::admin::resource::{Action, Column, Done, FullText, Inline, Resource, Rights, Search};
+use crate::admin::resource::{Act, Action, Column, Done, FullText, Inline, Resource, Rights, Search};
 use crate::admin::value::Row;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::ids::MessageId;
+use crate::users::Person;
 use crate::work::Work;
 
 pub const RESOURCE: Resource = Resource {
@@ -41,6 +42,7 @@ pub const RESOURCE: Resource = Resource {
         .destructive()],
     admin: Rights { add: false, ..Rights::ALL },
     moderator: Rights { add: false, export: false, ..Rights::ALL },
+    row_rule,
     delete_note: "The text, its attachments and reactions go; the place in the room stays, and history can put the text \
                   back. A message that is deleted already is erased for good; only administrators do that.",
     keeps_place: true,
@@ -49,6 +51,15 @@ pub const RESOURCE: Resource = Resource {
     restore: Some(restore),
     ..Resource::DEFAULT
 };
+
+const ERASING: &str = "Only an administrator can erase a deleted message.";
+
+fn row_rule(person: &Person, act: Act, row: &Row) -> Result<(), &'static str> {
+    match act {
+        Act::Delete if !row.get("deleted_at").is_null() && !person.is_admin() => Err(ERASING),
+        _ => Ok(()),
+    }
+}
 
 fn update<'a>(work: &'a mut Work, row: &'a Row, input: &'a Input) -> Done<'a> {
     Box::pin(async move {
@@ -66,7 +77,7 @@ fn delete<'a>(work: &'a mut Work, row: &'a Row) -> Done<'a> {
             return change::delete(work, id).await;
         }
         if work.by.as_ref().is_some_and(|by| !by.is_admin()) {
-            return Err(Error::Forbidden("Only an administrator can erase a deleted message."));
+            return Err(Error::Forbidden(ERASING));
         }
         change::erase(work, id).await
     })

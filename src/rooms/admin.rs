@@ -2,10 +2,11 @@
 
 use super::{Kind, NewRoom, RoomForm, change};
 use crate::admin::input::Input;
-use crate::admin::resource::{Column, Done, Inline, Resource, Rights, Search};
+use crate::admin::resource::{Act, Column, Done, Inline, Resource, Rights, Search};
 use crate::admin::value::{Key, Row};
 use crate::error::{Error, Result};
 use crate::ids::{RoomId, UserId};
+use crate::users::Person;
 use crate::work::Work;
 
 pub const RESOURCE: Resource = Resource {
@@ -21,7 +22,6 @@ pub const RESOURCE: Resource = Resource {
         Column::choice("kind", Kind::CHOICES)
             .listed()
             .filtered()
-            .sorted()
             .required()
             .once()
             .help("Public: everyone reads and joins. Direct chats are begun by the two themselves."),
@@ -39,6 +39,7 @@ pub const RESOURCE: Resource = Resource {
     inlines: &[Inline::new("memberships", "room_id"), Inline::new("messages", "room_id")],
     admin: Rights::ALL,
     moderator: Rights::ALL,
+    row_rule,
     delete_note: "Its messages and memberships go for good, and everyone connected is told. Put back, a room is empty.",
     create: Some(create),
     update: Some(update),
@@ -46,6 +47,13 @@ pub const RESOURCE: Resource = Resource {
     restore: Some(restore),
     ..Resource::DEFAULT
 };
+
+fn row_rule(_: &Person, act: Act, row: &Row) -> Result<(), &'static str> {
+    match act {
+        Act::Change if row.text("kind") == "direct" => Err("A direct chat has no name of its own."),
+        _ => Ok(()),
+    }
+}
 
 fn create<'a>(work: &'a mut Work, input: &'a Input) -> Done<'a, Key> {
     Box::pin(async move {

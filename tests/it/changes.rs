@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use switchboard::admin::input::Input;
+use switchboard::admin::resource::Act;
 use switchboard::error::{Error, Result};
 use switchboard::ids::MessageId;
 use switchboard::messages::admin::RESOURCE;
@@ -9,7 +10,8 @@ use switchboard::messages::change;
 use switchboard::users::Role;
 
 use crate::support::actors::Visitor;
-use crate::support::app::{Site, both};
+use crate::support::app::{Engine, Site, both};
+use crate::support::browser::Browsers;
 use crate::support::socket::Socket;
 
 async fn edit(site: &Site, id: i64, content: &str) -> Result<()> {
@@ -114,7 +116,13 @@ both! {
         let (mut ann, room) = talk(&site, &["one", "two", "three"]).await;
         let mut live = ann.follows(room).await;
         let row = site.row(&RESOURCE, 2).await.unwrap();
+        let may = async |role| {
+            let by = site.work(1, role).await.by.clone().unwrap();
+            (RESOURCE.row_rule)(&by, Act::Delete, &site.row(&RESOURCE, 2).await.unwrap())
+        };
+        assert!(may(Role::Moderator).await.is_ok());
         site.delete(&RESOURCE, 2, Role::Moderator).await.unwrap();
+        assert!(may(Role::Moderator).await.is_err() && may(Role::Admin).await.is_ok(), "erasing is for administrators");
         assert!(matches!(site.delete(&RESOURCE, 2, Role::Moderator).await, Err(Error::Forbidden(_))));
         site.delete(&RESOURCE, 2, Role::Admin).await.unwrap();
         assert!(matches!(site.restore(&RESOURCE, &row).await, Err(Error::Conflict(_))), "gone for good");
@@ -226,4 +234,25 @@ both! {
         assert!(socket.settled().await.iter().all(|frame| frame["type"] != "message_edited"));
         assert_eq!(site.number("select last_rev from rooms").await, 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_open_page_shows_what_was_edited_and_what_was_deleted() {
+    let Some(browsers) = Browsers::start().await else { return };
+    let site = Site::new(Engine::Sqlite).await;
+    let (_, room) = talk(&site, &["one", "two", "three"]).await;
+    let page = browsers.window(&site.url(""), 1280, false).await;
+    page.fill_log_in("ann").await;
+    page.go(&format!("/chat/rooms/{room}")).await;
+    page.until_connected().await;
+    edit(&site, 1, "*ONE*").await.unwrap();
+    delete(&site, 2).await.unwrap();
+    page.until("document.querySelector('#m2 .text').innerHTML === ''").await;
+    assert_eq!(page.said().await, ["ONE", "", "three"]);
+    let shown = "getComputedStyle(document.querySelector('#m2 .text'), '::after').content";
+    assert_eq!(page.eval(shown).await.unwrap(), "\"This message was deleted.\"");
+    page.go(&format!("/chat/rooms/{room}")).await;
+    page.until_connected().await;
+    assert_eq!(page.eval(shown).await.unwrap(), "\"This message was deleted.\"", "as the server renders it");
+    page.close().await;
 }

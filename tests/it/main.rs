@@ -18,6 +18,7 @@ mod command_line;
 mod dialects;
 mod endings;
 mod guarantees;
+mod models;
 mod pages;
 mod people_at_once;
 mod presence;

@@ -35,11 +35,12 @@ pub async fn hold(work: &mut Work, id: MembershipId) -> Result<(Room, Membership
 }
 
 /// Puts `user` into a room and tells them; `None` when they are in it already. Errors: [`Error::Invalid`] at `user_id`
-/// for an account that is disabled, [`Error::Conflict`] for a direct room. Cost: 2 statements.
+/// for an account that is disabled and at `role`, [`Error::Conflict`] for a direct room. Cost: 2 statements.
 pub async fn put_in(work: &mut Work, room: &Room, user: &User, role: &str) -> Result<Option<MembershipId>> {
     if room.is_direct() {
         return Err(Error::Conflict("A direct chat is between two: make a group for more."));
     }
+    check_role(role)?;
     if !user.is_active {
         return Err(Error::field("user_id", "This account is disabled."));
     }
@@ -49,6 +50,13 @@ pub async fn put_in(work: &mut Work, room: &Room, user: &User, role: &str) -> Re
         tell(work, room.id, user.id);
     }
     Ok(added)
+}
+
+fn check_role(role: &str) -> Result<()> {
+    match role {
+        "owner" | "member" => Ok(()),
+        _ => Err(Error::field("role", "One is an owner or a member of a room.")),
+    }
 }
 
 /// Tells `member`, once the work is committed, that they are in `room`.
@@ -67,13 +75,13 @@ pub async fn take_out(work: &mut Work, room: &Room, user: UserId) -> Result<()> 
     }
     let (id, now) = (room.id, work.now());
     // The room's row first, as the message writer takes them: the other way round the two could wait for each other.
-    rooms::hold(work, id).await?;
+    count(work, id, -1).await?;
     let gone = on_db!(work, c => sqlx::query("delete from memberships where room_id = $1 and user_id = $2")
         .bind(id).bind(user).execute(c).await.map(|done| done.rows_affected()))?;
     if gone == 0 {
+        count(work, id, 1).await?;
         return Err(NO_MEMBER);
     }
-    count(work, id, -1).await?;
     keep_an_owner(work, id).await?;
     revocations::end_membership(work, user, id, now).await?;
     work.then(move |app| app.hub.end_membership(user, id));
@@ -86,9 +94,7 @@ pub async fn set_role(work: &mut Work, membership: &Membership, role: &str) -> R
     if role == membership.role {
         return Ok(());
     }
-    if !["owner", "member"].contains(&role) {
-        return Err(Error::field("role", "One is an owner or a member of a room."));
-    }
+    check_role(role)?;
     let others: i64 = on_db!(work, c => sqlx::query_scalar(
         "select count(*) from memberships where room_id = $1 and role = 'owner' and id <> $2")
         .bind(membership.room_id).bind(membership.id).fetch_one(c).await)?;
