@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use crate::admin::dashboard::tally::Tallies;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
@@ -24,6 +25,8 @@ pub struct Parts {
     pub writer: Writer,
     pub clock: Clock,
     pub message_limit: MessageLimit,
+    /// What the dashboard counted last.
+    pub tallies: Tallies,
     settings: RwLock<Arc<Settings>>,
     setup_token: Mutex<Option<String>>,
 }
@@ -56,6 +59,7 @@ impl App {
         Ok(Self(Arc::new(Parts {
             writer: Writer::start(db.clone(), hub.clone(), seams.clock.clone(), seams.after_commit),
             message_limit: MessageLimit::new(config.message_rate),
+            tallies: Tallies::default(),
             clock: seams.clock,
             settings: RwLock::new(Arc::new(settings)),
             setup_token: Mutex::new(setup_token),

@@ -236,6 +236,16 @@ impl Db {
         Ok(())
     }
 
+    /// Bytes that the database takes on its disk. Cost: 1 query.
+    pub async fn bytes(&self) -> Result<i64> {
+        let question = match self {
+            Self::Sqlite { .. } => "select page_count * page_size from pragma_page_count(), pragma_page_size()",
+            Self::Postgres(_) => "select pg_database_size(current_database())",
+        };
+        let mut conn = self.read().await?;
+        Ok(on_db!(conn, c => sqlx::query_scalar(question).fetch_one(c).await)?)
+    }
+
     /// The engine's name, for people.
     pub fn engine_name(&self) -> &'static str {
         match self {

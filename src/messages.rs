@@ -179,6 +179,23 @@ pub async fn since(conn: &mut Conn, room: RoomId, rev: i64, limit: i64) -> Resul
     Ok(on_db!(conn, c => sqlx::query_as(&sql).bind(room).bind(rev).bind(limit).fetch_all(c).await)?)
 }
 
+/// The messages around each of `places` (a room and a number): it, and those up to `reach` numbers before and after, by
+/// room and number. Doesn't check membership. Cost: 1 indexed query, O(places × reach).
+pub async fn around(conn: &mut Conn, places: &[(RoomId, i64)], reach: i64) -> Result<Vec<Message>> {
+    // Numbers of ours.
+    let near = |(room, seq): &(RoomId, i64)| {
+        format!("(m.room_id = {room} and m.seq between {} and {})", seq - reach, seq + reach)
+    };
+    if places.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "select {COLUMNS} from messages m left join users u on u.id = m.sender_id where {} order by m.room_id, m.seq",
+        places.iter().map(near).collect::<Vec<_>>().join(" or ")
+    );
+    Ok(on_db!(conn, c => sqlx::query_as(&sql).persistent(false).fetch_all(c).await)?)
+}
+
 /// The message that `sender` posted to `room` as `client_id`. Cost: 1 indexed query.
 async fn by_client_id(conn: &mut Conn, room: RoomId, sender: UserId, client_id: &str) -> Result<Option<Message>> {
     let sql = format!(

@@ -2,6 +2,7 @@
 //! was reported. Called by the admin.
 
 pub mod admin;
+pub mod queue;
 
 use crate::clock::Timestamp;
 use crate::error::{Error, FieldErrors, Result, is_taken};

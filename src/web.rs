@@ -2,6 +2,8 @@
 //! (`assets`), and the pages. Handlers extract, call one domain function and render.
 
 pub mod assets;
+pub mod chart;
+pub mod device;
 pub mod extract;
 pub mod headers;
 pub mod pages;

@@ -260,6 +260,36 @@ impl Hub {
         sound(self.0.sockets.read()).values().map(Vec::len).sum()
     }
 
+    /// People with an open socket.
+    pub fn people_online(&self) -> usize {
+        sound(self.0.sockets.read()).len()
+    }
+
+    /// Who they are. Cost: O(people online).
+    pub fn online(&self) -> Vec<UserId> {
+        sound(self.0.sockets.read()).keys().copied().collect()
+    }
+
+    /// The open sockets of those people that `whose` names (of all, with `None`), newest first and at most `limit`; and
+    /// how many there are. Cost: O(open sockets).
+    pub fn newest(&self, whose: Option<&HashSet<UserId>>, limit: usize) -> (Vec<Arc<Mailbox>>, usize) {
+        let sockets = sound(self.0.sockets.read());
+        let own = sockets.iter().filter(|(user, _)| whose.is_none_or(|whose| whose.contains(user)));
+        let mut all: Vec<&Arc<Mailbox>> = own.flat_map(|(_, own)| own).collect();
+        let count = all.len();
+        if count > limit {
+            all.select_nth_unstable_by_key(limit, |mailbox| std::cmp::Reverse(mailbox.id));
+            all.truncate(limit);
+        }
+        all.sort_unstable_by_key(|mailbox| std::cmp::Reverse(mailbox.id));
+        (all.into_iter().cloned().collect(), count)
+    }
+
+    /// The open socket with this id. Cost: O(open sockets).
+    pub fn socket(&self, id: u64) -> Option<Arc<Mailbox>> {
+        sound(self.0.sockets.read()).values().flatten().find(|mailbox| mailbox.id == id).cloned()
+    }
+
     fn each_of(&self, user: UserId, act: impl Fn(&Arc<Mailbox>)) {
         if let Some(own) = sound(self.0.sockets.read()).get(&user) {
             own.iter().for_each(act);

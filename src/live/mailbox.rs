@@ -1,6 +1,7 @@
 //! One socket as the rest of the program sees it: who it is, what is to be sent to it alone, and how to close it.
 
 use std::collections::{HashSet, VecDeque};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::event::Frame;
 use super::feed::Cursor;
+use crate::clock::Timestamp;
 use crate::ids::{RoomId, SessionId, UserId};
 
 /// Frames for one socket alone that may wait; a reader that lets more pile up is closed.
@@ -22,6 +24,8 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 pub enum Close {
     /// 1012: the server restarts; come back soon.
     Restart,
+    /// 1012: staff closed it; who may still come in comes back.
+    ByStaff,
     /// 1013: it fell too far behind; resume.
     TooSlow,
     /// 4401: logged out, disabled, or run out.
@@ -35,7 +39,7 @@ pub enum Close {
 impl Close {
     pub fn code(self) -> u16 {
         match self {
-            Self::Restart => 1012,
+            Self::Restart | Self::ByStaff => 1012,
             Self::TooSlow => 1013,
             Self::SignedOut => 4401,
             Self::Removed => 4403,
@@ -46,6 +50,7 @@ impl Close {
     pub fn reason(self) -> &'static str {
         match self {
             Self::Restart => "The server restarts.",
+            Self::ByStaff => "Staff closed this connection.",
             Self::TooSlow => "Too far behind; please resume.",
             Self::SignedOut => "You are logged out.",
             Self::Removed => "You are no longer in this room.",
@@ -79,6 +84,9 @@ pub struct Mailbox {
     pub id: u64,
     pub user: UserId,
     pub session: SessionId,
+    /// When it was opened, and from where.
+    pub since: Timestamp,
+    pub ip: Option<IpAddr>,
     woken: Notify,
     closing: AtomicBool,
     closing_told: Notify,
@@ -95,12 +103,19 @@ struct Queue {
 
 impl Mailbox {
     pub fn new(user: UserId, session: SessionId) -> Arc<Self> {
+        Self::opened(user, session, Timestamp(0), None)
+    }
+
+    /// A socket that was opened at a time and from an address.
+    pub fn opened(user: UserId, session: SessionId, since: Timestamp, ip: Option<IpAddr>) -> Arc<Self> {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         let (woken, closing_told) = (Notify::new(), Notify::new());
         Arc::new(Self {
             id,
             user,
             session,
+            since,
+            ip,
             woken,
             closing: AtomicBool::new(false),
             closing_told,

@@ -2,6 +2,7 @@
 //! bounded writer in one task. What the writer is owed lies in its mailbox and in the feeds of its rooms.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::ids::RoomId;
 use crate::users::Person;
-use crate::web::extract::{Id, Visitor};
+use crate::web::extract::{Client, Id, Visitor};
 use crate::web::render::Plain;
 use crate::{auth, rooms};
 
@@ -48,19 +49,30 @@ pub struct After {
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
 /// `GET /ws`.
-pub async fn all(State(app): State<App>, visitor: Visitor, headers: HeaderMap, up: Upgrade) -> Response {
+pub async fn all(State(app): State<App>, visitor: Visitor, from: Client, headers: HeaderMap, up: Upgrade) -> Response {
     let entered = enter(&app, visitor, &headers);
     match entered {
-        Ok(person) => accept(up, Opening { app, person, room: None, after: None, notices_only: false }),
+        Ok(person) => accept(
+            up,
+            Opening { app, person, ip: from.0.ip.parse().ok(), room: None, after: None, notices_only: false },
+        ),
         Err(error) => Plain(error).into_response(),
     }
 }
 
 /// `GET /ws/notifications`.
-pub async fn notifications(State(app): State<App>, visitor: Visitor, headers: HeaderMap, up: Upgrade) -> Response {
+pub async fn notifications(
+    State(app): State<App>,
+    visitor: Visitor,
+    from: Client,
+    headers: HeaderMap,
+    up: Upgrade,
+) -> Response {
     let entered = enter(&app, visitor, &headers);
     match entered {
-        Ok(person) => accept(up, Opening { app, person, room: None, after: None, notices_only: true }),
+        Ok(person) => {
+            accept(up, Opening { app, person, ip: from.0.ip.parse().ok(), room: None, after: None, notices_only: true })
+        }
         Err(error) => Plain(error).into_response(),
     }
 }
@@ -69,6 +81,7 @@ pub async fn notifications(State(app): State<App>, visitor: Visitor, headers: He
 pub async fn chat(
     State(app): State<App>,
     visitor: Visitor,
+    from: Client,
     Path(Id(room)): Path<Id>,
     after: Result<Query<After>, QueryRejection>,
     headers: HeaderMap,
@@ -83,7 +96,10 @@ pub async fn chat(
         Ok((person, after))
     };
     match entered.await {
-        Ok((person, after)) => accept(up, Opening { app, person, room: Some(room), after, notices_only: false }),
+        Ok((person, after)) => accept(
+            up,
+            Opening { app, person, ip: from.0.ip.parse().ok(), room: Some(room), after, notices_only: false },
+        ),
         Err(error) => Plain(error).into_response(),
     }
 }
@@ -105,6 +121,7 @@ fn enter(app: &App, visitor: Visitor, headers: &HeaderMap) -> Result<Person> {
 struct Opening {
     app: App,
     person: Person,
+    ip: Option<IpAddr>,
     room: Option<RoomId>,
     after: Option<i64>,
     notices_only: bool,
@@ -124,8 +141,8 @@ fn accept(up: Upgrade, opening: Opening) -> Response {
 }
 
 async fn run(ws: WebSocket, opening: Opening) {
-    let Opening { app, person, room, after, notices_only } = opening;
-    let mailbox = Mailbox::new(person.id, person.session_id);
+    let Opening { app, person, ip, room, after, notices_only } = opening;
+    let mailbox = Mailbox::opened(person.id, person.session_id, app.clock.now(), ip);
     app.hub.open(&mailbox);
     let _open = Open { hub: app.hub.clone(), mailbox: mailbox.clone() };
     let session = Session { app: app.clone(), person, mailbox: mailbox.clone(), room, notices_only };

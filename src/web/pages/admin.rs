@@ -5,6 +5,7 @@ pub mod acting;
 pub mod bookmarks;
 pub mod cell;
 pub mod choosing;
+pub mod dashboard;
 pub mod deleting;
 pub mod fields;
 pub mod forms;
@@ -13,6 +14,9 @@ pub mod grant;
 pub mod histories;
 pub mod inlines;
 pub mod lists;
+pub mod live;
+pub mod queue;
+pub mod search;
 pub mod sudo;
 
 use axum::Router;
@@ -25,6 +29,14 @@ use crate::app::App;
 /// Every route under `/admin`.
 pub fn routes() -> Router<App> {
     Router::new()
+        .route("/admin", get(dashboard::slash))
+        .route("/admin/", get(dashboard::show))
+        .route("/admin/search", get(search::show))
+        .route("/admin/live", get(live::show))
+        .route("/admin/live/{socket}/disconnect", post(live::disconnect))
+        .route("/admin/live/{socket}/log-out", post(live::log_out))
+        .route("/admin/queue", get(queue::show))
+        .route("/admin/queue/{report}/{act}", post(queue::settle))
         .route("/admin/sudo", post(sudo::confirm))
         .route("/admin/revert/{entry}", post(histories::revert))
         .route("/admin/{slug}", get(ListPages::slash))
