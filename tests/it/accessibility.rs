@@ -92,12 +92,19 @@ async fn axe_finds_nothing_in_the_backoffice_at_any_width_in_any_scheme() {
     ann.say(room, "Morning! Who has the **release notes**?").await;
     ann.post("/admin/users/2/", &[("bio", "Likes tea"), ("first_name", "Robert")]).await.leads_to();
     ann.post("/admin/users/bookmarks", &[("list", "is_active=true"), ("name", "Active")]).await.leads_to();
+    site.sql("insert into reports (message_id, reporter_id, reason, created_at) values (1, 2, 'Rude', 5)").await;
+    let _open = ann.follows(room).await;
 
     for (width, dark) in [(1280, false), (1280, true), (390, false), (390, true)] {
         let window = browsers.window(&site.url(""), width, dark).await;
         let scheme = if dark { "dark" } else { "light" };
         window.fill_log_in("ann").await;
         for (page, path) in [
+            ("dashboard", "/admin/"),
+            ("search-form", "/admin/search"),
+            ("search", "/admin/search?q=b"),
+            ("live", "/admin/live"),
+            ("queue", "/admin/queue"),
             ("list", "/admin/users/"),
             ("filtered", "/admin/users/?role=user&created_at=2026&q=b&sort=username"),
             ("complaint", "/admin/users/?role=king"),

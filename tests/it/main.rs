@@ -13,6 +13,9 @@ mod support {
 
 mod accessibility;
 mod accounts;
+mod admin_dashboard;
+mod admin_live;
+mod admin_queue;
 mod changes;
 mod command_line;
 mod dialects;
