@@ -8,6 +8,7 @@
 //! - [`auth`], [`users`], [`rooms`], [`messages`], [`settings`], [`revocations`]: the rules. They know no HTTP; a
 //!   page, a socket frame and a command that do the same thing call the same function.
 //! - [`live`]: the hub, the feeds and the sockets.
+//! - [`demo`]: a site made up to look at and to measure.
 //!
 //! # A message's way
 //!
@@ -29,6 +30,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod db;
+pub mod demo;
 pub mod error;
 pub mod ids;
 pub mod jobs;

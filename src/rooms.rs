@@ -238,7 +238,7 @@ fn name_taken(error: sqlx::Error) -> Error {
     if is_taken(&error) { Error::field("name", "There is a public room with this name.") } else { error.into() }
 }
 
-fn direct_key(a: UserId, b: UserId) -> String {
+pub(crate) fn direct_key(a: UserId, b: UserId) -> String {
     format!("{}:{}", a.min(b), a.max(b))
 }
 

@@ -13,6 +13,7 @@ mod support {
 mod accessibility;
 mod accounts;
 mod command_line;
+mod demo;
 mod dialects;
 mod endings;
 mod guarantees;
