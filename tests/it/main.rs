@@ -15,6 +15,7 @@ mod accessibility;
 mod accounts;
 mod changes;
 mod command_line;
+mod demo;
 mod dialects;
 mod endings;
 mod guarantees;
