@@ -173,7 +173,11 @@ impl Browser {
             most = most.max(resident());
         }
         let seconds = begun.elapsed().as_secs_f64();
-        println!("{path}: {:.1} MB in {seconds:.1} s, {:.1} MB of memory", bytes as f64 / 1e6, (most - before) as f64 / 1e6);
+        println!(
+            "{path}: {:.1} MB in {seconds:.1} s, {:.1} MB of memory",
+            bytes as f64 / 1e6,
+            (most - before) as f64 / 1e6
+        );
     }
 }
 
