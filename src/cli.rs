@@ -1,6 +1,7 @@
 //! The command line: what it accepts, and one file a command.
 
 pub mod check;
+pub mod demo;
 pub mod migrate;
 pub mod serve;
 pub mod user;
@@ -32,6 +33,8 @@ pub enum Command {
     /// Make and change accounts
     #[command(subcommand)]
     User(user::UserCommand),
+    /// Fill an empty database with believable people, rooms and talk
+    Demo(demo::DemoCommand),
     /// Print the effective settings, and try the database, Redis and SMTP
     Check,
 }
@@ -74,6 +77,7 @@ pub async fn run(command: Command, sources: &Sources) -> Result<ExitCode> {
         Command::Serve => serve::run(config).await.map(|()| ExitCode::SUCCESS),
         Command::Migrate => migrate::run(config).await.map(|()| ExitCode::SUCCESS),
         Command::User(command) => user::run(&open(config).await?, command).await.map(|()| ExitCode::SUCCESS),
+        Command::Demo(command) => demo::run(config, command).await.map(|()| ExitCode::SUCCESS),
         Command::Check => Ok(check::run(&config).await),
     }
 }

@@ -229,6 +229,15 @@ impl Db {
         Ok(())
     }
 
+    /// Keeps up to 64 MiB of SQLite's pages (2 MiB otherwise) on the one connection that writes, for a command that
+    /// writes far more than a server does at a time: without it a page is written again and again.
+    pub async fn prepare_bulk_write(&self) -> Result<()> {
+        if let Self::Sqlite { writer, .. } = self {
+            sqlx::query("pragma cache_size = -65536").execute(writer).await?;
+        }
+        Ok(())
+    }
+
     /// Asks the database one trivial question.
     pub async fn ping(&self) -> Result<()> {
         let mut conn = self.read().await?;

@@ -10,6 +10,7 @@
 //! - [`attachments`], [`reactions`], [`reports`], [`interests`], [`notifications`], [`emails`], [`audit`]: the smaller
 //!   models. [`admin`] lists all of them.
 //! - [`live`]: the hub, the feeds and the sockets.
+//! - [`demo`]: a site made up to look at and to measure.
 //!
 //! # A message's way
 //!
@@ -34,6 +35,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod db;
+pub mod demo;
 pub mod emails;
 pub mod error;
 pub mod ids;

@@ -240,6 +240,14 @@ fn sort_of(resource: &'static Resource, person: &Person, text: &str) -> Result<V
             sort.push((column, falls));
         }
     }
+    // Few words, many ties: their index goes on with the default order.
+    let default = resource.column(resource.order.trim_start_matches('-'));
+    if let (Some((last, falls)), Some(default)) = (sort.last().copied(), default)
+        && matches!(last.kind, Kind::Choice(_) | Kind::Flag)
+        && sort.iter().all(|(other, _)| other.name != default.name)
+    {
+        sort.push((default, falls));
+    }
     Ok(sort)
 }
 

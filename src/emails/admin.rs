@@ -23,7 +23,7 @@ pub const RESOURCE: Resource = Resource {
         Column::text("subject").listed().required().once(),
         Column::long("text").required().once().admins_only(),
         Column::long("html").admins_only().label("HTML"),
-        Column::choice("status", STATUSES).listed().filtered(),
+        Column::choice("status", STATUSES).listed().filtered().sorted(),
         Column::int("attempts").listed().sorted(),
         Column::text("last_error").nullable().admins_only(),
         Column::time("next_attempt_at").listed().nullable().label("Next attempt"),

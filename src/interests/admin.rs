@@ -22,6 +22,7 @@ pub const RESOURCE: Resource = Resource {
         Column::choice("status", Status::CHOICES)
             .listed()
             .filtered()
+            .sorted()
             .typed()
             .help("Accepted, the two have a direct room"),
         Column::time("created_at").listed().filtered().sorted().label("Sent"),

@@ -18,7 +18,7 @@ pub const RESOURCE: Resource = Resource {
     name: "{kind} for {user_id}",
     columns: &[
         Column::reference("user_id", "users").listed().filtered().label("Person"),
-        Column::choice("kind", KINDS).listed().filtered(),
+        Column::choice("kind", KINDS).listed().filtered().sorted(),
         Column::reference("message_id", "messages").listed().nullable(),
         Column::reference("room_id", "rooms").listed().nullable(),
         Column::reference("actor_id", "users").listed().filtered().nullable().label("By"),

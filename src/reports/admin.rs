@@ -19,7 +19,7 @@ pub const RESOURCE: Resource = Resource {
         Column::reference("message_id", "messages").listed().filtered().required().once(),
         Column::reference("reporter_id", "users").listed().filtered().nullable(),
         Column::long("reason").listed().required().once(),
-        Column::choice("status", Status::CHOICES).listed().filtered().typed(),
+        Column::choice("status", Status::CHOICES).listed().filtered().sorted().typed(),
         Column::reference("handled_by", "users").listed().filtered().nullable(),
         Column::time("created_at").listed().filtered().sorted().label("Reported"),
     ],

@@ -22,6 +22,7 @@ pub const RESOURCE: Resource = Resource {
         Column::choice("kind", Kind::CHOICES)
             .listed()
             .filtered()
+            .sorted()
             .required()
             .once()
             .help("Public: everyone reads and joins. Direct chats are begun by the two themselves."),

@@ -65,7 +65,7 @@ pub async fn make_direct(work: &mut Work, first: UserId, second: UserId) -> Resu
     Ok((id, true))
 }
 
-fn direct_key(a: UserId, b: UserId) -> String {
+pub(crate) fn direct_key(a: UserId, b: UserId) -> String {
     format!("{}:{}", a.min(b), a.max(b))
 }
 

@@ -28,8 +28,15 @@ pub const RESOURCE: Resource = Resource {
         Column::long("bio").typed(),
         Column::text("avatar").nullable(),
         Column::choice("role", Role::CHOICES).listed().filtered().sorted().typed().sudo().initial("user"),
-        Column::flag("is_active").listed().filtered().typed().initial("true").label("Active").help("Off: can't log in"),
-        Column::flag("totp_enabled").filtered().label("Two-factor"),
+        Column::flag("is_active")
+            .listed()
+            .filtered()
+            .sorted()
+            .typed()
+            .initial("true")
+            .label("Active")
+            .help("Off: can't log in"),
+        Column::flag("totp_enabled").filtered().sorted().label("Two-factor"),
         Column::count("rooms", "memberships", "user_id"),
         Column::count("messages", "messages", "sender_id"),
         Column::time("last_seen_at").listed().filtered().sorted().nullable().label("Last seen"),

@@ -18,6 +18,7 @@ mod admin_live;
 mod admin_queue;
 mod changes;
 mod command_line;
+mod demo;
 mod dialects;
 mod endings;
 mod guarantees;

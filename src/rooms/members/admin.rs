@@ -22,8 +22,8 @@ pub const RESOURCE: Resource = Resource {
     columns: &[
         Column::reference("room_id", "rooms").listed().filtered().required().once(),
         Column::reference("user_id", "users").listed().filtered().required().once().label("Person"),
-        Column::choice("role", ROLES).listed().filtered().typed(),
-        Column::flag("muted").listed().filtered().typed().help("On: not told of what is said there"),
+        Column::choice("role", ROLES).listed().filtered().sorted().typed(),
+        Column::flag("muted").listed().filtered().sorted().typed().help("On: not told of what is said there"),
         Column::int("last_read_seq").listed().label("Read up to").help("The number of a message"),
         Column::time("joined_at").listed().filtered().sorted().label("Joined"),
     ],
