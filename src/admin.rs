@@ -16,9 +16,12 @@
 
 pub mod change;
 pub mod condition;
+pub mod csv;
+pub mod export;
 pub mod facet;
 pub mod form;
 pub mod history;
+pub mod import;
 pub mod input;
 pub mod label;
 pub mod list;

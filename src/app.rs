@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use crate::admin::import::pending::Imports;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
@@ -24,6 +25,7 @@ pub struct Parts {
     pub writer: Writer,
     pub clock: Clock,
     pub message_limit: MessageLimit,
+    pub imports: Imports,
     settings: RwLock<Arc<Settings>>,
     setup_token: Mutex<Option<String>>,
 }
@@ -55,6 +57,7 @@ impl App {
         Ok(Self(Arc::new(Parts {
             writer: Writer::start(db.clone(), hub.clone(), seams.clock.clone(), seams.after_commit),
             message_limit: MessageLimit::new(config.message_rate),
+            imports: Imports::default(),
             clock: seams.clock,
             settings: RwLock::new(Arc::new(settings)),
             setup_token: Mutex::new(setup_token),

@@ -12,6 +12,8 @@ mod support {
 
 mod accessibility;
 mod accounts;
+mod admin_export;
+mod admin_import;
 mod command_line;
 mod dialects;
 mod endings;
