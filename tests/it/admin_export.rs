@@ -2,7 +2,15 @@
 
 use std::time::Duration;
 
+use futures_util::TryStreamExt;
 use serde_json::Value;
+use switchboard::admin::export::{self, Format};
+use switchboard::admin::query::Query;
+use switchboard::admin::value::Key;
+use switchboard::clock::Timestamp;
+use switchboard::error::Error;
+use switchboard::ids::{SessionId, UserId};
+use switchboard::users::{Person, Role};
 
 use crate::support::actors::{PASSWORD, Visitor};
 use crate::support::app::{Site, both};
@@ -252,5 +260,37 @@ both! {
         let out = std::process::Command::new("gzip").arg("-dc").arg(&path).output().unwrap();
         assert!(out.status.success() && packed.len() < plain.text.len() / 4);
         assert_eq!(String::from_utf8(out.stdout).unwrap(), plain.text);
+    }
+}
+
+both! {
+    /// As the bulk action calls it, which has no page here.
+    async fn of_ticked_rows_only_those_leave_that_the_list_finds(engine: Engine) {
+        let site = Site::new(engine).await;
+        let _ann = office(&site, 7000).await;
+        let users = switchboard::admin::find("users").unwrap();
+        let person = Person {
+            id: UserId(1),
+            username: "ann".into(),
+            role: Role::Admin,
+            session_id: SessionId(1),
+            session_seen_at: Timestamp(0),
+            confirmed_at: None,
+        };
+        let taken = async |query: &str, keys: Vec<i64>, person: &Person| -> Result<Vec<i64>, Error> {
+            let query = Query::parse(users, person, query)?;
+            let keys = keys.into_iter().map(Key::Id).collect();
+            let pieces = export::stream(&site.app, person, users, &query, Some(keys), Format::JsonLines).await?;
+            let pieces: Vec<_> = pieces.try_collect().await?;
+            Ok(lines(&String::from_utf8(pieces.concat()).unwrap()).iter().map(|one| one["id"].as_i64().unwrap()).collect())
+        };
+        assert_eq!(taken("", vec![5, 3, 999_999, 4], &person).await.unwrap(), [5, 4, 3], "in the list's order");
+        assert_eq!(taken("role=moderator", vec![10, 11, 12], &person).await.unwrap(), [11], "the tenth is a moderator");
+        assert!(taken("", vec![], &person).await.unwrap().is_empty());
+        let most: Vec<i64> = (2..=6001).collect();
+        assert_eq!(taken("sort=created_at", most.clone(), &person).await.unwrap(), most);
+        assert_eq!(taken("sort=username", most, &person).await.unwrap().len(), 6000);
+        let moderator = Person { role: Role::Moderator, ..person };
+        assert!(matches!(taken("", vec![1], &moderator).await, Err(Error::Forbidden(_))));
     }
 }
