@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::admin::dashboard::tally::Tallies;
+use crate::admin::import::pending::Imports;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
@@ -27,6 +28,7 @@ pub struct Parts {
     pub message_limit: MessageLimit,
     /// What the dashboard counted last.
     pub tallies: Tallies,
+    pub imports: Imports,
     settings: RwLock<Arc<Settings>>,
     setup_token: Mutex<Option<String>>,
 }
@@ -60,6 +62,7 @@ impl App {
             writer: Writer::start(db.clone(), hub.clone(), seams.clock.clone(), seams.after_commit),
             message_limit: MessageLimit::new(config.message_rate),
             tallies: Tallies::default(),
+            imports: Imports::default(),
             clock: seams.clock,
             settings: RwLock::new(Arc::new(settings)),
             setup_token: Mutex::new(setup_token),

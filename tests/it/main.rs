@@ -14,6 +14,8 @@ mod support {
 mod accessibility;
 mod accounts;
 mod admin_dashboard;
+mod admin_export;
+mod admin_import;
 mod admin_live;
 mod admin_queue;
 mod changes;

@@ -7,11 +7,13 @@ pub mod cell;
 pub mod choosing;
 pub mod dashboard;
 pub mod deleting;
+pub mod exports;
 pub mod fields;
 pub mod forms;
 pub mod frame;
 pub mod grant;
 pub mod histories;
+pub mod imports;
 pub mod inlines;
 pub mod lists;
 pub mod live;
@@ -45,6 +47,12 @@ pub fn routes() -> Router<App> {
         .route("/admin/{slug}/action", post(acting::act))
         .route("/admin/{slug}/choose", get(choosing::for_list))
         .route("/admin/{slug}/lookup", get(choosing::offers))
+        .route("/admin/{slug}/export.csv", get(exports::csv))
+        .route("/admin/{slug}/export.json", get(exports::json))
+        .route("/admin/{slug}/export.jsonl", get(exports::json_lines))
+        .route("/admin/{slug}/import", get(imports::form).merge(imports::uploading(post(imports::upload))))
+        .route("/admin/{slug}/import/{token}", get(imports::state).merge(post(imports::confirm)))
+        .route("/admin/{slug}/import/{token}/drop", post(imports::forget))
         .route("/admin/{slug}/bookmarks", post(bookmarks::add))
         .route("/admin/{slug}/bookmarks/{id}/delete", post(bookmarks::delete))
         .route("/admin/{slug}/{id}/", get(FormPages::change).merge(post(FormPages::save)))

@@ -101,6 +101,11 @@ impl Visitor {
         Page::of(self.request("GET", path).send().await.unwrap()).await
     }
 
+    /// An answer whose body isn't read yet.
+    pub async fn open(&self, path: &str) -> Response {
+        self.request("GET", path).send().await.unwrap()
+    }
+
     /// Posts a form; takes the cookie that comes back.
     pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
         self.post_with(path, fields, &[]).await
