@@ -6,6 +6,7 @@ mod support {
     pub mod actors;
     pub mod app;
     pub mod browser;
+    pub mod office;
     pub mod process;
     pub mod socket;
     pub mod work;
@@ -13,6 +14,9 @@ mod support {
 
 mod accessibility;
 mod accounts;
+mod admin_lists;
+mod admin_rights;
+mod admin_schema;
 mod changes;
 mod command_line;
 mod dialects;
