@@ -18,6 +18,7 @@ use crate::work::Work;
 
 /// Rows in one go. More would keep others waiting, and nobody reads what they confirm any more.
 pub const MOST: usize = 10_000;
+pub const TOO_MANY: Error = Error::Conflict("These are more than 10,000: narrow the list first.");
 /// Rows in one transaction: other writers have their turn in between.
 const TOGETHER: usize = 100;
 
@@ -56,7 +57,7 @@ pub async fn matching(
         let (rows, last) = list::batch(conn, &listing, &columns, after, 1000).await?;
         keys.extend(rows.into_iter().map(|row| row.key));
         if keys.len() > MOST {
-            return Err(Error::Conflict("These are more than 10,000: narrow the list first."));
+            return Err(TOO_MANY);
         }
         match last {
             Some(last) => after = Some(last),

@@ -35,7 +35,7 @@ struct Reference {
 pub async fn of(conn: &mut Conn, resource: &Resource, person: &Person, key: &Key) -> Result<Vec<Referring>> {
     let references = references(conn).await?;
     let mut all = Vec::new();
-    let mut sql = Sql::new("select 0");
+    let mut sql = Sql::new("select cast(0 as bigint)");
     for reference in references.iter().filter(|reference| reference.to == resource.table) {
         let Some(other) = RESOURCES.iter().copied().find(|other| other.table == reference.table) else { continue };
         let Some(column) = other.column(&reference.column) else { continue };

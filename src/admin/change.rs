@@ -65,6 +65,10 @@ pub async fn update(
     update(work, &before, &input).await?;
     let after = record::find(work, resource, key).await?;
     let changes = difference(resource, Some(&before), after.as_ref(), &input);
+    if changes.is_empty() {
+        // What was typed came to the same once its model had tidied it.
+        return Ok(Saved::Unchanged);
+    }
     remember(work, resource, action, key, after.as_ref(), &changes, None).await?;
     Ok(Saved::Yes)
 }

@@ -3,6 +3,8 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use url::form_urlencoded;
+
 use super::input::Input;
 use super::query::shortened;
 use super::resource::{Column, Kind, Resource, Typed};
@@ -28,6 +30,12 @@ impl Sent {
 
     pub fn has(&self, name: &str) -> bool {
         self.get(name).is_some()
+    }
+
+    /// The query of the list that the form was reached from, as an address can have it: whatever was sent.
+    pub fn list(&self) -> String {
+        let pairs = form_urlencoded::parse(self.get("list").unwrap_or_default().as_bytes());
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
     }
 }
 

@@ -7,10 +7,10 @@ use serde_json::Value as Json;
 
 use super::change::{self, Saved};
 use super::input::Input;
-use super::resource::{Act, Column, Kind, Resource, Typed};
+use super::resource::{Act, Column, Kind, Resource};
 use super::value::{Key, Row, Value};
 use super::{find, form, permission, record};
-use crate::audit::{self, Change, Told};
+use crate::audit::{self, Change, Changes, Told};
 use crate::error::{Error, Result};
 use crate::users::Person;
 use crate::work::Work;
@@ -30,12 +30,11 @@ pub enum Revert {
 pub fn revert_of(entry: &Told, person: &Person) -> Option<Revert> {
     let resource = find(&entry.model)?;
     let changes = entry.changes();
-    if entry.action == "create" {
+    let (was_there, is_there) = existence(resource, &entry.action, &changes);
+    if !was_there {
         return permission::may(resource, person, Act::Delete).then_some(Revert::Delete);
     }
-    let emptied = |column: &Column| column.typed == Typed::Never && is_mark_of_deletion(column);
-    let deleted = entry.action == "delete" || changes.keys().filter_map(|name| resource.column(name)).any(emptied);
-    if deleted {
+    if !is_there {
         let right = resource.admin.delete && permission::rights(resource, person.role).delete;
         return (right && resource.restore.is_some()).then_some(Revert::Restore);
     }
@@ -44,10 +43,21 @@ pub fn revert_of(entry: &Told, person: &Person) -> Option<Revert> {
     possible.then_some(Revert::Values)
 }
 
-/// Rows that stay when they are deleted say when in a column of this name.
-fn is_mark_of_deletion(column: &Column) -> bool {
-    column.name == "deleted_at"
+/// Whether the row was there before an entry, and after it. What can't be empty was empty where there was no row: a
+/// revert and an import make and delete rows too.
+fn existence(resource: &Resource, action: &str, changes: &Changes) -> (bool, bool) {
+    let marked = changes.get(MARK_OF_DELETION).filter(|_| resource.column(MARK_OF_DELETION).is_some());
+    let always = |name: &String| resource.column(name).is_some_and(|column| !column.nullable);
+    let mut stored = changes.iter().filter(|(name, _)| always(name)).map(|(_, change)| change);
+    let missing_before = stored.clone().any(|change| change.before.is_null());
+    let missing_after = stored.any(|change| change.after.is_null());
+    let came_back = marked.is_some_and(|change| change.after.is_null() && !missing_after);
+    let was_marked = marked.is_some_and(|change| change.before.is_null() && !missing_before);
+    (action != "create" && !missing_before && !came_back, action != "delete" && !missing_after && !was_marked)
 }
+
+/// Rows that stay when they are deleted say when in a column of this name.
+const MARK_OF_DELETION: &str = "deleted_at";
 
 /// Whether a revert of `entry` changes what asks for the password again.
 pub fn needs_sudo(entry: &Told) -> bool {

@@ -109,7 +109,8 @@ async fn rows(
     let beyond = !total.more && offset as i64 >= total.count;
     if !beyond || query.page == 1 {
         let mut keyed = fetch(conn, listing, columns, query.cursor.as_ref(), per_page + 1, offset).await?;
-        if !keyed.rows.is_empty() || query.page == 1 {
+        // After a key that nothing comes after, the end is the last page, whatever number the address has.
+        if !keyed.rows.is_empty() || (query.page == 1 && query.cursor.is_none()) {
             let more = keyed.cut(per_page);
             return Ok((keyed, query.page, more));
         }

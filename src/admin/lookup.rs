@@ -36,14 +36,15 @@ pub async fn search(
     query.terms = super::words::terms(q);
     let (page, _) = list::load(conn, resource, person, &query).await?;
     let mut found: Vec<(i64, String)> =
-        page.rows.iter().map(|row| (row.key.id(), page.labels.name(resource, row))).collect();
+        // What is named by a text can't be referred to by an id.
+        page.rows.iter().filter(|_| resource.key == "id").map(|row| (row.key.id(), page.labels.name(resource, row))).collect();
     // An id is found by itself, whatever else begins with these digits.
-    if let Ok(id) = q.trim().parse()
+    if let Some(key @ Key::Id(id)) = resource.parse_key(q.trim())
         && found.iter().all(|(found, _)| *found != id)
-        && let Some(row) = record::named(conn, resource, [id]).await?.first()
+        && let Some(row) = record::look(conn, resource, person, &key).await?
     {
-        let labels = Labels::of(conn, std::slice::from_ref(row)).await?;
-        found.insert(0, (id, labels.name(resource, row)));
+        let labels = Labels::of(conn, std::slice::from_ref(&row)).await?;
+        found.insert(0, (id, labels.name(resource, &row)));
     }
     Ok(found)
 }
@@ -55,7 +56,7 @@ pub async fn resolve(conn: &mut Conn, person: &Person, slug: &str, text: &str) -
         return Ok(Found::None);
     };
     if let Ok(id) = text.parse()
-        && record::find(conn, resource, &Key::Id(id)).await?.is_some()
+        && record::look(conn, resource, person, &Key::Id(id)).await?.is_some()
     {
         return Ok(Found::One(id));
     }

@@ -77,8 +77,10 @@ impl Query {
         for (name, value) in &pairs {
             match name.as_str() {
                 "q" => asked.search(resource, value),
-                "sort" if value.trim().is_empty() => {}
-                "sort" => asked.sort = sort_of(resource, person, value)?,
+                "sort" => {
+                    let sort = sort_of(resource, person, value)?;
+                    asked.sort = if sort.is_empty() { asked.sort } else { sort };
+                }
                 "page" => asked.number(name, value, 1..usize::MAX),
                 "per" => asked.number(name, value, 1..PER_PAGE[3] + 1),
                 "after" | "before" => keys.push((name.clone(), value.clone())),

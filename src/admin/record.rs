@@ -50,9 +50,14 @@ pub fn row(columns: &Columns, values: &mut Vec<Value>) -> Row {
 
 /// The row that `person` sees under this key. Errors: [`Error::NotFound`]. Cost: 1 query by the key.
 pub async fn read(conn: &mut Conn, resource: &Resource, person: &Person, key: &Key) -> Result<Row> {
+    look(conn, resource, person, key).await?.ok_or(NOT_THERE)
+}
+
+/// The same; `None` for a row that isn't there or that they don't see. Cost: 1 query by the key.
+pub async fn look(conn: &mut Conn, resource: &Resource, person: &Person, key: &Key) -> Result<Option<Row>> {
     let columns = seen(resource, person);
     let scope = permission::scope(resource, person).map(|scope| format!(" and ({scope})")).unwrap_or_default();
-    one(conn, resource, columns, key, &scope).await?.ok_or(NOT_THERE)
+    one(conn, resource, columns, key, &scope).await
 }
 
 /// The whole row under this key, if it is there. Cost: 1 query by the key.
@@ -79,7 +84,11 @@ async fn one(conn: &mut Conn, resource: &Resource, columns: Columns, key: &Key, 
 }
 
 /// The rows with these ids, as far as their names need. Cost: 1 query by the key, O(ids).
+/// A model whose rows are named by a text has none with an id.
 pub async fn named(conn: &mut Conn, resource: &Resource, ids: impl IntoIterator<Item = i64>) -> Result<Vec<Row>> {
+    if resource.key != "id" {
+        return Ok(Vec::new());
+    }
     let columns: Columns =
         Arc::new(label::columns_of(resource).into_iter().filter_map(|name| resource.column(name)).collect());
     let selected = selected(resource, &columns);

@@ -478,6 +478,10 @@ impl Resource {
 
     /// The key that an address names. `None` when it can't be one.
     pub fn parse_key(&self, text: &str) -> Option<Key> {
-        if self.key == "id" { text.parse().ok().map(Key::Id) } else { Some(Key::Name(text.to_owned())) }
+        match self.key {
+            "id" => text.parse().ok().map(Key::Id),
+            // PostgreSQL takes no text with a NUL, so nothing is named by one.
+            _ => (!text.contains('\0')).then(|| Key::Name(text.to_owned())),
+        }
     }
 }

@@ -9,6 +9,9 @@ use crate::text::fold;
 /// A search never has more words than this; what comes after is left out.
 const MOST_WORDS: usize = 16;
 
+/// Bytes of a word that a full-text index holds: PostgreSQL refuses longer ones.
+const LONGEST_WORD: usize = 2046;
+
 /// A word, or a phrase of several.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Term(pub String);
@@ -36,14 +39,15 @@ pub fn above(prefix: &str) -> String {
 }
 
 /// What the full-text index of either engine is asked, for all of `terms` and, by their tags, a room and a sender.
-/// `None` when there is nothing in `terms` that it could find: no letter and no digit. Cost: O(length).
+/// `None` when there is nothing in `terms` that it could find: no letter and no digit, or a word of thousands of letters.
+/// Cost: O(length).
 pub fn full_text(conn: &mut Conn, terms: &[Term], tags: &[String]) -> Option<String> {
     let is_sqlite = matches!(conn.engine(), Engine::Sqlite(_));
     let words = |term: &Term| -> Vec<String> {
         term.0.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
     };
     let phrases: Vec<Vec<String>> = terms.iter().map(words).filter(|words| !words.is_empty()).collect();
-    if phrases.is_empty() {
+    if phrases.is_empty() || phrases.iter().flatten().any(|word| word.len() > LONGEST_WORD) {
         return None;
     }
     let asked = phrases.iter().map(|words| {

@@ -18,7 +18,7 @@ pub const RESOURCE: Resource = Resource {
         Column::reference("message_id", "messages").listed().filtered(),
         Column::reference("uploader_id", "users").listed().filtered().nullable(),
         Column::text("content_type").listed().label("Type"),
-        Column::int("size").listed().sorted().help("In bytes"),
+        Column::int("size").listed().filtered().sorted().help("In bytes"),
         Column::text("sha256").label("SHA-256"),
         Column::int("width").nullable(),
         Column::int("height").nullable(),

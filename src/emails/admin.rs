@@ -24,7 +24,7 @@ pub const RESOURCE: Resource = Resource {
         Column::long("text").required().once().admins_only(),
         Column::long("html").admins_only().label("HTML"),
         Column::choice("status", STATUSES).listed().filtered().sorted(),
-        Column::int("attempts").listed().sorted(),
+        Column::int("attempts").listed().filtered().sorted(),
         Column::text("last_error").nullable().admins_only(),
         Column::time("next_attempt_at").listed().nullable().label("Next attempt"),
         Column::time("sent_at").listed().nullable().label("Sent"),

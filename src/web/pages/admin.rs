@@ -22,40 +22,52 @@ pub mod search;
 pub mod sudo;
 
 use axum::Router;
+use axum::routing::MethodRouter;
 use forms::FormPages;
 use grant::{get, post};
 use lists::ListPages;
 
 use crate::app::App;
 
-/// Every route under `/admin`.
-pub fn routes() -> Router<App> {
-    Router::new()
-        .route("/admin", get(dashboard::slash))
-        .route("/admin/", get(dashboard::show))
-        .route("/admin/search", get(search::show))
-        .route("/admin/live", get(live::show))
-        .route("/admin/live/{socket}/disconnect", post(live::disconnect))
-        .route("/admin/live/{socket}/log-out", post(live::log_out))
-        .route("/admin/queue", get(queue::show))
-        .route("/admin/queue/{report}/{act}", post(queue::settle))
-        .route("/admin/sudo", post(sudo::confirm))
-        .route("/admin/revert/{entry}", post(histories::revert))
-        .route("/admin/{slug}", get(ListPages::slash))
-        .route("/admin/{slug}/", get(ListPages::list))
-        .route("/admin/{slug}/add", get(FormPages::add).merge(post(FormPages::create)))
-        .route("/admin/{slug}/action", post(acting::act))
-        .route("/admin/{slug}/choose", get(choosing::for_list))
-        .route("/admin/{slug}/lookup", get(choosing::offers))
-        .route("/admin/{slug}/export.csv", get(exports::csv))
-        .route("/admin/{slug}/export.json", get(exports::json))
-        .route("/admin/{slug}/export.jsonl", get(exports::json_lines))
-        .route("/admin/{slug}/import", get(imports::form).merge(imports::uploading(post(imports::upload))))
-        .route("/admin/{slug}/import/{token}", get(imports::state).merge(post(imports::confirm)))
-        .route("/admin/{slug}/import/{token}/drop", post(imports::forget))
-        .route("/admin/{slug}/bookmarks", post(bookmarks::add))
-        .route("/admin/{slug}/bookmarks/{id}/delete", post(bookmarks::delete))
-        .route("/admin/{slug}/{id}/", get(FormPages::change).merge(post(FormPages::save)))
-        .route("/admin/{slug}/{id}/delete", get(deleting::ask).merge(post(deleting::delete)))
-        .route("/admin/{slug}/{id}/history", get(histories::show))
+/// Makes the router, and the same as a table for the test that walks every route as everyone.
+macro_rules! routes {
+    ($($path:literal => $($method:ident($handler:expr))+ $(, $around:path)?;)*) => {
+        /// Every route under `/admin`: its path, and its methods in lower case.
+        pub const ROUTES: &[(&str, &[&str])] = &[$(($path, &[$(stringify!($method)),+])),*];
+
+        /// Every route under `/admin`.
+        pub fn routes() -> Router<App> {
+            Router::new()$(.route($path, $($around)?(MethodRouter::new()$(.merge($method($handler)))+)))*
+        }
+    };
+}
+
+routes! {
+    "/admin" => get(dashboard::slash);
+    "/admin/" => get(dashboard::show);
+    "/admin/search" => get(search::show);
+    "/admin/live" => get(live::show);
+    "/admin/live/{socket}/disconnect" => post(live::disconnect);
+    "/admin/live/{socket}/log-out" => post(live::log_out);
+    "/admin/queue" => get(queue::show);
+    "/admin/queue/{report}/{act}" => post(queue::settle);
+    "/admin/sudo" => post(sudo::confirm);
+    "/admin/revert/{entry}" => post(histories::revert);
+    "/admin/{slug}" => get(ListPages::slash);
+    "/admin/{slug}/" => get(ListPages::list);
+    "/admin/{slug}/add" => get(FormPages::add) post(FormPages::create);
+    "/admin/{slug}/action" => post(acting::act);
+    "/admin/{slug}/choose" => get(choosing::for_list);
+    "/admin/{slug}/lookup" => get(choosing::offers);
+    "/admin/{slug}/export.csv" => get(exports::csv);
+    "/admin/{slug}/export.json" => get(exports::json);
+    "/admin/{slug}/export.jsonl" => get(exports::json_lines);
+    "/admin/{slug}/import" => get(imports::form) post(imports::upload), imports::uploading;
+    "/admin/{slug}/import/{token}" => get(imports::state) post(imports::confirm);
+    "/admin/{slug}/import/{token}/drop" => post(imports::forget);
+    "/admin/{slug}/bookmarks" => post(bookmarks::add);
+    "/admin/{slug}/bookmarks/{id}/delete" => post(bookmarks::delete);
+    "/admin/{slug}/{id}/" => get(FormPages::change) post(FormPages::save);
+    "/admin/{slug}/{id}/delete" => get(deleting::ask) post(deleting::delete);
+    "/admin/{slug}/{id}/history" => get(histories::show);
 }

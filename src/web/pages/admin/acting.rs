@@ -105,6 +105,9 @@ async fn keys(grant: &Grant<View>, sent: &Sent) -> Result<Vec<Key>> {
     }
     keys.sort();
     keys.dedup();
+    if keys.len() > bulk::MOST {
+        return Err(bulk::TOO_MANY);
+    }
     Ok(keys)
 }
 
@@ -112,7 +115,7 @@ async fn keys(grant: &Grant<View>, sent: &Sent) -> Result<Vec<Key>> {
 fn back(resource: &Resource, sent: &Sent) -> String {
     match sent.get("back").and_then(|id| resource.parse_key(id)) {
         Some(key) => format!("/admin/{}/{key}/?", resource.slug),
-        None => format!("/admin/{}/?{}", resource.slug, sent.get("list").unwrap_or_default()),
+        None => format!("/admin/{}/?{}", resource.slug, sent.list()),
     }
 }
 
@@ -163,7 +166,7 @@ impl ConfirmPage {
             destructive,
             count: keys.len(),
             names: names(grant, keys.iter().take(NAMED)).await?,
-            kept: sent.0.clone(),
+            kept: sent.0.iter().filter(|(name, _)| name != sudo::FIELD).cloned().collect(),
             back: back(resource, sent),
         })
     }

@@ -86,7 +86,7 @@ pub async fn ask(
     let Grant { app, person, resource, .. } = &grant;
     let sent = Sent(url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect());
     let row = find(app, person, resource, &id).await?;
-    let list = sent.get("list").unwrap_or_default().to_owned();
+    let list = sent.list();
     let page = DeletePage::load(app, person, resource, &row, list).await?;
     Ok(framed(if page.refusal.is_empty() { StatusCode::OK } else { StatusCode::CONFLICT }, &page))
 }
@@ -99,7 +99,7 @@ pub async fn delete(
 ) -> Result<Response, PageError> {
     let Grant { app, person, ip, resource, .. } = &grant;
     let sent = Sent(pairs);
-    let list = sent.get("list").unwrap_or_default().to_owned();
+    let list = sent.list();
     let key = resource.parse_key(&id).ok_or(record::NOT_THERE)?;
     let mut work = Work::begin(app, Some(person)).await?;
     work.ip.clone_from(ip);

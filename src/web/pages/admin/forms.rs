@@ -15,7 +15,7 @@ use crate::admin::change::{self, Saved};
 use crate::admin::form::{self, Sent};
 use crate::admin::input::Input;
 use crate::admin::label::Labels;
-use crate::admin::resource::{Act, Action, Resource};
+use crate::admin::resource::{Act, Action, Resource, Typed};
 use crate::admin::value::{Key, Row};
 use crate::admin::{permission, record};
 use crate::app::App;
@@ -98,11 +98,14 @@ impl FormPages {
         Path((_, id)): Path<(String, String)>,
         Fields(pairs): Fields<Vec<(String, String)>>,
     ) -> Result<Response, PageError> {
-        let sent = Sent(pairs);
+        let mut sent = Sent(pairs);
         let Grant { app, person, ip, resource, .. } = &grant;
         let who = Who { app, person, ip, resource };
         let row = find(app, person, resource, &id).await?;
         permission::require_row(resource, person, Act::Change, &row)?;
+        if sent.has("_saveasnew") {
+            copy_what_is_typed_once(resource, &row, &mut sent);
+        }
         if let Some(answer) = who.asks_back(&sent, Some(&row)).await? {
             return Ok(answer);
         }
@@ -119,6 +122,15 @@ impl FormPages {
                 Ok(framed(StatusCode::CONFLICT, &shown))
             }
             Err(error) => who.answer(Err(error), Some(&row), &sent, "").await,
+        }
+    }
+}
+
+/// What a form shows but doesn't take of a row that is there goes along into a new one made of it.
+fn copy_what_is_typed_once(resource: &Resource, row: &Row, sent: &mut Sent) {
+    for column in resource.columns.iter().filter(|column| column.typed == Typed::Once) {
+        if !sent.has(column.name) {
+            sent.0.push((column.name.to_owned(), row.get(column.name).plain()));
         }
     }
 }
@@ -167,7 +179,8 @@ impl Who<'_> {
     /// What the form asks before it saves: a row to look up, the choice made there, or the password again.
     async fn asks_back(&self, sent: &Sent, row: Option<&Row>) -> Result<Option<Response>> {
         let Self { app, person, resource, .. } = self;
-        if let Some(column) = sent.get("_lookup").and_then(|name| resource.column(name)) {
+        if let Some(name) = sent.get("_lookup") {
+            let column = permission::column(resource, person, name)?;
             let path = self.path(row.map(|row| &row.key));
             return choosing::for_form(app, person, resource, column, &path, sent).await.map(Some);
         }
@@ -175,6 +188,8 @@ impl Who<'_> {
             let shown = FormPage::load(app, person, resource, row, sent).await?;
             return Ok(Some(framed(StatusCode::OK, &shown)));
         }
+        // Saved as new, all that was typed counts, not only what differs from the row that it was typed over.
+        let row = row.filter(|_| !sent.has("_saveasnew"));
         let mut conn = app.db.read().await?;
         let input = form::read(&mut conn, resource, person, row, sent).await;
         drop(conn);
@@ -195,12 +210,10 @@ impl Who<'_> {
     }
 
     async fn create(&self, sent: &Sent) -> Result<Tried<Key>> {
-        let token = sent.get("form_token").filter(|token| !token.is_empty() && token.len() <= 64);
-        if let Some(token) = token
-            && let Some(made) = audit::made_by(&mut self.app.db.read().await?, token).await?
-        {
-            // Sent twice: it was made once, and this is it.
-            return Ok(Ok(self.resource.parse_key(&made).ok_or(record::NOT_THERE)?));
+        let is_token = |token: &&str| token.len() == 64 && token.bytes().all(|b| b.is_ascii_hexdigit());
+        let token = sent.get("form_token").filter(is_token);
+        if let Some(made) = self.made_before(token).await? {
+            return Ok(Ok(made));
         }
         let done = async {
             let mut conn = self.app.db.read().await?;
@@ -211,7 +224,19 @@ impl Who<'_> {
             work.commit().await?;
             Ok(key)
         };
-        Refused::of(done.await)
+        let made = Refused::of(done.await)?;
+        // Refused perhaps because the same form, sent twice at once, has been done meanwhile.
+        match (made, self.made_before(token).await?) {
+            (Err(_), Some(key)) => Ok(Ok(key)),
+            (made, _) => Ok(made),
+        }
+    }
+
+    /// What the form with this token made, when it is sent for the second time.
+    async fn made_before(&self, token: Option<&str>) -> Result<Option<Key>> {
+        let Some(token) = token else { return Ok(None) };
+        let made = audit::made_by(&mut self.app.db.read().await?, self.resource.slug, token).await?;
+        Ok(made.and_then(|made| self.resource.parse_key(&made)))
     }
 
     async fn update(&self, key: &Key, sent: &Sent) -> Result<Tried<(Saved, Key)>> {
@@ -238,10 +263,10 @@ impl Who<'_> {
         code: &str,
     ) -> Result<Response, PageError> {
         let slug = self.resource.slug;
-        let list = sent.get("list").unwrap_or_default();
+        let list = sent.list();
         let refused = match done {
             Ok(key) => {
-                let list_pair = if list.is_empty() { String::new() } else { format!("&{}", form_pair("list", list)) };
+                let list_pair = if list.is_empty() { String::new() } else { format!("&{}", form_pair("list", &list)) };
                 let to = if sent.has("_continue") {
                     format!("/admin/{slug}/{key}/?done={code}{list_pair}")
                 } else if sent.has("_addanother") {
@@ -326,7 +351,7 @@ impl FormPage {
                 None => full.map(|full| form::version(resource, &full)).unwrap_or_default(),
             },
             token: sent.get("form_token").map_or_else(crate::auth::random_token, str::to_owned),
-            list: sent.get("list").unwrap_or_default().to_owned(),
+            list: sent.list(),
             related,
             actions: actions.collect(),
             may_change,

@@ -63,7 +63,7 @@ pub async fn show(
     let key = resource.parse_key(&id).ok_or(record::NOT_THERE)?;
     let mut conn = app.db.read().await?;
     let mut entries = history::of(&mut conn, resource, &key, before.unwrap_or(i64::MAX), SHOWN as i64 + 1).await?;
-    let is_there = record::find(&mut conn, resource, &key).await?.is_some();
+    let is_there = record::look(&mut conn, resource, person, &key).await?.is_some();
     drop(conn);
     if entries.is_empty() && !is_there {
         return Err(record::NOT_THERE)?;
