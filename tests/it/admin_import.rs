@@ -209,7 +209,7 @@ both! {
         let site = Site::new(engine).await;
         let ann = office(&site).await;
         let many = format!("username\n{}", "x\n".repeat(20_001));
-        let passwords = format!("username,password\n{}", "x,y\n".repeat(501));
+        let passwords = format!("username,password\n{}", "x,y\n".repeat(101));
         let cases: [(&str, &[u8], &str); 18] = [
             ("a.csv", b"", "There is nothing in it."),
             ("a.csv", b" \n\n", "There is nothing in it."),
@@ -221,7 +221,7 @@ both! {
             ("a.csv", b"id,password_hash\n1,x\n", "“password_hash” is secret"),
             ("a.csv", b"id,rooms\n1,9\n", "“rooms”"),
             ("a.csv", many.as_bytes(), "at most 20,000 records"),
-            ("a.csv", passwords.as_bytes(), "at most 500 passwords"),
+            ("a.csv", passwords.as_bytes(), "at most 100 passwords"),
             ("a.xlsx", b"PK", "“a.xlsx” is no file that can be imported"),
             ("a.json", b"{\"id\": 1}", "Line 1: this is no JSON array of objects"),
             ("a.json", b"[\n{\"id\": 1},\n{\"id\": }]", "Line 3: this is no JSON array of objects"),
@@ -333,6 +333,19 @@ both! {
         assert_eq!(confirmed(&mut ann, &path).await.leads_to(), "/admin/users/?done=imported-900");
         assert_eq!(names(&site, "first_name like 'Pat %'").await, 900);
         assert_eq!(site.number("select count(*) from audit_entries where action = 'import'").await, 900);
+    }
+}
+
+both! {
+    async fn more_changes_than_others_can_wait_for_are_refused_before_any_is_tried(engine: Engine) {
+        let site = Site::new(engine).await;
+        let ann = office(&site).await;
+        crowd(&site, 2001).await;
+        let file = |last: i64| (2..=last).fold("id,first_name\n".to_owned(), |csv, id| format!("{csv}{id},Pat\n"));
+        let path = upload(&ann, "a.csv", file(2002)).await.leads_to().to_owned();
+        let page = settled(&ann, &path).await;
+        assert!(page.text.contains("This would make or change 2001 records"), "{}", page.text);
+        assert!(page.text.contains("Nothing was stored.") && !page.text.contains("Import 2"), "{}", page.text);
     }
 }
 

@@ -19,7 +19,7 @@ use crate::admin::form::{Sent, takes};
 use crate::admin::import::file::{self, File};
 use crate::admin::import::pending::{Pending, State};
 use crate::admin::import::report::Report;
-use crate::admin::import::{self, MOST_LINES, MOST_PASSWORDS};
+use crate::admin::import::{self, MOST_LINES, MOST_PASSWORDS, MOST_STORED};
 use crate::admin::resource::Resource;
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -133,7 +133,9 @@ impl Drop for Fails {
 }
 
 fn failed(error: &Error) -> State {
-    tracing::error!(%error, cause = ?error, "an import failed");
+    if !matches!(error, Error::Malformed(_)) {
+        tracing::error!(%error, cause = ?error, "an import failed");
+    }
     State::Failed(None, error.to_string())
 }
 
@@ -253,6 +255,10 @@ impl ImportPage {
 
     fn most_lines(&self) -> String {
         grouped(MOST_LINES as i64)
+    }
+
+    fn most_stored(&self) -> String {
+        grouped(MOST_STORED as i64)
     }
 
     fn most_passwords(&self) -> usize {
