@@ -8,7 +8,7 @@
 //!    one on (column, order) for each to filter by.
 //! 2. Write `src/<model>/admin.rs` with `pub const RESOURCE: Resource = Resource { … ..Resource::DEFAULT }`: its slug,
 //!    table, names, and a line for each column, `Column::text("name").listed().sorted()`.
-//! 3. A column whose content must never be seen is a [`resource::Secret`]: nothing here can read one.
+//! 3. A column whose content must never be seen is a [`column::Secret`]: nothing here can read one.
 //! 4. `create`, `update` and `delete` are functions that hand what was typed to the model's own acts; without them
 //!    the model can only be read. `restore` puts a deleted row back, for history's *revert*.
 //! 5. Say in `admin` and `moderator` who may do what; in `row_rule`, to which rows.
@@ -17,6 +17,7 @@
 pub mod bulk;
 pub mod cascade;
 pub mod change;
+pub mod column;
 pub mod condition;
 pub mod connections;
 pub mod csv;

@@ -1,5 +1,6 @@
 //! [`App`], what every handler and domain function is given: the settings, the database, the hub, the writer.
 
+use std::collections::HashSet;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -9,6 +10,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
 use crate::error::Result;
+use crate::ids::SessionId;
 use crate::live::hub::Hub;
 use crate::messages::limit::MessageLimit;
 use crate::messages::writer::{AfterCommit, Writer};
@@ -30,6 +32,8 @@ pub struct Parts {
     pub tallies: Tallies,
     pub imports: Imports,
     settings: RwLock<Arc<Settings>>,
+    /// Sessions whose time of last use is being written.
+    seeing: Mutex<HashSet<SessionId>>,
     setup_token: Mutex<Option<String>>,
 }
 
@@ -65,6 +69,7 @@ impl App {
             imports: Imports::default(),
             clock: seams.clock,
             settings: RwLock::new(Arc::new(settings)),
+            seeing: Mutex::default(),
             setup_token: Mutex::new(setup_token),
             config,
             db,
@@ -87,6 +92,15 @@ impl App {
     /// The site's choices from now on, as they were just stored.
     pub fn hold_settings(&self, settings: Settings) {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+
+    /// Whether nobody else is writing when this session was last used.
+    pub fn begin_seeing(&self, session: SessionId) -> bool {
+        self.seeing.lock().unwrap_or_else(PoisonError::into_inner).insert(session)
+    }
+
+    pub fn end_seeing(&self, session: SessionId) {
+        self.seeing.lock().unwrap_or_else(PoisonError::into_inner).remove(&session);
     }
 
     /// The one-time token of the setup link, while the site has nobody.

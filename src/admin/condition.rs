@@ -21,6 +21,8 @@ pub struct Condition {
     pub column: Option<&'static str>,
     pub natural: Sql,
     pub guarded: Sql,
+    /// Its own index goes on in the default order: a walk in that order may be led by it.
+    pub leads: bool,
     /// It is the full-text index that finds these: it has no other form.
     pub full_text: bool,
 }
@@ -32,7 +34,7 @@ pub fn all(conn: &mut Conn, resource: &'static Resource, person: &Person, query:
         query.filters.iter().map(|(column, filter)| narrowed(column, filter)).collect();
     if let Some(scope) = permission::scope(resource, person) {
         let (natural, guarded) = (Sql::new(format!("({scope})")), Sql::new(format!("({scope})")));
-        conditions.push(Condition { column: None, natural, guarded, full_text: false });
+        conditions.push(Condition { column: None, natural, guarded, leads: false, full_text: false });
     }
     match resource.search {
         Search::None => {}
@@ -49,7 +51,7 @@ pub fn all(conn: &mut Conn, resource: &'static Resource, person: &Person, query:
 }
 
 fn searched(write: impl Fn(bool) -> Sql) -> Condition {
-    Condition { column: None, natural: write(false), guarded: write(true), full_text: false }
+    Condition { column: None, natural: write(false), guarded: write(true), leads: false, full_text: false }
 }
 
 /// A column's own expression, out of every index's reach when guarded.
@@ -101,7 +103,9 @@ fn narrowed(column: &'static Column, filter: &Filter) -> Condition {
         }
         sql
     };
-    Condition { column: Some(column.name), natural: write(false), guarded: write(true), full_text: false }
+    // As `admin::schema` demands of every column that lists are narrowed by.
+    let leads = matches!(filter, Filter::Is(_)) && !matches!(column.kind, Kind::Time | Kind::Int);
+    Condition { column: Some(column.name), natural: write(false), guarded: write(true), leads, full_text: false }
 }
 
 /// One of `columns` begins with `term`.
@@ -151,5 +155,5 @@ fn worded(conn: &mut Conn, index: FullText, query: &Query) -> Condition {
     };
     let mut natural = Sql::new(format!("\"id\" in (select rowid as place from {} where ", index.table));
     natural.append(&found).push(")");
-    Condition { column: None, guarded: natural.clone(), natural, full_text: true }
+    Condition { column: None, guarded: natural.clone(), natural, leads: false, full_text: true }
 }

@@ -83,7 +83,9 @@ pub async fn person(app: &App, session: &Session) -> Result<Option<Person>> {
     let Some(id) = session.get::<SessionId>(KEY).await.map_err(unavailable)? else { return Ok(None) };
     let now = app.clock.now();
     let person = by_id(&mut app.db.read().await?, id, now).await?;
-    if let Some(person) = person.as_ref().filter(|p| p.session_seen_at.plus(SEEN_EVERY) < now) {
+    let stale = person.as_ref().filter(|person| person.session_seen_at.plus(SEEN_EVERY) < now);
+    // One at a time: while a row is held by somebody's long work, its writes would take every connection.
+    if let Some(person) = stale.filter(|_| app.begin_seeing(id)) {
         tokio::spawn(seen(app.clone(), person.id, id));
     }
     Ok(person)
@@ -135,6 +137,7 @@ async fn seen(app: App, user: UserId, session: SessionId) {
     if let Err(error) = written.await {
         tracing::warn!(%error, "last_seen_at can't be written");
     }
+    app.end_seeing(session);
 }
 
 /// Deletes sessions that have run out, and says whose they were. Cost: 1 indexed statement.

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::frame::{Frame, framed};
 use super::grant::{Grant, View};
-use super::sudo;
+use super::{exports, sudo};
 use crate::admin::bulk::{self, Deed, Outcome};
 use crate::admin::form::Sent;
 use crate::admin::label::Labels;
@@ -52,11 +52,14 @@ struct OutcomePage {
 pub async fn act(grant: Grant<View>, Fields(pairs): Fields<Vec<(String, String)>>) -> Result<Response, PageError> {
     let sent = Sent(pairs);
     let Grant { app, person, ip, resource, .. } = &grant;
-    let deed = deed(resource, person, sent.get("action").unwrap_or_default())?;
     let keys = keys(&grant, &sent).await?;
     if keys.is_empty() {
         return Err(Error::Malformed(format!("Nothing was ticked: tick some {} first.", resource.plural)))?;
     }
+    if sent.get("action") == Some("export") {
+        return exports::of_ticked(&grant, &sent, keys).await;
+    }
+    let deed = deed(resource, person, sent.get("action").unwrap_or_default())?;
     if !sent.has("confirm") {
         return Ok(framed(StatusCode::OK, &ConfirmPage::load(&grant, &sent, deed, &keys).await?));
     }

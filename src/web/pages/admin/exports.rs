@@ -6,15 +6,19 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt};
 
-use super::grant::{Export, Grant};
+use super::grant::{Export, Grant, View};
 use super::sudo;
 use crate::admin::export::{self, Format};
 use crate::admin::form::Sent;
+use crate::admin::permission;
 use crate::admin::query::Query;
-use crate::admin::resource::Resource;
+use crate::admin::resource::{Act, Resource};
+use crate::admin::value::Key;
 use crate::app::App;
 use crate::error::Result;
 use crate::web::render::PageError;
+
+const WHY: &str = "An export takes many people's data out of this site.";
 
 /// `GET /admin/{slug}/export.csv`.
 pub async fn csv(grant: Grant<Export>, uri: OriginalUri, query: RawQuery) -> Result<Response, PageError> {
@@ -42,8 +46,7 @@ async fn export(
     if resource.export_sudo {
         let back = uri.path_and_query().map_or("/admin/", |path| path.as_str());
         let sent = Sent(vec![("next".into(), back.into())]);
-        let why = "An export takes many people's data out of this site.";
-        if let Some(page) = sudo::ask(&app, &person, &sent, "/admin/sudo", why, &[]).await? {
+        if let Some(page) = sudo::ask(&app, &person, &sent, "/admin/sudo", WHY, &[]).await? {
             return Ok(page);
         }
     }
@@ -52,6 +55,23 @@ async fn export(
     let asked = if text.is_empty() { text } else { format!("?{text}") };
     export::remember(&app, &person, &ip, resource, &format!("export.{}{asked}", format.extension())).await?;
     Ok(file(&app, resource, format, pieces))
+}
+
+/// The rows that were ticked, as CSV. Errors: [`Error::Forbidden`] without the right to export. Cost: as an export.
+pub async fn of_ticked(grant: &Grant<View>, sent: &Sent, keys: Vec<Key>) -> Result<Response, PageError> {
+    let Grant { app, person, ip, resource, .. } = grant;
+    permission::require(resource, person, Act::Export)?;
+    if resource.export_sudo {
+        let path = format!("/admin/{}/action", resource.slug);
+        if let Some(page) = sudo::ask(app, person, sent, &path, WHY, &[]).await? {
+            return Ok(page);
+        }
+    }
+    let query = Query::all(resource, person)?;
+    let label = format!("export.csv of {} ticked", keys.len());
+    let pieces = export::stream(app, person, resource, &query, Some(keys), Format::Csv).await?;
+    export::remember(app, person, ip, resource, &label).await?;
+    Ok(file(app, resource, Format::Csv, pieces))
 }
 
 /// The pieces as a file to keep. An error in them breaks the connection, so that no browser takes half a file for one.
