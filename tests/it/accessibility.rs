@@ -122,6 +122,8 @@ async fn axe_finds_nothing_in_the_backoffice_at_any_width_in_any_scheme() {
             ("choose", "/admin/messages/choose?_field=sender_id&_q="),
             ("settings-list", "/admin/settings/"),
             ("setting", "/admin/settings/site_name/"),
+            ("import", "/admin/users/import"),
+            ("sudo", "/admin/users/export.csv"),
         ] {
             look(&window, &axe, path, &format!("admin-{page}-{width}-{scheme}")).await;
         }
