@@ -14,6 +14,9 @@ mod support {
 
 mod accessibility;
 mod accounts;
+mod admin_bulk;
+mod admin_forms;
+mod admin_history;
 mod admin_lists;
 mod admin_rights;
 mod admin_schema;
