@@ -1,5 +1,7 @@
 //! Deletions, which say what goes along, and acts on many rows at once.
 
+use futures_util::future::join_all;
+
 use crate::support::actors::Visitor;
 use crate::support::app::both;
 use crate::support::office::office;
@@ -154,5 +156,27 @@ both! {
         ann.post("/admin/reports/action", &act("hide", "1")).await.leads_to();
         assert_eq!(site.text("select r.status || r.handled_by || m.content from reports r join messages m on m.id = r.message_id").await, "resolved1");
         ann.post("/admin/messages/action", &act("hide", "1")).await.is(409, "This message is deleted already.");
+    }
+}
+
+both! {
+    async fn of_many_who_delete_or_revert_one_thing_at_once_one_does(engine: Engine) {
+        let (site, mut ann) = office(engine).await;
+        ann.public_room("Hall").await;
+        let at_once = async |path: String| {
+            let posts = (0..8).map(|_| {
+                let (mut ann, path) = (ann.clone(), path.clone());
+                async move { ann.post(&path, &[]).await.status.as_u16() }
+            });
+            let mut said = join_all(posts).await;
+            said.sort();
+            said
+        };
+        let said = at_once("/admin/rooms/1/delete".into()).await;
+        assert_eq!((said[0], &said[1..]), (303, [404; 7].as_slice()));
+        let entry = site.number("select max(id) from audit_entries").await;
+        let said = at_once(format!("/admin/revert/{entry}")).await;
+        assert_eq!((said[0], &said[1..]), (303, [409; 7].as_slice()));
+        assert_eq!(site.numbers("select count(*) from rooms union all select count(*) from audit_entries").await, [1, 2]);
     }
 }

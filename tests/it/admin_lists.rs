@@ -110,12 +110,12 @@ both! {
         let seen = "coalesce(last_seen_at, 0)";
         for (query, order, size) in [
             ("per=200", "created_at desc, id desc".to_owned(), 200),
-            ("sort=created_at&per=100", "created_at, id".into(), 100),
+            ("sort=created_at&per=200", "created_at, id".into(), 200),
             ("sort=-last_seen_at&per=200", format!("{seen} desc, id desc"), 200),
             ("sort=last_seen_at,-username&per=200", format!("{seen}, username_folded desc, id desc"), 200),
             ("sort=-role,last_seen_at,-created_at&per=200", format!("role desc, {seen}, created_at desc, id desc"), 200),
             ("sort=username&per=200", "username_folded, id".into(), 200),
-            ("sort=role,-username", "role, username_folded desc, id desc".into(), 50),
+            ("sort=role,-username&per=150", "role, username_folded desc, id desc".into(), 150),
         ] {
             let rows = site.numbers(&format!("select id from users order by {order}")).await;
             let (on, back) = leafed(&ann, query, size).await;
@@ -129,7 +129,7 @@ both! {
         ] {
             let by = if filter.contains("sort") { "username_folded desc" } else { "created_at desc, id desc" };
             let rows = site.numbers(&format!("select id from users where {sql} order by {by}")).await;
-            let (on, back) = leafed(&ann, &format!("{filter}&per=25"), 25).await;
+            let (on, back) = leafed(&ann, &format!("{filter}&per=60"), 60).await;
             assert!(on == rows && back == rows && rows.len() > 25, "{filter}: {} of {}", on.len(), rows.len());
             let total = ann.get(&format!("/admin/users/?{filter}")).await.total().replace(',', "");
             assert_eq!(total, rows.len().to_string(), "{filter}");
