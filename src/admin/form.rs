@@ -90,7 +90,8 @@ fn same(stored: &Value, sent: &Value) -> bool {
     match (stored, sent) {
         (Value::Null, Value::Text(text)) => text.is_empty(),
         (Value::Text(text), Value::Null) => text.is_empty(),
-        (Value::Text(stored), Value::Text(sent)) => stored == sent || *stored == sent.replace("\r\n", "\n"),
+        // Every model trims what it stores.
+        (Value::Text(stored), Value::Text(sent)) => stored == sent || *stored == sent.trim().replace("\r\n", "\n"),
         _ => stored == sent,
     }
 }

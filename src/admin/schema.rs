@@ -193,3 +193,88 @@ fn check_search(schema: &Schema, resource: &Resource, faults: &mut Vec<String>) 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::resource::{Inline, Secret};
+    use super::*;
+
+    const GOOD: Resource = Resource {
+        slug: "things",
+        table: "things",
+        columns: &[
+            Column::text("name").listed().sorted_by("name_folded"),
+            Column::choice("kind", &[]).filtered(),
+            Column::time("seen_at").filtered().sorted().nullable(),
+            Column::time("created_at").filtered().sorted(),
+        ],
+        secrets: &[Secret::new("hash")],
+        search: Search::Prefix(&["lower(name)"]),
+        sections: &[("Thing", &["name"])],
+        ..Resource::DEFAULT
+    };
+
+    /// What is wrong with a declaration for a table that fits [`GOOD`].
+    fn faults_of(resource: &Resource) -> String {
+        let columns = ["id", "name", "name_folded", "kind", "seen_at", "created_at", "hash"].map(str::to_owned);
+        let indexes = [
+            "create index a on things (name_folded, id)",
+            "CREATE INDEX b ON t1.things USING btree (kind, created_at, id)",
+            "create index c on things (coalesce(\"seen_at\", 0), id)",
+            "CREATE INDEX d ON t1.things USING btree (created_at, id)",
+            "CREATE INDEX e ON t1.things USING btree (lower(name))",
+        ];
+        let indexes: Vec<_> = indexes.into_iter().map(keys_of).collect();
+        let schema = Schema {
+            columns: BTreeMap::from([("things".to_owned(), columns.into())]),
+            indexes: BTreeMap::from([("things".to_owned(), indexes)]),
+        };
+        let mut faults = Vec::new();
+        check(&schema, resource, &mut faults);
+        faults.join("; ")
+    }
+
+    #[test]
+    fn a_declaration_that_fits_has_no_fault() {
+        assert_eq!(faults_of(&GOOD), "");
+    }
+
+    const CREATED: Column = Column::time("created_at").filtered().sorted();
+    const NAME: Column = Column::text("name");
+
+    const COLUMNS: &[(&[Column], &str)] = &[
+        (&[NAME, Column::text("colour"), CREATED], "declares colour"),
+        (&[NAME.sorted_by("colour"), CREATED], "declares colour"),
+        (&[NAME.sorted(), CREATED], "sorted by name, which has no index"),
+        (&[NAME.filtered(), CREATED], "narrowed by name, which has no index on (name, created_at)"),
+        (&[NAME, Column::time("seen_at").sorted(), CREATED], "sorted by seen_at"),
+        (&[NAME, Column::time("created_at")], "ordered by created_at, which it isn't sorted by"),
+        (&[NAME, Column::reference("kind", "nothing"), CREATED], "refers to nothing"),
+        (&[NAME, Column::count("others", "nothing", "thing_id"), CREATED], "counts nothing"),
+        (&[NAME, Column::count("others", "users", "thing_id"), CREATED], "counts users"),
+        (&[NAME.typed(), CREATED], "nothing that would store it"),
+        (&[CREATED], "has no name for its form"),
+    ];
+
+    const RESOURCES: &[(Resource, &str)] = &[
+        (Resource { table: "nowhere", ..GOOD }, "which nowhere doesn't have"),
+        (Resource { key: "code", ..GOOD }, "declares code"),
+        (Resource { order: "-kind", ..GOOD }, "ordered by kind"),
+        (Resource { secrets: &[Secret::new("token")], ..GOOD }, "declares token"),
+        (Resource { search: Search::Prefix(&["lower(kind)"]), ..GOOD }, "searched by lower(kind)"),
+        (Resource { search: Search::Through(&["kind"]), ..GOOD }, "searched through kind"),
+        (Resource { inlines: &[Inline::new("users", "role")], ..GOOD }, "shows users, whose role"),
+    ];
+
+    #[test]
+    fn each_fault_is_found() {
+        for (columns, says) in COLUMNS {
+            let faults = faults_of(&Resource { columns, ..GOOD });
+            assert!(faults.contains(says), "{says}: {faults}");
+        }
+        for (resource, says) in RESOURCES {
+            let faults = faults_of(resource);
+            assert!(faults.contains(says), "{says}: {faults}");
+        }
+    }
+}

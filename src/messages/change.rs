@@ -55,11 +55,11 @@ pub async fn edit(work: &mut Work, id: MessageId, content: &str) -> Result<()> {
 /// Gives a deleted message its text back. Errors: [`Error::Invalid`] at `content`, [`Error::NotFound`] for an erased one,
 /// [`Error::Conflict`] for one that stands. Cost: 5 indexed statements, O(length + sockets in the room).
 pub async fn restore(work: &mut Work, id: MessageId, content: &str) -> Result<()> {
-    let content = checked(content)?;
     let mut message = hold(work, id).await?;
     if message.deleted_at.is_none() {
         return Err(Error::Conflict("This message stands already."));
     }
+    let content = checked(content)?;
     message.deleted_at = None;
     write(work, message, content).await
 }

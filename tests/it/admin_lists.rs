@@ -110,12 +110,12 @@ both! {
         let seen = "coalesce(last_seen_at, 0)";
         for (query, order, size) in [
             ("per=200", "created_at desc, id desc".to_owned(), 200),
-            ("sort=created_at&per=100", "created_at, id".into(), 100),
+            ("sort=created_at&per=200", "created_at, id".into(), 200),
             ("sort=-last_seen_at&per=200", format!("{seen} desc, id desc"), 200),
             ("sort=last_seen_at,-username&per=200", format!("{seen}, username_folded desc, id desc"), 200),
             ("sort=-role,last_seen_at,-created_at&per=200", format!("role desc, {seen}, created_at desc, id desc"), 200),
             ("sort=username&per=200", "username_folded, id".into(), 200),
-            ("sort=role,-username", "role, username_folded desc, id desc".into(), 50),
+            ("sort=role,-username&per=150", "role, username_folded desc, id desc".into(), 150),
         ] {
             let rows = site.numbers(&format!("select id from users order by {order}")).await;
             let (on, back) = leafed(&ann, query, size).await;
@@ -129,7 +129,7 @@ both! {
         ] {
             let by = if filter.contains("sort") { "username_folded desc" } else { "created_at desc, id desc" };
             let rows = site.numbers(&format!("select id from users where {sql} order by {by}")).await;
-            let (on, back) = leafed(&ann, &format!("{filter}&per=25"), 25).await;
+            let (on, back) = leafed(&ann, &format!("{filter}&per=60"), 60).await;
             assert!(on == rows && back == rows && rows.len() > 25, "{filter}: {} of {}", on.len(), rows.len());
             let total = ann.get(&format!("/admin/users/?{filter}")).await.total().replace(',', "");
             assert_eq!(total, rows.len().to_string(), "{filter}");
@@ -230,5 +230,111 @@ both! {
         assert_eq!(ann.get("/admin/users/").await.total(), "10,000");
         let (last, number) = (ann.get("/admin/users/?page=201&per=50").await, "Page 200<");
         assert!(last.ids().len() == 50 && last.says(number) && last.rel("next").is_none());
+    }
+}
+
+both! {
+    async fn counts_beside_choices_follow_everything_else_that_was_asked(engine: Engine) {
+        let (site, ann) = office(engine).await;
+        site.people(1300).await;
+        for (query, sql) in [
+            ("is_active=false", "not is_active"), ("q=first3", "first_name = 'First3'"), ("q=first3&is_active=true&role=user", "first_name = 'First3' and is_active"),
+            ("last_seen_at.empty=true", "last_seen_at is null"), ("created_at=2020-10", "created_at >= 1601510400000000 and created_at < 1604188800000000"),
+            ("role=user&last_seen_at.empty=true", "last_seen_at is null"),
+        ] {
+            let page = ann.get(&format!("/admin/users/?{query}")).await;
+            for (label, role) in [("Administrator", "admin"), ("Moderator", "moderator"), ("User", "user")] {
+                let count = site.number(&format!("select count(*) from users where role = '{role}' and {sql}")).await;
+                assert_eq!(page.count("Role", label).unwrap(), count.to_string(), "{query}: {label}");
+            }
+        }
+        let all = ann.get("/admin/users/").await;
+        assert_eq!((all.count("Role", "User").unwrap().as_str(), all.count("Role", "Moderator").unwrap().as_str()), ("1,000+", "26"));
+        assert_eq!(ann.get("/admin/users/?role=user&is_active=true").await.count("Active", "No").unwrap(), site.number("select count(*) from users where role = 'user' and not is_active").await.to_string());
+    }
+}
+
+both! {
+    async fn dates_are_drilled_into_and_ranges_hold_their_ends(engine: Engine) {
+        let (site, ann) = office(engine).await;
+        site.people(180).await;
+        let page = ann.get("/admin/users/").await;
+        assert!(page.says("?created_at=2020\"") && !page.says("?created_at=2019\""));
+        let year = ann.get("/admin/users/?created_at=2020&role=user").await;
+        assert!(year.says("?role=user&created_at=2020-10\"") && !year.says("created_at=2020-08\"") && year.says("Any time"));
+        let month = ann.get("/admin/users/?created_at=2020-10").await;
+        assert!(month.says("created_at=2020-10-31\"") && month.says("created_at=2020\"") && !month.says("2020-10-32"));
+        let times = site.numbers("select created_at from users").await;
+        let day = 86_400_000_000;
+        let first = 1_601_510_400_000_000;
+        let within = |from: i64, to: i64| times.iter().filter(|time| (from..to).contains(*time)).count().to_string();
+        for (query, from, to) in [
+            ("created_at=2020-10-01", first, first + day), ("created_at=2020-10", first, first + 31 * day),
+            ("created_at.from=2020-10-01&created_at.to=2020-10-01", first, first + day), ("created_at.to=2020-09-30", 0, first),
+            ("created_at.to=2020-10-02&created_at.from=2020-10-01", first, first + 2 * day), ("created_at.from=2020-10-01T00:00:00Z", first, i64::MAX),
+            ("created_at.from=2020-10-02&created_at.to=2020-10-01", 0, 0), ("created_at=2020-10&created_at=2020-11", 0, 0),
+        ] {
+            assert_eq!(ann.get(&format!("/admin/users/?{query}")).await.total(), within(from, to), "{query}");
+        }
+        let nulls = site.number("select count(*) from users where last_seen_at is null").await;
+        assert_eq!(ann.get("/admin/users/?last_seen_at.empty=true").await.total(), nulls.to_string());
+        assert_eq!(ann.get("/admin/users/?last_seen_at.to=2100").await.total(), (181 - nulls).to_string(), "never is in no range");
+        for n in 1..=9 {
+            site.sql(&format!("insert into rooms (kind, name, name_folded, member_count, last_message_at, created_at, updated_at) values ('group', 'r', 'r', {n}, 1, 1, 1)")).await;
+        }
+        for (query, total) in [("from=3", "7"), ("to=3", "3"), ("from=2&member_count.to=4", "3"), ("from=5&member_count.to=2", "0"), ("to=-1", "0"), ("from=x", "9")] {
+            assert_eq!(ann.get(&format!("/admin/rooms/?member_count.{query}")).await.total(), total, "{query}");
+        }
+        assert_eq!(ann.get("/admin/rooms/?member_count=4").await.total(), "1");
+    }
+}
+
+both! {
+    async fn bookmarks_are_ones_own_and_never_lead_to_a_refusal(engine: Engine) {
+        let (site, mut ann) = office(engine).await;
+        let mut moe = Visitor::of_role(&site, "moe", "moderator").await;
+        let kept = ann.post("/admin/users/bookmarks", &[("name", "Quiet <ones>"), ("list", "role=user&sort=-last_seen_at&page=4&after=[1,2]")]).await;
+        assert_eq!(kept.leads_to(), "/admin/users/?role=user&sort=-last_seen_at");
+        assert!(ann.get("/admin/users/").await.text.contains("Quiet &#60;ones&#62;</a>"));
+        assert!(!ann.get("/admin/rooms/").await.says("Quiet") && !moe.get("/admin/users/").await.says("Quiet"));
+        ann.post("/admin/users/bookmarks", &[("name", "Quiet <ones>"), ("list", "role=admin")]).await.leads_to();
+        assert_eq!(site.number("select count(*) from bookmarks").await, 1);
+        for (list, says) in [("password_hash=1", "secret"), ("nope=1", "nope"), ("sort=bio", "bio"), ("avatar=x", "avatar")] {
+            ann.post("/admin/users/bookmarks", &[("name", "Bad"), ("list", list)]).await.is(400, says);
+        }
+        for name in ["", "  ", "a\0b", &"x".repeat(61)] {
+            assert_eq!(ann.post("/admin/users/bookmarks", &[("name", name), ("list", "")]).await.status, 422, "{name}");
+        }
+        moe.post("/admin/users/bookmarks/1/delete", &[]).await.leads_to();
+        assert_eq!(site.number("select count(*) from bookmarks").await, 1, "not another's");
+        ann.post("/admin/users/bookmarks/1/delete", &[]).await.leads_to();
+        ann.post("/admin/users/bookmarks/x/delete", &[]).await.leads_to();
+        assert_eq!(site.number("select count(*) from bookmarks").await, 0);
+    }
+}
+
+both! {
+    async fn the_lists_query_goes_along_to_the_form_and_comes_back(engine: Engine) {
+        let (site, mut ann) = office(engine).await;
+        Visitor::registered(&site, "bob").await;
+        let list = ann.get("/admin/users/?role=user&q=%22b%22&sort=username").await;
+        let kept = "?list=role%3Duser%26q%3D%2522b%2522%26sort%3Dusername";
+        assert!(list.says(&format!("/admin/users/2/{kept}\" data-row")), "{}", list.text);
+        let path = format!("/admin/users/2/{kept}");
+        assert!(ann.get(&path).await.says("/admin/users/?role=user&q=%22b%22&sort=username\">‹ people"));
+        let back = "role=user&q=%22b%22&sort=username";
+        assert_eq!(ann.fill(&path, &[("bio", "One")], "_save").await.leads_to(), format!("/admin/users/?{back}&done=saved"));
+        let on = ann.fill(&path, &[("bio", "Two")], "_continue").await.leads_to().to_owned();
+        assert_eq!(on, format!("/admin/users/2/?done=saved&{}", &kept[1..]));
+        let on = ann.get(&on).await;
+        assert!(on.says("Saved.") && on.record().get("list") == back);
+        assert!(ann.get(&format!("/admin/users/?{back}&done=saved")).await.says("Saved."));
+        for forged in ["\r\nSet-Cookie: a=b", "//evil.example", "\u{0}", "😀=<b>", "a&done=deleted"] {
+            let page = ann.fill("/admin/users/2/", &[("list", forged), ("bio", forged.trim_matches('\0'))], "_save").await;
+            if page.status != 422 {
+                assert!(page.leads_to().starts_with("/admin/users/?") && !page.leads_to().contains('\n'), "{forged}");
+            }
+        }
+        ann.get("/admin/users/?role=user&nope=1").await.is(400, "people have no field “nope”");
     }
 }

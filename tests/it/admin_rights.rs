@@ -325,3 +325,17 @@ both! {
         assert_eq!(site.number("select count(*) from audit_entries where changes like '%argon2%' or changes like '%swordfish%'").await, 0);
     }
 }
+
+both! {
+    async fn another_sites_form_changes_nothing(engine: Engine) {
+        let (site, mut ann) = office(engine).await;
+        Visitor::registered(&site, "bob").await;
+        for path in ["/admin/users/2/", "/admin/users/2/delete", "/admin/users/action", "/admin/users/add", "/admin/sudo", "/admin/revert/1", "/admin/users/bookmarks"] {
+            let fields = [("bio", "Theirs"), ("action", "disable"), ("ids", "2"), ("confirm", "1"), ("name", "x")];
+            let page = ann.post_with(path, &fields, &[("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")]).await;
+            assert_eq!(page.status, 403, "{path}");
+        }
+        assert_eq!(site.number("select count(*) from users where is_active and bio = ''").await, 2);
+        assert_eq!(site.number("select count(*) from audit_entries").await, 0);
+    }
+}

@@ -14,8 +14,11 @@ mod support {
 
 mod accessibility;
 mod accounts;
+mod admin_bulk;
 mod admin_dashboard;
 mod admin_export;
+mod admin_forms;
+mod admin_history;
 mod admin_import;
 mod admin_lists;
 mod admin_live;

@@ -71,6 +71,13 @@ fn tag(mut rest: &str) -> Tag<'_> {
 pub struct Form(pub Vec<(String, String)>);
 
 impl Form {
+    /// The value of a field; of several the last.
+    #[track_caller]
+    pub fn get(&self, name: &str) -> &str {
+        let found = self.0.iter().rev().find(|(own, _)| own == name);
+        found.map(|(_, value)| value.as_str()).unwrap_or_else(|| panic!("no field {name} in {:?}", self.0))
+    }
+
     pub fn set(&mut self, name: &str, value: &str) -> &mut Self {
         self.0.retain(|(own, _)| own != name);
         self.0.push((name.to_owned(), value.to_owned()));
@@ -152,6 +159,14 @@ impl Page {
     pub fn total(&self) -> &str {
         assert_eq!(self.status, 200, "{}", self.text);
         self.text.split_once("id=\"total\">").unwrap().1.split(' ').next().unwrap()
+    }
+
+    /// The count beside a choice of a facet, by its label; the chosen one has a cross.
+    pub fn count(&self, heading: &str, label: &str) -> Option<String> {
+        let (_, facet) = self.text.split_once(&format!("<section><h2>{heading}</h2>"))?;
+        let facet = facet.split_once("</section>")?.0;
+        let choice = facet.split("<li>").find(|choice| choice.contains(&format!(">{label}")))?;
+        Some(choice.split_once("class=\"n\">")?.1.split('<').next()?.to_owned())
     }
 
     /// Whether the page says this, as it is read.

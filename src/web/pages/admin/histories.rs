@@ -51,13 +51,15 @@ struct HistoryPage {
 #[serde(default)]
 pub struct Before {
     before: Option<i64>,
+    /// The code of what was just done.
+    done: String,
 }
 
 /// `GET /admin/{slug}/{id}/history`, newest first. Cost: 2 indexed queries.
 pub async fn show(
     grant: Grant<View>,
     Path((_, id)): Path<(String, String)>,
-    Asked(Before { before }): Asked<Before>,
+    Asked(Before { before, done }): Asked<Before>,
 ) -> Result<Response, PageError> {
     let Grant { app, person, resource, .. } = &grant;
     let key = resource.parse_key(&id).ok_or(record::NOT_THERE)?;
@@ -73,7 +75,7 @@ pub async fn show(
     let name =
         entries.first().map_or_else(|| format!("{} {key}", resource.singular), |entry| entry.object_label.clone());
     let page = HistoryPage {
-        chrome: Frame::new(app, person, format!("History of {name}")).at(resource.slug),
+        chrome: Frame::new(app, person, format!("History of {name}")).at(resource.slug).saying(&done),
         resource,
         key: key.to_string(),
         entries: entries.into_iter().map(|entry| shown(entry, person)).collect(),
