@@ -1,6 +1,6 @@
 //! [`App`], what every handler and domain function is given: the settings, the database, the hub, the writer.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -35,6 +35,8 @@ pub struct Parts {
     /// Sessions whose time of last use is being written.
     seeing: Mutex<HashSet<SessionId>>,
     setup_token: Mutex<Option<String>>,
+    /// Wrong passwords where the password was asked for again.
+    guesses: Mutex<HashMap<SessionId, u32>>,
 }
 
 /// What a test may put in the place of the real thing.
@@ -71,6 +73,7 @@ impl App {
             settings: RwLock::new(Arc::new(settings)),
             seeing: Mutex::default(),
             setup_token: Mutex::new(setup_token),
+            guesses: Mutex::default(),
             config,
             db,
             hub,
@@ -101,6 +104,18 @@ impl App {
 
     pub fn end_seeing(&self, session: SessionId) {
         self.seeing.lock().unwrap_or_else(PoisonError::into_inner).remove(&session);
+    }
+
+    /// Counts a wrong password in this session; says how many there were.
+    pub fn count_guess(&self, session: SessionId) -> u32 {
+        let mut guesses = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = guesses.entry(session).or_default();
+        *count += 1;
+        *count
+    }
+
+    pub fn forget_guesses(&self, session: SessionId) {
+        self.guesses.lock().unwrap_or_else(PoisonError::into_inner).remove(&session);
     }
 
     /// The one-time token of the setup link, while the site has nobody.

@@ -106,8 +106,9 @@ pub async fn by_id(conn: &mut Conn, id: i64) -> Result<Option<Told>> {
     Ok(on_db!(conn, c => sqlx::query_as(&sql).bind(id).fetch_optional(c).await)?)
 }
 
-/// The object that this model's form with this token made, if it was sent before. Cost: 1 indexed query.
-pub async fn made_by(conn: &mut Conn, model: &str, form_token: &str) -> Result<Option<String>> {
-    Ok(on_db!(conn, c => sqlx::query_scalar("select object_id from audit_entries where form_token = $1 and model = $2")
-        .bind(form_token).bind(model).fetch_optional(c).await)?)
+/// The object that this person's form with this token made, if it was sent before. Cost: 1 indexed query.
+pub async fn made_by(conn: &mut Conn, actor: UserId, model: &str, form_token: &str) -> Result<Option<String>> {
+    Ok(on_db!(conn, c => sqlx::query_scalar(
+        "select object_id from audit_entries where form_token = $1 and model = $2 and actor_id = $3")
+        .bind(form_token).bind(model).bind(actor).fetch_optional(c).await)?)
 }

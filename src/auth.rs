@@ -12,7 +12,6 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::ids::UserId;
 use crate::users::{self, Person};
-use crate::work::Work;
 
 /// 256 random bits as 64 hexadecimal digits.
 pub fn random_token() -> String {
@@ -34,8 +33,6 @@ pub async fn verify(app: &App, name: &str, password: String) -> Result<UserId> {
 
 /// Ends this browser's session everywhere, its sockets included. Cost: 1 write transaction.
 pub async fn log_out(app: &App, session: &Session, person: &Person) -> Result<()> {
-    let mut work = Work::begin(app, Some(person)).await?;
-    session::end(&mut work, person.session_id).await?;
-    work.commit().await?;
+    session::end_own(app, person).await?;
     session.flush().await.map_err(Error::internal)
 }

@@ -182,7 +182,7 @@ pub async fn add(app: &App, new: NewUser, role: Role) -> Result<UserId> {
 
 /// Makes an account with `role` as a part of `work`; asks nobody. Cost: 1 argon2 hash, 2 statements.
 pub async fn add_in(work: &mut Work, new: NewUser, role: Role) -> Result<UserId> {
-    let hash = password::hash(new.password.clone()).await?;
+    let hash = password::hash_at_once(new.password.clone()).await?;
     let now = work.now();
     insert(work, &new, &hash, role, now).await
 }
@@ -205,11 +205,11 @@ async fn insert(conn: &mut Conn, new: &NewUser, hash: &str, role: Role, now: Tim
     taken(conn, new).await?;
     on_db!(conn, c => sqlx::query_scalar(
         "insert into users (username, username_folded, email, email_folded, password_hash, first_name, last_name,
-                            role, created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) returning id")
+                            role, created_at, updated_at, first_name_folded, last_name_folded)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11) returning id")
         .bind(&new.username).bind(fold(&new.username)).bind(&new.email).bind(fold(&new.email)).bind(hash)
         .bind(&new.first_name).bind(&new.last_name).bind(role.as_str()).bind(now)
-        .fetch_one(c).await)
+        .bind(fold(&new.first_name)).bind(fold(&new.last_name)).fetch_one(c).await)
     // Somebody took one of the two between the look and the write.
     .map_err(
         |e| if is_taken(&e) { Error::field("username", "This name or address is already taken.") } else { e.into() },

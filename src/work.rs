@@ -11,7 +11,7 @@ use tokio::sync::OwnedMutexGuard;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::db::{Conn, Tx};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ids::RoomId;
 use crate::on_db;
 use crate::users::Person;
@@ -83,6 +83,11 @@ impl Work {
 
     /// Makes it durable and tells the world, in the order of the acts.
     pub async fn commit(self) -> Result<()> {
+        // A browser that goes away cuts its handler off; what is committed is told all the same.
+        tokio::spawn(self.finish()).await.map_err(Error::internal)?
+    }
+
+    async fn finish(self) -> Result<()> {
         let committed = self.tx.commit().await;
         if committed.is_err() {
             self.rooms.iter().for_each(|room| self.app.hub.lose(*room));

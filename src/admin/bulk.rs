@@ -13,7 +13,7 @@ use super::{condition, record};
 use crate::app::App;
 use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::users::Person;
+use crate::users::{self, Person};
 use crate::work::Work;
 
 /// Rows in one go. More would keep others waiting, and nobody reads what they confirm any more.
@@ -79,6 +79,10 @@ pub async fn run(
     for some in keys.chunks(TOGETHER) {
         let mut work = Work::begin(app, Some(person)).await?;
         work.ip = ip.to_owned();
+        let now = users::by_id(&mut work, person.id).await?;
+        if now.is_none_or(|now| !now.is_active || now.role != person.role) {
+            return Err(Error::Forbidden("Your account has changed meanwhile; the rest was left as it is."));
+        }
         let mut done = 0;
         for key in some {
             let one = async |work: &mut Work| match deed {

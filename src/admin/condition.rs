@@ -2,6 +2,7 @@
 //! one lets the database use an index; the guarded one says the same in a way that no index serves, so that
 //! `admin::plan` decides which index leads and not a planner that can't know the values.
 
+use super::plan::MOST_IN_A_SET;
 use super::query::{Filter, Query};
 use super::resource::{Column, FullText, Kind, Resource, Search};
 use super::sql::Sql;
@@ -10,9 +11,6 @@ use super::words::{self, Term};
 use super::{find, permission};
 use crate::db::Conn;
 use crate::users::Person;
-
-/// Rows of another model that a search looks through, by what begins as it was typed.
-const MOST_THROUGH: usize = 1000;
 
 /// One condition, in both forms.
 #[derive(Clone, Debug)]
@@ -23,6 +21,8 @@ pub struct Condition {
     pub guarded: Sql,
     /// Its own index goes on in the default order: a walk in that order may be led by it.
     pub leads: bool,
+    /// The natural form finds no more than make a set: a walk is led by the guarded one.
+    pub partial: bool,
     /// It is the full-text index that finds these: it has no other form.
     pub full_text: bool,
 }
@@ -34,7 +34,7 @@ pub fn all(conn: &mut Conn, resource: &'static Resource, person: &Person, query:
         query.filters.iter().map(|(column, filter)| narrowed(column, filter)).collect();
     if let Some(scope) = permission::scope(resource, person) {
         let (natural, guarded) = (Sql::new(format!("({scope})")), Sql::new(format!("({scope})")));
-        conditions.push(Condition { column: None, natural, guarded, leads: false, full_text: false });
+        conditions.push(Condition { column: None, natural, guarded, leads: false, partial: false, full_text: false });
     }
     match resource.search {
         Search::None => {}
@@ -42,7 +42,8 @@ pub fn all(conn: &mut Conn, resource: &'static Resource, person: &Person, query:
             conditions.extend(query.terms.iter().map(|term| searched(|guard| begins(columns, term, guard))));
         }
         Search::Through(columns) => {
-            conditions.extend(query.terms.iter().map(|term| searched(|guard| through(resource, columns, term, guard))));
+            let one = |term| Condition { partial: true, ..searched(|guard| through(resource, columns, term, guard)) };
+            conditions.extend(query.terms.iter().map(one));
         }
         Search::FullText(_) if query.terms.is_empty() => {}
         Search::FullText(index) => conditions.push(worded(conn, index, query)),
@@ -51,7 +52,14 @@ pub fn all(conn: &mut Conn, resource: &'static Resource, person: &Person, query:
 }
 
 fn searched(write: impl Fn(bool) -> Sql) -> Condition {
-    Condition { column: None, natural: write(false), guarded: write(true), leads: false, full_text: false }
+    Condition {
+        column: None,
+        natural: write(false),
+        guarded: write(true),
+        leads: false,
+        partial: false,
+        full_text: false,
+    }
 }
 
 /// A column's own expression, out of every index's reach when guarded.
@@ -105,7 +113,14 @@ fn narrowed(column: &'static Column, filter: &Filter) -> Condition {
     };
     // As `admin::schema` demands of every column that lists are narrowed by.
     let leads = matches!(filter, Filter::Is(_)) && !matches!(column.kind, Kind::Time | Kind::Int);
-    Condition { column: Some(column.name), natural: write(false), guarded: write(true), leads, full_text: false }
+    Condition {
+        column: Some(column.name),
+        natural: write(false),
+        guarded: write(true),
+        leads,
+        partial: false,
+        full_text: false,
+    }
 }
 
 /// One of `columns` begins with `term`.
@@ -120,22 +135,27 @@ fn begins(columns: &[&str], term: &Term, guard: bool) -> Sql {
     sql
 }
 
-/// One of the references `columns` leads to a row that is found by `term`.
+/// One of the references `columns` leads to a row that is found by `term`. In its natural form each reference's own
+/// index is asked for as many rows as make a set; an `or` between them would use none.
 fn through(resource: &Resource, columns: &[&str], term: &Term, guard: bool) -> Sql {
-    let mut sql = Sql::new("(false");
+    let (key, table) = (resource.key, resource.table);
+    let mut parts = Vec::new();
     for name in columns {
         let Some(column) = resource.column(name) else { continue };
         let Kind::Reference(slug) = column.kind else { continue };
         let Some((other, Search::Prefix(prefixes))) = find(slug).map(|other| (other, other.search)) else { continue };
-        sql.push(&format!(
-            " or {} in (select \"{}\" from {} where ",
-            expression(column, guard),
-            other.key,
-            other.table
-        ));
-        sql.append(&begins(prefixes, term, false)).push(&format!(" limit {MOST_THROUGH})"));
+        let mut part =
+            Sql::new(format!("{} in (select \"{}\" from {} where ", expression(column, guard), other.key, other.table));
+        part.append(&begins(prefixes, term, false)).push(")");
+        if !guard {
+            let found = std::mem::take(&mut part);
+            part.push(&format!("select \"{key}\" from (select \"{key}\" from {table} where ")).append(&found);
+            part.push(&format!(" limit {}) as found_{name}", MOST_IN_A_SET + 1));
+        }
+        parts.push(part);
     }
-    sql.push(")");
+    let mut sql = Sql::new(if guard { "(" } else { "(\"id\" in (" });
+    sql.join(&parts, if guard { " or " } else { " union " }).push(if guard { ")" } else { "))" });
     sql
 }
 
@@ -155,5 +175,5 @@ fn worded(conn: &mut Conn, index: FullText, query: &Query) -> Condition {
     };
     let mut natural = Sql::new(format!("\"id\" in (select rowid as place from {} where ", index.table));
     natural.append(&found).push(")");
-    Condition { column: None, guarded: natural.clone(), natural, leads: false, full_text: true }
+    Condition { column: None, guarded: natural.clone(), natural, leads: false, partial: false, full_text: true }
 }

@@ -129,7 +129,7 @@ fn among(resource: &Resource, keys: &[Key]) -> Condition {
     let name = resource.key;
     let natural = write(format!("\"{name}\""));
     let guarded = write(if name == "id" { "(\"id\" + 0)".into() } else { format!("(\"{name}\" || '')") });
-    Condition { column: None, natural, guarded, leads: false, full_text: false }
+    Condition { column: None, natural, guarded, leads: false, partial: false, full_text: false }
 }
 
 /// What is still to be written.

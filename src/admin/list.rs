@@ -18,6 +18,8 @@ use crate::users::Person;
 
 /// Rows of another model that are counted for one row before the count says "and more".
 const MOST_COUNTED_EACH: i64 = 1000;
+/// Rows passed over for a page that is asked for by its number alone; links go by keys and pass over none.
+const MOST_PASSED: usize = 50_000;
 
 /// A page of rows.
 pub struct Page {
@@ -106,7 +108,8 @@ async fn rows(
     }
     let offset = if query.cursor.is_some() { 0 } else { (query.page - 1).saturating_mul(per_page) };
     // No further than there are rows, as far as that is known.
-    let beyond = !total.more && offset as i64 >= total.count;
+    let beyond =
+        offset > MOST_PASSED || (!total.more && i64::try_from(offset).is_ok_and(|offset| offset >= total.count));
     if !beyond || query.page == 1 {
         let mut keyed = fetch(conn, listing, columns, query.cursor.as_ref(), per_page + 1, offset).await?;
         // After a key that nothing comes after, the end is the last page, whatever number the address has.
@@ -154,7 +157,7 @@ async fn fetch(
     let offset = i64::try_from(offset).unwrap_or(i64::MAX);
     let (sql, _) = listing.page(&selected, cursor, backwards, limit, offset);
     let mut reads = record::reads(listing.resource, columns);
-    reads.extend(listing.order().into_iter().map(|(.., read)| read));
+    reads.extend(listing.keys().into_iter().map(|(.., read)| read));
     let mut keyed = Keyed { rows: Vec::new(), keys: Vec::new() };
     for mut values in sql.rows(conn, &reads).await? {
         keyed.rows.push(record::row(columns, &mut values));

@@ -82,7 +82,7 @@ impl Listing {
                 sql.push(&format!(" from {table}"));
             }
             Plan::Set(lead) | Plan::Walk(Some(lead)) => {
-                sql.push(&format!(" from {table} where ")).append(&self.conditions[lead].natural);
+                sql.push(&format!(" from {table} where ")).append(self.leading(lead));
                 self.and_others(&mut sql, lead);
             }
             Plan::Words(words) => {
@@ -123,6 +123,13 @@ impl Listing {
         sql
     }
 
+    /// The leading condition, in the form that finds all its rows.
+    fn leading(&self, lead: usize) -> &Sql {
+        let condition = &self.conditions[lead];
+        let is_whole = !condition.partial || matches!(self.plan, Plan::Set(_));
+        if is_whole { &condition.natural } else { &condition.guarded }
+    }
+
     /// All conditions but the leading one.
     fn and_others(&self, sql: &mut Sql, lead: usize) {
         for (_, other) in self.conditions.iter().enumerate().filter(|(place, _)| *place != lead) {
@@ -160,6 +167,17 @@ impl Listing {
         order
     }
 
+    /// The expressions of a row's key in the list: the order's own. A walk along the full-text index has the whole key
+    /// too, so that a page can be found by it whatever plan finds the next.
+    pub fn keys(&self) -> Vec<(String, bool, Read)> {
+        let mut keys = self.order();
+        if let Plan::Words(_) = self.plan {
+            let own = self.sort.iter().map(|(column, falls)| (column.sort_expression(), *falls, Read::of(column)));
+            keys.splice(0..0, own);
+        }
+        keys
+    }
+
     /// What is asked for one page: `selected` and then the order's expressions, at most `limit` rows from `offset`.
     /// Before a key the rows come in reverse.
     pub fn page(
@@ -171,7 +189,8 @@ impl Listing {
         offset: i64,
     ) -> (Sql, usize) {
         let order = self.order();
-        let expressions: Vec<&str> = order.iter().map(|(expression, ..)| expression.as_str()).collect();
+        let keys = self.keys();
+        let expressions: Vec<&str> = keys.iter().map(|(expression, ..)| expression.as_str()).collect();
         let mut sql = Sql::new(format!("select {selected}, {}", expressions.join(", ")));
         sql.append(&self.body());
         match cursor {
@@ -195,12 +214,23 @@ impl Listing {
     pub async fn total(&self, conn: &mut Conn) -> Result<Total> {
         let mut sql = Sql::default();
         let table = self.resource.table;
-        if let (Plan::Walk(Some(lead)) | Plan::Words(lead), 2..) = (self.plan, self.conditions.len()) {
+        let lead = match self.plan {
+            Plan::Walk(Some(lead)) | Plan::Words(lead) => Some(lead),
+            Plan::Walk(None) | Plan::Set(_) => None,
+        };
+        if let Some(lead) = lead.filter(|lead| self.conditions.len() > 1 || self.conditions[*lead].partial) {
+            let is_partial = self.conditions[lead].partial;
             sql.push("select count(*), cast(coalesce(sum(fit), 0) as bigint) from (select case when true");
             self.and_others(&mut sql, lead);
+            if is_partial {
+                sql.push(" and ").append(&self.conditions[lead].guarded);
+            }
             sql.push(" then 1 else 0 end as fit");
             match self.plan {
                 Plan::Words(words) => self.found(&mut sql, words),
+                _ if is_partial => {
+                    sql.push(&format!(" from {table}"));
+                }
                 _ => {
                     sql.push(&format!(" from {table} where ")).append(&self.conditions[lead].natural);
                 }

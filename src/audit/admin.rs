@@ -24,6 +24,7 @@ pub const RESOURCE: Resource = Resource {
     admin: Rights::READ,
     moderator: Rights::VIEW,
     // What moderators can't see as it is they don't see as it was; mails hold links that open accounts.
+    export_sudo: true,
     moderator_rows: "model not in ('sessions', 'api-tokens', 'password-reset-tokens', 'settings', 'emails')",
     ..Resource::DEFAULT
 };

@@ -29,7 +29,7 @@ pub(super) const TOGETHER: usize = 10_000;
 const AHEAD: usize = 2;
 const DAY_MICROS: f64 = 86.4e9;
 const USERS: &str = "users (username, username_folded, email, email_folded, password_hash, first_name, last_name, bio, \
-     role, is_active, last_seen_at, created_at, updated_at)";
+     role, is_active, last_seen_at, created_at, updated_at, first_name_folded, last_name_folded)";
 const ROOMS: &str = "rooms (kind, name, name_folded, description, created_by, direct_key, member_count, \
      last_message_at, created_at, updated_at)";
 const REASONS: [&str; 7] = [
@@ -154,10 +154,11 @@ impl<F: Fn(u64)> Store<'_, F> {
         Ok(())
     }
 
-    fn user(&mut self, site: &Site, place: usize, person: &Person, hash: &str, bios: &[&str]) -> [Value; 13] {
+    fn user(&mut self, site: &Site, place: usize, person: &Person, hash: &str, bios: &[&str]) -> [Value; 15] {
         let is_staff = place < site.plan.staff() as usize;
         let is_active = is_staff || !self.rng.random_ratio(1, 25);
         let named = self.rng.random_ratio(7, 10);
+        let (first, last) = if named { (person.first_name, person.last_name) } else { ("", "") };
         let bio = if self.rng.random_ratio(1, 3) { any(&mut self.rng, bios) } else { "" };
         let joined = site.rhythm.at(person.joined);
         let email = address(&person.username);
@@ -167,8 +168,8 @@ impl<F: Fn(u64)> Store<'_, F> {
             email.as_str().into(),
             fold(&email).into(),
             hash.into(),
-            if named { person.first_name } else { "" }.into(),
-            if named { person.last_name } else { "" }.into(),
+            first.into(),
+            last.into(),
             bio.into(),
             if place == 0 {
                 "admin"
@@ -182,6 +183,8 @@ impl<F: Fn(u64)> Store<'_, F> {
             last_seen(&mut self.rng, joined, site.rhythm.now(), is_active).into(),
             joined.into(),
             joined.into(),
+            fold(first).into(),
+            fold(last).into(),
         ]
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
@@ -17,7 +17,8 @@ const MOST_WAITING: usize = 1024;
 /// Their bytes. One replay may be longer, if nothing else waits.
 const MOST_BYTES_WAITING: usize = 4 << 20;
 
-static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+/// Begins anywhere: a page that shows sockets of the process before must not end one of this.
+static NEXT_ID: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(rand::random::<u64>() >> 2));
 
 /// Why a socket is closed. The codes are the contract's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

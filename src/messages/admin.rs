@@ -37,14 +37,24 @@ pub const RESOURCE: Resource = Resource {
         Inline::new("reactions", "message_id"),
         Inline::new("reports", "message_id"),
     ],
-    actions: &[Action::new("hide", "Hide", "Their text is gone from the room; the place stays.", hide)
-        .moderators()
-        .destructive()],
+    actions: &[
+        Action::new("hide", "Hide", "Their text is gone from the room; the place stays.", hide)
+            .moderators()
+            .destructive(),
+        Action::new(
+            "erase",
+            "Erase for good",
+            "Deleted messages go from the database too. Nothing brings them back.",
+            erase,
+        )
+        .destructive()
+        .sudo(),
+    ],
     admin: Rights { add: false, ..Rights::ALL },
     moderator: Rights { add: false, export: false, ..Rights::ALL },
     row_rule,
     delete_note: "The text, its attachments and reactions go; the place in the room stays, and history can put the text \
-                  back. A message that is deleted already is erased for good; only administrators do that.",
+                  back.",
     keeps_place: true,
     update: Some(update),
     delete: Some(delete),
@@ -52,11 +62,12 @@ pub const RESOURCE: Resource = Resource {
     ..Resource::DEFAULT
 };
 
-const ERASING: &str = "Only an administrator can erase a deleted message.";
-
-fn row_rule(person: &Person, act: Act, row: &Row) -> Result<(), &'static str> {
+/// A deletion that is sent twice must not do more the second time: erasing is an act of its own.
+fn row_rule(_: &Person, act: Act, row: &Row) -> Result<(), &'static str> {
     match act {
-        Act::Delete if !row.get("deleted_at").is_null() && !person.is_admin() => Err(ERASING),
+        Act::Delete if !row.get("deleted_at").is_null() => {
+            Err("This message is deleted already. An administrator can erase it for good.")
+        }
         _ => Ok(()),
     }
 }
@@ -71,16 +82,7 @@ fn update<'a>(work: &'a mut Work, row: &'a Row, input: &'a Input) -> Done<'a> {
 }
 
 fn delete<'a>(work: &'a mut Work, row: &'a Row) -> Done<'a> {
-    Box::pin(async move {
-        let id = MessageId(row.key.id());
-        if change::hold(work, id).await?.deleted_at.is_none() {
-            return change::delete(work, id).await;
-        }
-        if work.by.as_ref().is_some_and(|by| !by.is_admin()) {
-            return Err(Error::Forbidden(ERASING));
-        }
-        change::erase(work, id).await
-    })
+    Box::pin(change::delete(work, MessageId(row.key.id())))
 }
 
 fn restore<'a>(work: &'a mut Work, row: &'a Row) -> Done<'a> {
@@ -90,6 +92,16 @@ fn restore<'a>(work: &'a mut Work, row: &'a Row) -> Done<'a> {
             Error::NotFound(_) => Error::Conflict("This message was erased: it can't be put back."),
             error => error,
         })
+    })
+}
+
+fn erase(work: &mut Work, id: i64) -> Done<'_> {
+    Box::pin(async move {
+        let id = MessageId(id);
+        if change::hold(work, id).await?.deleted_at.is_none() {
+            return Err(Error::Conflict("This message stands: delete it first."));
+        }
+        change::erase(work, id).await
     })
 }
 

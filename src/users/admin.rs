@@ -22,7 +22,7 @@ pub const RESOURCE: Resource = Resource {
             .sorted_by("username_folded")
             .required()
             .help("3 to 32 of A–Z, a–z, 0–9, _, . and -"),
-        Column::text("email").listed().sorted_by("email_folded").required().label("E-mail"),
+        Column::text("email").listed().sorted_by("email_folded").required().sudo().label("E-mail"),
         Column::text("first_name").typed(),
         Column::text("last_name").typed(),
         Column::long("bio").typed(),
@@ -50,7 +50,7 @@ pub const RESOURCE: Resource = Resource {
         help: "8 to 128 characters. Setting one ends all their sessions.",
         required: true,
     }],
-    search: Search::Prefix(&["username_folded", "email_folded", "lower(first_name)", "lower(last_name)"]),
+    search: Search::Prefix(&["username_folded", "email_folded", "first_name_folded", "last_name_folded"]),
     sections: &[
         ("Account", &["username", "email", "role", "is_active"]),
         ("Profile", &["first_name", "last_name", "bio", "avatar"]),

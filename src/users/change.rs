@@ -56,7 +56,7 @@ pub async fn set_password(work: &mut Work, user: &User, new: String) -> Result<(
     let mut errors = FieldErrors::default();
     password::check(&mut errors, "password", &new, &[&user.username, &user.email]);
     errors.or(())?;
-    let hash = password::hash(new).await?;
+    let hash = password::hash_at_once(new).await?;
     let now = work.now();
     on_db!(work, c => sqlx::query("update users set password_hash = $2, updated_at = $3 where id = $1")
         .bind(user.id).bind(hash).bind(now).execute(c).await.map(|_| ()))?;
@@ -77,9 +77,11 @@ pub async fn set_profile(work: &mut Work, user: &User, new: &Profile) -> Result<
     let now = work.now();
     on_db!(work, c => sqlx::query(
         "update users set username = $2, username_folded = $3, email = $4, email_folded = $5, first_name = $6,
-                          last_name = $7, bio = $8, updated_at = $9 where id = $1")
+                          last_name = $7, bio = $8, updated_at = $9, first_name_folded = $10,
+                          last_name_folded = $11 where id = $1")
         .bind(user.id).bind(&new.username).bind(fold(&new.username)).bind(&new.email).bind(fold(&new.email))
-        .bind(&new.first_name).bind(&new.last_name).bind(&new.bio).bind(now).execute(c).await.map(|_| ()))
+        .bind(&new.first_name).bind(&new.last_name).bind(&new.bio).bind(now)
+        .bind(fold(&new.first_name)).bind(fold(&new.last_name)).execute(c).await.map(|_| ()))
     .map_err(|error| {
         let which = if fold(&new.username) == fold(&user.username) { "email" } else { "username" };
         if is_taken(&error) { Error::field(which, "Another account has this name or address.") } else { error.into() }
@@ -106,15 +108,16 @@ pub async fn may_delete(work: &mut Work, user: &User) -> Result<()> {
 /// [`Error::Invalid`] when its name or address was taken meanwhile. Cost: 1 argon2 hash, 1 statement.
 pub async fn restore(work: &mut Work, id: UserId, profile: &Profile, role: Role, created_at: Timestamp) -> Result<()> {
     require_admin(work)?;
-    let hash = password::hash(auth::random_token()).await?;
+    let hash = password::hash_at_once(auth::random_token()).await?;
     let now = work.now();
     on_db!(work, c => sqlx::query(
         "insert into users (id, username, username_folded, email, email_folded, password_hash, first_name, last_name,
-                            bio, role, is_active, created_at, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)")
+                            bio, role, is_active, created_at, updated_at, first_name_folded, last_name_folded)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)")
         .bind(id).bind(&profile.username).bind(fold(&profile.username)).bind(&profile.email)
         .bind(fold(&profile.email)).bind(hash).bind(&profile.first_name).bind(&profile.last_name).bind(&profile.bio)
-        .bind(role.as_str()).bind(true).bind(created_at).bind(now).execute(c).await.map(|_| ()))
+        .bind(role.as_str()).bind(true).bind(created_at).bind(now).bind(fold(&profile.first_name))
+        .bind(fold(&profile.last_name)).execute(c).await.map(|_| ()))
     .map_err(
         |e| {
             if is_taken(&e) { Error::Conflict("Another account has this name or address by now.") } else { e.into() }

@@ -2,7 +2,7 @@
 
 use switchboard::messages::admin::RESOURCE as MESSAGES;
 
-use crate::support::actors::{Page, Visitor};
+use crate::support::actors::{PASSWORD, Page, Visitor};
 use crate::support::app::{Site, both};
 use crate::support::office::office;
 
@@ -172,9 +172,10 @@ both! {
         assert_eq!(socket.expect("message_edited").await["content"], "dear world");
         revert(&site, &mut ann, 0).await.leads_to();
         assert_eq!(socket.expect("message_edited").await["content"], "dear words");
-        for _ in 0..2 {
-            ann.post("/admin/messages/1/delete", &[]).await.leads_to();
-        }
+        ann.post("/admin/messages/1/delete", &[]).await.leads_to();
+        ann.post("/admin/messages/1/delete", &[]).await.is(403, "This message is deleted already.");
+        let erase = [("action", "erase"), ("ids", "1"), ("confirm", "1"), ("sudo_password", PASSWORD)];
+        ann.post("/admin/messages/action", &erase).await.leads_to();
         revert(&site, &mut ann, 0).await.is(409, "This message was erased: it can't be put back.");
         ann.get("/admin/messages/1/history").await.is(200, "It isn't there any more");
     }

@@ -1,6 +1,6 @@
 //! Lists of the backoffice: searched, narrowed, sorted, leafed through by key, and kept as bookmarks.
 
-use crate::support::actors::Visitor;
+use crate::support::actors::{PASSWORD, Visitor};
 use crate::support::app::both;
 use crate::support::office::office;
 
@@ -50,7 +50,8 @@ both! {
         assert_eq!(found(&ann, "/admin/messages/", "things").await, [1]);
         ann.post("/admin/messages/2/delete", &[]).await.leads_to();
         assert_eq!(found(&ann, "/admin/messages/", "words").await, [0; 0]);
-        ann.post("/admin/messages/2/delete", &[]).await.leads_to();
+        let erase = [("action", "erase"), ("ids", "2"), ("confirm", "1"), ("sudo_password", PASSWORD)];
+        ann.post("/admin/messages/action", &erase).await.leads_to();
         assert_eq!(ann.get("/admin/messages/").await.ids(), [1]);
         assert_eq!(found(&ann, "/admin/messages/", "things").await, [1], "what was erased took nothing else along");
     }

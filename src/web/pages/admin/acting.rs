@@ -1,5 +1,7 @@
 //! Acts on ticked rows, or on all that fit: asked for once more, then done. `/admin/{slug}/action`.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -19,6 +21,10 @@ use crate::users::Person;
 use crate::web::extract::Fields;
 use crate::web::render::PageError;
 
+/// The field that says how many rows were confirmed.
+const COUNT: &str = "count";
+/// Shorter than a request may take.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// Names shown of the rows that it will be done to.
 const NAMED: usize = 20;
 
@@ -63,6 +69,11 @@ pub async fn act(grant: Grant<View>, Fields(pairs): Fields<Vec<(String, String)>
     if !sent.has("confirm") {
         return Ok(framed(StatusCode::OK, &ConfirmPage::load(&grant, &sent, deed, &keys).await?));
     }
+    if sent.get(COUNT).is_some_and(|count| count != keys.len().to_string()) {
+        return Err(Error::Conflict(
+            "The list has changed since it was shown, so nothing was done. Look at it again.",
+        ))?;
+    }
     let asks = match deed {
         Deed::Delete => true,
         Deed::Act(action) => action.sudo,
@@ -77,7 +88,12 @@ pub async fn act(grant: Grant<View>, Fields(pairs): Fields<Vec<(String, String)>
     // Not to be cut off in the middle by a browser that goes away.
     let (app, person, ip, resource) = (app.clone(), person.clone(), ip.clone(), *resource);
     let run = tokio::spawn(async move { bulk::run(&app, &person, &ip, resource, deed, &keys).await });
-    let outcome = run.await.map_err(Error::internal)??;
+    let Ok(run) = tokio::time::timeout(PATIENCE, run).await else {
+        return Err(Error::Conflict(
+            "This takes long: it goes on by itself, and history shows how far it is. Don't repeat it.",
+        ))?;
+    };
+    let outcome = run.map_err(Error::internal)??;
     answer(&grant, &sent, outcome).await
 }
 
@@ -151,6 +167,13 @@ async fn names<'a>(grant: &Grant<View>, keys: impl Iterator<Item = &'a Key>) -> 
     Ok(rows.iter().map(|row| (row.key.to_string(), labels.name(grant.resource, row))).collect())
 }
 
+/// What was sent, and how many rows that means now.
+fn kept(sent: &Sent, count: usize) -> Vec<(String, String)> {
+    let own = |name: &str| name == sudo::FIELD || name == COUNT;
+    let kept = sent.0.iter().filter(|(name, _)| !own(name)).cloned();
+    kept.chain([(COUNT.to_owned(), count.to_string())]).collect()
+}
+
 impl ConfirmPage {
     async fn load(grant: &Grant<View>, sent: &Sent, deed: Deed, keys: &[Key]) -> Result<Self> {
         let Grant { app, person, resource, .. } = grant;
@@ -169,7 +192,7 @@ impl ConfirmPage {
             destructive,
             count: keys.len(),
             names: names(grant, keys.iter().take(NAMED)).await?,
-            kept: sent.0.iter().filter(|(name, _)| name != sudo::FIELD).cloned().collect(),
+            kept: kept(sent, keys.len()),
             back: back(resource, sent),
         })
     }

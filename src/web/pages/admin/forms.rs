@@ -54,7 +54,9 @@ struct FormPage {
 impl FormPages {
     /// `GET /admin/{slug}/add`; what the address gives is filled in.
     pub async fn add(grant: Grant<Add>, RawQuery(query): RawQuery) -> Result<Response, PageError> {
-        let sent = Sent(url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect());
+        let mut sent = Sent(url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect());
+        // Nobody else's: a form with a token that was used is taken for one that was sent before.
+        sent.0.retain(|(name, _)| name != "form_token" && name != "version");
         let Grant { app, person, resource, .. } = &grant;
         let shown = FormPage::load(app, person, resource, None, &sent).await?;
         Ok(framed(StatusCode::OK, &shown))
@@ -193,7 +195,12 @@ impl Who<'_> {
         let mut conn = app.db.read().await?;
         let input = form::read(&mut conn, resource, person, row, sent).await;
         drop(conn);
-        let Ok(input) = input else { return Ok(None) };
+        let input = match input {
+            Ok(input) => input,
+            // Told by the save, with everything else that is wrong.
+            Err(Error::Invalid(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
         if !needs_sudo(resource, &input, row.is_none()) {
             return Ok(None);
         }
@@ -235,7 +242,7 @@ impl Who<'_> {
     /// What the form with this token made, when it is sent for the second time.
     async fn made_before(&self, token: Option<&str>) -> Result<Option<Key>> {
         let Some(token) = token else { return Ok(None) };
-        let made = audit::made_by(&mut self.app.db.read().await?, self.resource.slug, token).await?;
+        let made = audit::made_by(&mut self.app.db.read().await?, self.person.id, self.resource.slug, token).await?;
         Ok(made.and_then(|made| self.resource.parse_key(&made)))
     }
 

@@ -88,7 +88,7 @@ pub async fn show(
 fn shown(entry: Told, person: &Person) -> Shown {
     let revert = match history::revert_of(&entry, person) {
         None => "",
-        Some(Revert::Delete) => "Undo: delete it again",
+        Some(Revert::Delete) => "Undo: delete it…",
         Some(Revert::Restore) => "Undo: bring it back",
         Some(Revert::Values) => "Undo: bring back the earlier values",
     };
@@ -106,6 +106,11 @@ pub async fn revert(
     let entry = entry.ok_or(Error::NotFound("History has no such entry."))?;
     let resource = find(&entry.model).ok_or(Error::NotFound("There is no such model."))?;
     permission::require(resource, person, Act::View)?;
+    if history::revert_of(&entry, person) == Some(Revert::Delete) {
+        // The page that says what goes with it, and asks.
+        let to = format!("/admin/{}/{}/delete", resource.slug, entry.object_id);
+        return Ok(Redirect::to(&to).into_response());
+    }
     if history::needs_sudo(&entry) {
         let (path, why) =
             (format!("/admin/revert/{id}"), "This changes what an account may do, or how the site works.");

@@ -20,6 +20,8 @@ use crate::web::render::PageError;
 
 /// How long the password isn't asked for again.
 pub const LASTS: Duration = Duration::from_secs(15 * 60);
+/// Wrong passwords in a session until it ends.
+const MOST_GUESSES: u32 = 5;
 /// The field it is typed into.
 pub const FIELD: &str = "sudo_password";
 
@@ -54,7 +56,13 @@ pub async fn ask(
         match auth::verify(app, &person.username, password.to_owned()).await {
             Ok(_) => {
                 session::confirm(app, person.session_id).await?;
+                app.forget_guesses(person.session_id);
                 return Ok(None);
+            }
+            // Whoever has a session only must not find the password by trying.
+            Err(Error::Invalid(_)) if app.count_guess(person.session_id) >= MOST_GUESSES => {
+                session::end_own(app, person).await?;
+                return Err(Error::Forbidden("That was the wrong password too often: this session has ended."));
             }
             Err(Error::Invalid(_)) => wrong = true,
             Err(error) => return Err(error),
