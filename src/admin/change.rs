@@ -158,7 +158,8 @@ pub(super) fn difference(resource: &Resource, before: Option<&Row>, after: Optio
         if change.before != change.after {
             if column.admins_only {
                 // A link that opens an account would stand in history for good.
-                change = Change { before: Json::Null, after: "changed".into() };
+                let told = |value: &Json, word: &str| if value.is_null() { Json::Null } else { word.into() };
+                change = Change { before: told(&change.before, "not kept"), after: told(&change.after, "changed") };
             }
             changes.insert(column.name.to_owned(), change);
         }

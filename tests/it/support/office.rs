@@ -225,12 +225,12 @@ impl Site {
     pub async fn people(&self, count: i64) {
         self.sql(&format!(
             "insert into users (username, username_folded, email, email_folded, password_hash, first_name, last_name,
-                                role, is_active, last_seen_at, created_at, updated_at)
+                                role, is_active, last_seen_at, created_at, updated_at, first_name_folded, last_name_folded)
              with recursive n (i) as (select cast(1 as bigint) union all select i + 1 from n where i < {count})
              select 'p' || i, 'p' || i, 'p' || i || '@example.net', 'p' || i || '@example.net', '$argon2id$none',
                     'First' || (i % 10), 'Last' || (i % 7), case when i % 50 = 0 then 'moderator' else 'user' end,
                     i % 7 <> 0, case when i % 3 = 0 then null else 1700000000000000 + (i % 40) * 1000000 end,
-                    1600000000000000 + (i % 90) * 86400000000, 1600000000000000
+                    1600000000000000 + (i % 90) * 86400000000, 1600000000000000, 'first' || (i % 10), 'last' || (i % 7)
              from n"
         ))
         .await;

@@ -75,7 +75,7 @@ pub async fn disconnect(
     Fields(asking): Fields<Asking>,
 ) -> Result<Redirect, PageError> {
     let mut work = begin(&staff).await?;
-    let done = connections::disconnect(&mut work, number(socket)?).await;
+    let done = connections::disconnect(&mut work, number(socket)).await;
     finish(work, done, "disconnected", &asking.q).await
 }
 
@@ -86,12 +86,13 @@ pub async fn log_out(
     Fields(asking): Fields<Asking>,
 ) -> Result<Redirect, PageError> {
     let mut work = begin(&staff).await?;
-    let done = connections::log_out(&mut work, number(socket)?).await;
+    let done = connections::log_out(&mut work, number(socket)).await;
     finish(work, done, "logged-out", &asking.q).await
 }
 
-fn number(socket: i64) -> Result<u64> {
-    u64::try_from(socket).map_err(|_| Error::NotFound("There is no such connection."))
+/// The number of a socket; of what is none, one that no socket has.
+fn number(socket: i64) -> u64 {
+    u64::try_from(socket).unwrap_or(u64::MAX)
 }
 
 async fn begin(staff: &Staff) -> Result<Work> {
