@@ -59,7 +59,7 @@ const WAYS: &[(&str, &str, char, &[u16])] = &[
     ("get", "/admin/{slug}/export.json", 'E', &[200, 403]),
     ("get", "/admin/{slug}/export.jsonl", 'E', &[200, 403]),
     ("get", "/admin/{slug}/import", BOTH, &[200]),
-    ("post", "/admin/{slug}/import", BOTH, &[422]),
+    ("post", "/admin/{slug}/import", BOTH, &[400]),
     ("get", "/admin/{slug}/import/{token}", BOTH, &[404]),
     ("post", "/admin/{slug}/import/{token}", BOTH, &[404]),
     ("post", "/admin/{slug}/import/{token}/drop", BOTH, &[303, 404]),
