@@ -1,7 +1,5 @@
 //! Imports of the backoffice: checked first, shown, then all of it or nothing, and only for those who may.
 
-use std::time::Duration;
-
 use reqwest::multipart::{Form, Part};
 
 use crate::support::actors::{PASSWORD, Page, Visitor};
@@ -36,12 +34,12 @@ async fn upload(ann: &Visitor, name: &str, content: impl Into<Vec<u8>>) -> Page 
 
 /// The page of an upload once nothing runs any more.
 async fn settled(ann: &Visitor, path: &str) -> Page {
-    for _ in 0..2400 {
+    for _ in 0..100_000 {
         let page = ann.get(path).await;
         if page.headers.get("refresh").is_none() {
             return page;
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::task::yield_now().await;
     }
     panic!("{path} never ends");
 }
