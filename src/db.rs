@@ -125,7 +125,9 @@ impl Db {
         }
         let options = PgConnectOptions::from_str(url)
             .map_err(|e| Error::startup(format!("DATABASE_URL can't be read: {e}")))?
-            .application_name("switchboard");
+            .application_name("switchboard")
+            // Every query here takes milliseconds; compiling one takes longer than it saves.
+            .options([("jit", "off")]);
         let place = format!("{}:{}", options.get_host(), options.get_port());
         let pool = PgPoolOptions::new()
             .max_connections(POSTGRES_CONNECTIONS)
