@@ -5,12 +5,12 @@
 //! - [`cli`]: one file a command; [`config`]: the settings of a process; [`log`]: where it writes what it does.
 //! - [`app`]: what every handler is given; [`db`]: the only file that names a driver; [`jobs`]: work beside requests.
 //! - [`routes`]: every address of the server; [`web`]: extractors, answers, pages.
-//! - [`auth`], [`users`], [`rooms`], [`messages`], [`settings`], [`revocations`]: the rules. They know no HTTP; a
-//!   page, a socket frame, a form of the backoffice and a command that do the same thing call the same function.
-//! - [`attachments`], [`reactions`], [`reports`], [`interests`], [`notifications`], [`emails`], [`audit`]: the smaller
-//!   models. [`admin`] lists all of them.
-//! - [`live`]: the hub, the feeds and the sockets.
-//! - [`demo`]: a site made up to look at and to measure.
+//! - [`auth`], [`users`], [`rooms`], [`messages`], [`reactions`], [`attachments`], [`interests`], [`notifications`],
+//!   [`reports`], [`emails`], [`settings`], [`revocations`]: the rules. They know no HTTP; a page, a socket frame, a
+//!   command and a form of the backoffice that do the same thing call the same function. What is done together is one
+//!   [`work`]; what staff do is told by [`audit`].
+//! - [`admin`]: the backoffice's engine over every model's declaration, `<model>/admin.rs`.
+//! - [`live`]: the hub, the feeds and the sockets. [`demo`]: made-up sites to look at and to measure.
 //!
 //! # A message's way
 //!
@@ -23,8 +23,9 @@
 //! # Adding a model
 //!
 //! Its table goes into a new migration for each engine under the same number and name, its struct, SQL and acts into
-//! one file of its name beside `rooms.rs`, its handlers into `web/pages`, its routes into [`routes`], and a test
-//! through the public door into `tests/it`, on both engines.
+//! one file of its name beside `rooms.rs`, its admin into `<model>/admin.rs` ([`admin`] says how, in ten lines), its
+//! handlers into `web/pages`, its routes into [`routes`], and a test through the public door into `tests/it`, on both
+//! engines.
 
 pub mod admin;
 pub mod app;

@@ -25,6 +25,7 @@ mod admin_live;
 mod admin_queue;
 mod admin_rights;
 mod admin_schema;
+mod admin_script;
 mod changes;
 mod command_line;
 mod demo;
