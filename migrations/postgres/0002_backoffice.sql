@@ -30,6 +30,7 @@ drop index users_role;
 drop index users_is_active;
 drop index users_last_seen_at;
 create index users_role on users (role, created_at, id);
+create index users_role_username on users (role, username_folded, id);
 create index users_is_active on users (is_active, created_at, id);
 create index users_totp_enabled on users (totp_enabled, created_at, id);
 create index users_last_seen_at on users (coalesce(last_seen_at, 0), id);
