@@ -294,3 +294,26 @@ both! {
         assert!(matches!(taken("", vec![1], &moderator).await, Err(Error::Forbidden(_))));
     }
 }
+
+both! {
+    async fn ticked_rows_are_exported_by_those_who_may_and_people_only_with_the_password(engine: Engine) {
+        let site = Site::new(engine).await;
+        let mut ann = Visitor::admin(&site, "ann").await;
+        let mut moe = Visitor::of_role(&site, "moe", "moderator").await;
+        for room in ["One", "Two", "Three"] {
+            ann.public_room(room).await;
+        }
+        let ticked = [("action", "export"), ("ids", "1"), ("ids", "3")];
+        let page = moe.post("/admin/rooms/action", &ticked).await;
+        assert!(page.headers["content-disposition"].to_str().unwrap().starts_with("attachment; filename=\"rooms-"));
+        let names: Vec<&str> = page.text.lines().skip(1).filter_map(|line| line.split(',').nth(1)).collect();
+        assert_eq!(names, ["Three", "One"]);
+        assert_eq!(moe.post("/admin/users/action", &ticked).await.status, 403);
+        let refused = ann.post("/admin/users/action", &ticked).await;
+        assert!(refused.status == 403 && !refused.text.contains("moe@example.org"), "{}", refused.text);
+        let confirmed = [ticked.as_slice(), &[("sudo_password", PASSWORD)]].concat();
+        let page = ann.post("/admin/users/action", &confirmed).await;
+        assert!(page.status == 200 && page.text.contains("ann@example.org"), "{}", page.text);
+        assert_eq!(site.number("select count(*) from audit_entries where action = 'export'").await, 2);
+    }
+}

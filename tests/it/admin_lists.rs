@@ -339,3 +339,17 @@ both! {
         ann.get("/admin/users/?role=user&nope=1").await.is(400, "people have no field “nope”");
     }
 }
+
+both! {
+    async fn a_row_that_begins_with_a_reference_is_called_by_its_own_name(engine: Engine) {
+        let (site, mut ann) = office(engine).await;
+        let room = ann.public_room("General").await;
+        ann.say(room, "first words").await;
+        ann.get("/admin/messages/").await.is(200, "data-row>ann in General #1</a>");
+        ann.get("/admin/memberships/").await.is(200, "data-row>ann in General</a>");
+        Visitor::registered(&site, "bob").await;
+        ann.get("/admin/users/").await.is(200, "data-row>bob</a>");
+        assert!(ann.get("/chat").await.text.contains("href=\"/admin/\""));
+        assert!(!Visitor::logged_in(&site, "bob").await.get("/chat").await.text.contains("href=\"/admin/\""));
+    }
+}

@@ -219,12 +219,12 @@ fn lines(grant: &Grant<View>, query: &Query, columns: &[&'static Column], page: 
             }
         };
         let href = format!("/admin/{}/{}/{kept}", resource.slug, row.key);
-        Line {
-            key: row.key.to_string(),
-            href,
-            label: page.labels.name(resource, row),
-            cells: columns.iter().map(cell).collect(),
+        let label = page.labels.name(resource, row);
+        let mut cells: Vec<Cell> = columns.iter().map(cell).collect();
+        if let (Some(first), true) = (cells.first_mut(), is_named(columns)) {
+            first.text.clone_from(&label);
         }
+        Line { key: row.key.to_string(), href, label, cells }
     };
     page.rows.iter().map(line).collect()
 }
