@@ -13,7 +13,7 @@ use switchboard::live::hub::Hub;
 use switchboard::live::mailbox::Mailbox;
 use switchboard::messages::{self, Message, NewMessage};
 use switchboard::rooms::{self, NewRoom, RoomForm};
-use switchboard::users::{self, NewUser, Person, Registration, Role};
+use switchboard::users::{self, NewUser, Person, Registration, Role, Via};
 use switchboard::{clock::Clock, routes};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -52,9 +52,8 @@ impl Site {
                 ..Registration::default()
             };
             let id = users::add(&app, NewUser::parse(&form).unwrap(), Role::User).await.unwrap();
-            let session_seen_at = Clock::System.now();
             let (username, role) = ("ann".to_owned(), Role::User);
-            let ann = Person { id, username, role, session_id: SessionId(0), session_seen_at, confirmed_at: None };
+            let ann = Person { id, username, role, via: Via::Session(SessionId(0)), confirmed_at: None };
             let form = RoomForm { name: "General".into(), ..RoomForm::default() };
             let (room, _) = rooms::create(&app, &ann, NewRoom::parse(&ann, &form).unwrap()).await.unwrap();
             (app, ann, room)
@@ -126,7 +125,7 @@ fn render_one_message() -> String {
 fn fan_out_to_1000_subscribers(bencher: Bencher) {
     let hub = Hub::default();
     let room = RoomId(1);
-    let mailboxes: Vec<_> = (0..1000).map(|n| Mailbox::new(UserId(n), SessionId(n))).collect();
+    let mailboxes: Vec<_> = (0..1000).map(|n| Mailbox::new(UserId(n), Via::Session(SessionId(n)))).collect();
     let mut cursors: Vec<Cursor> = mailboxes.iter().map(|mailbox| hub.join(mailbox, room).unwrap()).collect();
     let mut message = sample(room);
     cursors.iter_mut().for_each(|cursor| cursor.after_rev = message.rev);

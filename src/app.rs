@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::admin::dashboard::tally::Tallies;
 use crate::admin::import::pending::Imports;
+use crate::auth::keys::Keys;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
@@ -15,7 +16,8 @@ use crate::live::hub::Hub;
 use crate::messages::limit::MessageLimit;
 use crate::messages::writer::{AfterCommit, Writer};
 use crate::settings::{self, Settings};
-use crate::{admin, auth, users};
+use crate::users::{self, Via};
+use crate::{admin, auth, config};
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -26,6 +28,7 @@ pub struct Parts {
     pub db: Db,
     pub hub: Hub,
     pub writer: Writer,
+    pub keys: Keys,
     pub clock: Clock,
     pub message_limit: MessageLimit,
     /// What the dashboard counted last.
@@ -36,7 +39,7 @@ pub struct Parts {
     seeing: Mutex<HashSet<SessionId>>,
     setup_token: Mutex<Option<String>>,
     /// Wrong passwords where the password was asked for again.
-    guesses: Mutex<HashMap<SessionId, u32>>,
+    guesses: Mutex<HashMap<Via, u32>>,
 }
 
 /// What a test may put in the place of the real thing.
@@ -74,6 +77,7 @@ impl App {
             seeing: Mutex::default(),
             setup_token: Mutex::new(setup_token),
             guesses: Mutex::default(),
+            keys: Keys::new(&config::secret_key(&config)?),
             config,
             db,
             hub,
@@ -106,16 +110,16 @@ impl App {
         self.seeing.lock().unwrap_or_else(PoisonError::into_inner).remove(&session);
     }
 
-    /// Counts a wrong password in this session; says how many there were.
-    pub fn count_guess(&self, session: SessionId) -> u32 {
+    /// Counts a wrong password of whoever is signed in so; says how many there were.
+    pub fn count_guess(&self, via: Via) -> u32 {
         let mut guesses = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = guesses.entry(session).or_default();
+        let count = guesses.entry(via).or_default();
         *count += 1;
         *count
     }
 
-    pub fn forget_guesses(&self, session: SessionId) {
-        self.guesses.lock().unwrap_or_else(PoisonError::into_inner).remove(&session);
+    pub fn forget_guesses(&self, via: Via) {
+        self.guesses.lock().unwrap_or_else(PoisonError::into_inner).remove(&via);
     }
 
     /// The one-time token of the setup link, while the site has nobody.

@@ -68,6 +68,10 @@ const FOREIGN_IN_DOTENV: &[&str] = &["RUST_BACKTRACE", "TZ", "LANG", "PATH"];
 pub struct Secret(String);
 
 impl Secret {
+    pub fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     pub fn reveal(&self) -> &str {
         &self.0
     }

@@ -2,7 +2,9 @@
 //! Called by the admin.
 
 pub mod admin;
+pub mod letter;
 
+use crate::clock::Timestamp;
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::EmailId;
 use crate::on_db;
@@ -39,15 +41,21 @@ impl NewEmail {
         }
         errors.or(Self { to, subject, text, html: String::new() })
     }
+
+    /// The same with a second part for programs that show HTML.
+    pub fn with_html(self, html: String) -> Self {
+        Self { html, ..self }
+    }
 }
 
-/// Queues a mail, due at once. Cost: 1 statement.
-pub async fn queue(work: &mut Work, new: &NewEmail) -> Result<EmailId> {
+/// Queues a mail, due at once; not sent any more after `until`. Cost: 1 statement.
+pub async fn queue(work: &mut Work, new: &NewEmail, until: Option<Timestamp>) -> Result<EmailId> {
     let now = work.now();
     Ok(on_db!(work, c => sqlx::query_scalar(
-        "insert into emails (\"to\", subject, text, html, next_attempt_at, created_at) values ($1, $2, $3, $4, $5, $5)
-         returning id")
-        .bind(&new.to).bind(&new.subject).bind(&new.text).bind(&new.html).bind(now).fetch_one(c).await)?)
+        "insert into emails (\"to\", subject, text, html, next_attempt_at, created_at, expires_at)
+         values ($1, $2, $3, $4, $5, $5, $6) returning id")
+        .bind(&new.to).bind(&new.subject).bind(&new.text).bind(&new.html).bind(now).bind(until)
+        .fetch_one(c).await)?)
 }
 
 /// Queues a mail that was sent or has failed once more, due at once, with all its attempts before it. Errors:

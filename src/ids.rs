@@ -30,6 +30,8 @@ id!(ReportId);
 id!(EmailId);
 id!(ApiTokenId);
 id!(ResetTokenId);
+id!(RefreshTokenId);
+id!(InvitationId);
 id!(
     /// A row of the model `sessions`; the cookie holds another, unguessable id.
     SessionId

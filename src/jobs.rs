@@ -8,12 +8,13 @@ use tokio::task::JoinSet;
 use tower_sessions::ExpiredDeletion;
 
 use crate::app::App;
-use crate::auth::session;
+use crate::auth::{self, session};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::live::unread;
 use crate::revocations::{self, OVERLAP, Revocation};
 use crate::rooms::members;
+use crate::users::Via;
 
 /// Twice as often as the second within which a socket must end.
 const POLL_EVERY: Duration = Duration::from_millis(500);
@@ -70,14 +71,15 @@ async fn end(app: &App, row: &Revocation) -> Result<()> {
         return Ok(());
     }
     let mut conn = app.db.read().await?;
-    match (row.session_id, row.room_id) {
-        (Some(session), _) => app.hub.end_session(row.user_id, session),
-        (None, Some(room)) => {
+    match (row.session_id, row.api_token_id, row.room_id) {
+        (Some(session), _, _) => app.hub.end(row.user_id, Via::Session(session)),
+        (_, Some(token), _) => app.hub.end(row.user_id, Via::Token(token)),
+        (_, _, Some(room)) => {
             if !members::is_member(&mut conn, room, row.user_id).await? {
                 app.hub.end_membership(row.user_id, room);
             }
         }
-        (None, None) => app.hub.end_user(row.user_id, &session::of_user(&mut conn, row.user_id).await?),
+        _ => app.hub.end_user(row.user_id, &auth::standing(&mut conn, row.user_id, app.clock.now()).await?),
     }
     Ok(())
 }
@@ -100,7 +102,7 @@ async fn sweep_once(app: &App) -> Result<()> {
     let ended = session::sweep(&mut tx, now).await?;
     tx.commit().await?;
     for (user, session) in ended {
-        app.hub.end_session(user, session);
+        app.hub.end(user, Via::Session(session));
     }
     app.db.session_stores().await?.delete_expired().await.map_err(Error::internal)
 }

@@ -13,7 +13,7 @@ use crate::auth::password;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, FieldErrors, Result, is_taken};
-use crate::ids::{SessionId, UserId};
+use crate::ids::{ApiTokenId, SessionId, UserId};
 use crate::text::{fold, line, paragraphs};
 use crate::work::Work;
 use crate::{on_db, settings};
@@ -59,15 +59,22 @@ impl TryFrom<String> for Role {
     }
 }
 
+/// What somebody is signed in by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Via {
+    /// A browser's cookie, or a program's access token.
+    Session(SessionId),
+    /// A personal token.
+    Token(ApiTokenId),
+}
+
 /// Who is signed in, as checked on this request.
-#[derive(Clone, Debug, FromRow)]
+#[derive(Clone, Debug)]
 pub struct Person {
     pub id: UserId,
     pub username: String,
-    #[sqlx(try_from = "String")]
     pub role: Role,
-    pub session_id: SessionId,
-    pub session_seen_at: Timestamp,
+    pub via: Via,
     /// When the password was last asked for again in this session.
     pub confirmed_at: Option<Timestamp>,
 }
@@ -79,6 +86,14 @@ impl Person {
 
     pub fn is_admin(&self) -> bool {
         self.role == Role::Admin
+    }
+
+    /// The session they are in; none for whoever came by a personal token.
+    pub fn session(&self) -> Option<SessionId> {
+        match self.via {
+            Via::Session(id) => Some(id),
+            Via::Token(_) => None,
+        }
     }
 }
 

@@ -10,12 +10,13 @@ use super::sql::{Read, Sql};
 use super::value::{Key, Row, Value};
 use super::{change, find, permission, record, words};
 use crate::app::App;
+use crate::auth::api_tokens;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::live::mailbox::{Close, Mailbox};
 use crate::text::fold;
-use crate::users::{Person, Role};
+use crate::users::{Person, Role, Via};
 use crate::work::Work;
 
 /// Connections shown.
@@ -50,6 +51,11 @@ pub async fn open(app: &App, person: &Person, q: &str) -> Result<(Vec<Connection
     let people = people(&mut conn, &sockets).await?;
     let rooms = rooms(&mut conn, &sockets).await?;
     let agents = if sees_sessions(person) { agents(&mut conn, &sockets).await? } else { HashMap::new() };
+    let agent = |via: &Via| match via {
+        Via::Session(id) => agents.get(&id.0).cloned().unwrap_or_default(),
+        Via::Token(_) if sees_sessions(person) => "API token".to_owned(),
+        Via::Token(_) => String::new(),
+    };
     let shown = sockets.iter().map(|mailbox| {
         let (username, role) = people.get(&mailbox.user.0).cloned().unwrap_or(("deleted account".into(), Role::User));
         let mut followed: Vec<i64> = mailbox.followed().iter().map(|room| room.0).collect();
@@ -64,9 +70,9 @@ pub async fn open(app: &App, person: &Person, q: &str) -> Result<(Vec<Connection
             more_rooms,
             since: mailbox.since,
             ip: mailbox.ip.filter(|_| sees_sessions(person)).map(|ip| ip.to_string()).unwrap_or_default(),
-            user_agent: agents.get(&mailbox.session.0).cloned().unwrap_or_default(),
+            user_agent: agent(&mailbox.via),
             may_disconnect: stands_above(person, mailbox, role),
-            may_log_out: may_end_sessions(person) && mailbox.session != person.session_id,
+            may_log_out: may_end_sessions(person) && mailbox.via != person.via,
         }
     });
     Ok((shown.collect(), count))
@@ -88,11 +94,18 @@ pub async fn disconnect(work: &mut Work, socket: u64) -> Result<()> {
     .await
 }
 
-/// Ends the session that a socket was opened with, as deleting it from the list of sessions does: everything open by it
-/// closes. Errors: as [`disconnect`]; [`Error::Conflict`] for one's own. Cost: 8 statements.
+/// Ends the session that a socket was opened with, as deleting it from the list of sessions does, or revokes its token:
+/// everything open by it closes. Errors: as [`disconnect`]; [`Error::Conflict`] for one's own. Cost: 8 statements.
 pub async fn log_out(work: &mut Work, socket: u64) -> Result<()> {
     let (mailbox, _) = reach(work, socket)?;
-    change::delete(work, model("sessions")?, &Key::Id(mailbox.session.0)).await
+    match mailbox.via {
+        Via::Session(id) => change::delete(work, model("sessions")?, &Key::Id(id.0)).await,
+        Via::Token(id) => {
+            let (tokens, key) = (model("api-tokens")?, Key::Id(id.0));
+            let revoke = async |work: &mut Work, _: &Row| api_tokens::revoke(work, id).await;
+            change::recorded(work, tokens, &key, Act::Delete, "revoke", revoke).await
+        }
+    }
 }
 
 fn reach(work: &Work, socket: u64) -> Result<(Arc<Mailbox>, Person)> {
@@ -154,7 +167,11 @@ async fn rooms(conn: &mut Conn, sockets: &[Arc<Mailbox>]) -> Result<HashMap<i64,
 
 async fn agents(conn: &mut Conn, sockets: &[Arc<Mailbox>]) -> Result<HashMap<i64, String>> {
     let mut sql = Sql::new("select \"id\", user_agent from sessions where \"id\" in (");
-    sql.ids(sockets.iter().map(|mailbox| mailbox.session.0)).push(")");
+    let session = |mailbox: &Arc<Mailbox>| match mailbox.via {
+        Via::Session(id) => Some(id.0),
+        Via::Token(_) => None,
+    };
+    sql.ids(sockets.iter().filter_map(session)).push(")");
     let rows = sql.rows(conn, &[Read::Int, Read::Text]).await?;
     Ok(rows.into_iter().filter_map(|row| Some((row[0].as_int()?, row[1].plain()))).collect())
 }

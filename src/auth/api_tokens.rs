@@ -3,9 +3,11 @@
 
 pub mod admin;
 
-use crate::auth::session;
+use crate::clock::Timestamp;
+use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::ids::{ApiTokenId, UserId};
+use crate::users::Via;
 use crate::work::Work;
 use crate::{on_db, revocations};
 
@@ -19,7 +21,7 @@ pub async fn revoke(work: &mut Work, id: ApiTokenId) -> Result<()> {
         "update api_tokens set revoked_at = $2 where id = $1 and revoked_at is null returning user_id")
         .bind(id).bind(now).fetch_optional(c).await)?;
     match owner {
-        Some(owner) => end(work, owner).await,
+        Some(owner) => end(work, owner, id).await,
         None if exists(work, id).await? => Err(Error::Conflict("This token is revoked already.")),
         None => Err(NO_TOKEN),
     }
@@ -35,14 +37,21 @@ async fn exists(work: &mut Work, id: ApiTokenId) -> Result<bool> {
 pub async fn delete(work: &mut Work, id: ApiTokenId) -> Result<()> {
     let owner: Option<UserId> = on_db!(work, c => sqlx::query_scalar(
         "delete from api_tokens where id = $1 returning user_id").bind(id).fetch_optional(c).await)?;
-    end(work, owner.ok_or(NO_TOKEN)?).await
+    end(work, owner.ok_or(NO_TOKEN)?, id).await
 }
 
-/// Closes every socket of `owner` that isn't a browser session's. Those of their other tokens come back by themselves.
-async fn end(work: &mut Work, owner: UserId) -> Result<()> {
+/// Closes what was opened with the token, on every node.
+async fn end(work: &mut Work, owner: UserId, id: ApiTokenId) -> Result<()> {
     let now = work.now();
-    revocations::end_tokens(work, owner, now).await?;
-    let standing = session::of_user(work, owner).await?;
-    work.then(move |app| app.hub.end_user(owner, &standing));
+    revocations::end_token(work, owner, id, now).await?;
+    work.then(move |app| app.hub.end(owner, Via::Token(id)));
     Ok(())
+}
+
+/// The tokens of an active account that work. Cost: 1 indexed query.
+pub(super) async fn of_user(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<Vec<ApiTokenId>> {
+    Ok(on_db!(conn, c => sqlx::query_scalar(
+        "select t.id from api_tokens t join users u on u.id = t.user_id where t.user_id = $1 and u.is_active
+         and t.revoked_at is null and (t.expires_at is null or t.expires_at > $2)")
+        .bind(user).bind(now).fetch_all(c).await)?)
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sqlx::FromRow;
 use tower_sessions::cookie::SameSite;
 use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store::{self, ExpiredDeletion};
@@ -18,12 +19,14 @@ use crate::config::Config;
 use crate::db::{Conn, SessionStores};
 use crate::error::{Error, Result};
 use crate::ids::{SessionId, UserId};
-use crate::users::Person;
+use crate::users::{Person, Role, Via};
 use crate::work::Work;
 use crate::{on_db, revocations};
 
 /// How long a session lasts, however much it is used.
 pub const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long one lasts that nobody uses.
+pub const IDLE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How exact `last_seen_at` is: writing it on every request would cost a disk flush each.
 const SEEN_EVERY: Duration = Duration::from_secs(60);
 const KEY: &str = "session_id";
@@ -61,7 +64,7 @@ pub async fn begin(app: &App, session: &Session, user: UserId, device: &Device) 
         .fetch_one(c).await)?;
     tx.commit().await?;
     if let (Some(owner), Some(before)) = (ended, before) {
-        app.hub.end_session(owner, before);
+        app.hub.end(owner, Via::Session(before));
     }
     session.cycle_id().await.map_err(Error::internal)?;
     session.insert(KEY, id).await.map_err(Error::internal)
@@ -72,7 +75,7 @@ pub async fn begin(app: &App, session: &Session, user: UserId, device: &Device) 
 pub async fn end(work: &mut Work, id: SessionId) -> Result<()> {
     let now = work.now();
     if let Some(owner) = revocations::end_session(work, id, now).await? {
-        work.then(move |app| app.hub.end_session(owner, id));
+        work.then(move |app| app.hub.end(owner, Via::Session(id)));
     }
     Ok(())
 }
@@ -82,13 +85,12 @@ pub async fn end(work: &mut Work, id: SessionId) -> Result<()> {
 pub async fn person(app: &App, session: &Session) -> Result<Option<Person>> {
     let Some(id) = session.get::<SessionId>(KEY).await.map_err(unavailable)? else { return Ok(None) };
     let now = app.clock.now();
-    let person = by_id(&mut app.db.read().await?, id, now).await?;
-    let stale = person.as_ref().filter(|person| person.session_seen_at.plus(SEEN_EVERY) < now);
+    let Some(standing) = by_id(&mut app.db.read().await?, id, now).await? else { return Ok(None) };
     // One at a time: while a row is held by somebody's long work, its writes would take every connection.
-    if let Some(person) = stale.filter(|_| app.begin_seeing(id)) {
-        tokio::spawn(seen(app.clone(), person.id, id));
+    if standing.last_seen_at.plus(SEEN_EVERY) < now && app.begin_seeing(id) {
+        tokio::spawn(seen(app.clone(), standing.user_id, id));
     }
-    Ok(person)
+    Ok(Some(standing.person(id)))
 }
 
 /// The store's faults say only that they are; a database that is away is by far the likeliest.
@@ -98,22 +100,40 @@ fn unavailable(error: tower_sessions::session::Error) -> Error {
 }
 
 /// The sessions of `user` that stand. Cost: 1 indexed query.
-pub async fn of_user(conn: &mut Conn, user: UserId) -> Result<Vec<SessionId>> {
+pub(super) async fn of_user(conn: &mut Conn, user: UserId) -> Result<Vec<SessionId>> {
     Ok(on_db!(conn, c => sqlx::query_scalar("select id from sessions where user_id = $1")
         .bind(user).fetch_all(c).await)?)
 }
 
 /// Whether the session still stands. Cost: 1 indexed query.
-pub async fn stands(app: &App, id: SessionId) -> Result<bool> {
-    Ok(by_id(&mut app.db.read().await?, id, app.clock.now()).await?.is_some())
+pub(super) async fn stands(conn: &mut Conn, id: SessionId, now: Timestamp) -> Result<bool> {
+    Ok(by_id(conn, id, now).await?.is_some())
 }
 
-async fn by_id(conn: &mut Conn, id: SessionId, now: Timestamp) -> Result<Option<Person>> {
+/// A session that stands, and whose it is.
+#[derive(FromRow)]
+struct Standing {
+    user_id: UserId,
+    username: String,
+    #[sqlx(try_from = "String")]
+    role: Role,
+    last_seen_at: Timestamp,
+    confirmed_at: Option<Timestamp>,
+}
+
+impl Standing {
+    fn person(self, id: SessionId) -> Person {
+        let Self { user_id, username, role, confirmed_at, .. } = self;
+        Person { id: user_id, username, role, via: Via::Session(id), confirmed_at }
+    }
+}
+
+async fn by_id(conn: &mut Conn, id: SessionId, now: Timestamp) -> Result<Option<Standing>> {
     Ok(on_db!(conn, c => sqlx::query_as(
-        "select u.id, u.username, u.role, s.id as session_id, s.last_seen_at as session_seen_at, s.confirmed_at
+        "select s.user_id, u.username, u.role, s.last_seen_at, s.confirmed_at
          from sessions s join users u on u.id = s.user_id
-         where s.id = $1 and s.expires_at > $2 and u.is_active")
-        .bind(id).bind(now).fetch_optional(c).await)?)
+         where s.id = $1 and s.expires_at > $2 and s.last_seen_at > $3 and u.is_active")
+        .bind(id).bind(now).bind(now.minus(IDLE)).fetch_optional(c).await)?)
 }
 
 /// The password was asked for again in this session, and was right. Cost: 1 write transaction.
@@ -126,8 +146,9 @@ pub async fn confirm(app: &App, id: SessionId) -> Result<()> {
 
 /// Ends the session that `person` is in, its sockets included. Cost: 1 transaction of 2 statements.
 pub async fn end_own(app: &App, person: &Person) -> Result<()> {
+    let Some(id) = person.session() else { return Ok(()) };
     let mut work = Work::begin(app, Some(person)).await?;
-    end(&mut work, person.session_id).await?;
+    end(&mut work, id).await?;
     work.commit().await
 }
 
@@ -149,8 +170,9 @@ async fn seen(app: App, user: UserId, session: SessionId) {
 
 /// Deletes sessions that have run out, and says whose they were. Cost: 1 indexed statement.
 pub async fn sweep(conn: &mut Conn, now: Timestamp) -> Result<Vec<(UserId, SessionId)>> {
-    Ok(on_db!(conn, c => sqlx::query_as("delete from sessions where expires_at <= $1 returning user_id, id")
-        .bind(now).fetch_all(c).await)?)
+    Ok(on_db!(conn, c => sqlx::query_as(
+        "delete from sessions where expires_at <= $1 or last_seen_at <= $2 returning user_id, id")
+        .bind(now).bind(now.minus(IDLE)).fetch_all(c).await)?)
 }
 
 #[async_trait]

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::app::{App, Seams};
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::live::mailbox::Close;
 use crate::{jobs, log, routes};
@@ -23,7 +23,6 @@ const WRITES_MAY_TAKE: Duration = Duration::from_secs(3);
 /// Serves until told to stop. Errors: what keeps it from starting, in one line.
 pub async fn run(config: Config) -> Result<()> {
     log::start(&config)?;
-    config::secret_key(&config)?;
     private_folder(&config)?;
     let listener = TcpListener::bind(config.bind)
         .await

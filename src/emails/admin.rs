@@ -46,7 +46,7 @@ fn create<'a>(work: &'a mut Work, input: &'a Input) -> Done<'a, Key> {
     Box::pin(async move {
         let text = |name| input.text(name).unwrap_or_default();
         let new = NewEmail::parse(text("to"), text("subject"), text("text"))?;
-        Ok(Key::Id(super::queue(work, &new).await?.0))
+        Ok(Key::Id(super::queue(work, &new, None).await?.0))
     })
 }
 

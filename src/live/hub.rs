@@ -13,9 +13,10 @@ use super::event::{Event, Frame};
 use super::feed::{Cursor, Feed};
 use super::mailbox::{Close, Mailbox};
 use super::presence::Presence;
-use crate::ids::{RoomId, SessionId, UserId};
+use crate::ids::{RoomId, UserId};
 use crate::messages::Message;
 use crate::reactions::Reaction;
+use crate::users::Via;
 
 /// Rooms of at most so many members show who has read how far.
 const MOST_FOR_RECEIPTS: i64 = 50;
@@ -207,19 +208,19 @@ impl Hub {
         self.room(room).map(|live| sound(live.presence.lock()).presence.names()).unwrap_or_default()
     }
 
-    /// Closes the sockets of one session (4401).
-    pub fn end_session(&self, user: UserId, session: SessionId) {
+    /// Closes the sockets that were opened with one session or token (4401).
+    pub fn end(&self, user: UserId, via: Via) {
         self.each_of(user, |mailbox| {
-            if mailbox.session == session {
+            if mailbox.via == via {
                 mailbox.close(Close::SignedOut);
             }
         });
     }
 
-    /// Closes all sockets of `user` (4401) but those of sessions that stand.
-    pub fn end_user(&self, user: UserId, standing: &[SessionId]) {
+    /// Closes all sockets of `user` (4401) but those of sessions and tokens that stand.
+    pub fn end_user(&self, user: UserId, standing: &[Via]) {
         self.each_of(user, |mailbox| {
-            if !standing.contains(&mailbox.session) {
+            if !standing.contains(&mailbox.via) {
                 mailbox.close(Close::SignedOut);
             }
         });

@@ -10,7 +10,8 @@ use tokio::sync::Notify;
 use super::event::Frame;
 use super::feed::Cursor;
 use crate::clock::Timestamp;
-use crate::ids::{RoomId, SessionId, UserId};
+use crate::ids::{RoomId, UserId};
+use crate::users::Via;
 
 /// Frames for one socket alone that may wait; a reader that lets more pile up is closed.
 const MOST_WAITING: usize = 1024;
@@ -84,7 +85,8 @@ impl Item {
 pub struct Mailbox {
     pub id: u64,
     pub user: UserId,
-    pub session: SessionId,
+    /// What it was opened with.
+    pub via: Via,
     /// When it was opened, and from where.
     pub since: Timestamp,
     pub ip: Option<IpAddr>,
@@ -103,18 +105,18 @@ struct Queue {
 }
 
 impl Mailbox {
-    pub fn new(user: UserId, session: SessionId) -> Arc<Self> {
-        Self::opened(user, session, Timestamp(0), None)
+    pub fn new(user: UserId, via: Via) -> Arc<Self> {
+        Self::opened(user, via, Timestamp(0), None)
     }
 
     /// A socket that was opened at a time and from an address.
-    pub fn opened(user: UserId, session: SessionId, since: Timestamp, ip: Option<IpAddr>) -> Arc<Self> {
+    pub fn opened(user: UserId, via: Via, since: Timestamp, ip: Option<IpAddr>) -> Arc<Self> {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         let (woken, closing_told) = (Notify::new(), Notify::new());
         Arc::new(Self {
             id,
             user,
-            session,
+            via,
             since,
             ip,
             woken,
@@ -126,7 +128,7 @@ impl Mailbox {
 
     #[cfg(test)]
     pub fn for_tests(user: i64) -> Arc<Self> {
-        Self::new(UserId(user), SessionId(user))
+        Self::new(UserId(user), Via::Session(crate::ids::SessionId(user)))
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {

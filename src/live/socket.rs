@@ -142,7 +142,7 @@ fn accept(up: Upgrade, opening: Opening) -> Response {
 
 async fn run(ws: WebSocket, opening: Opening) {
     let Opening { app, person, ip, room, after, notices_only } = opening;
-    let mailbox = Mailbox::opened(person.id, person.session_id, app.clock.now(), ip);
+    let mailbox = Mailbox::opened(person.id, person.via, app.clock.now(), ip);
     app.hub.open(&mailbox);
     let _open = Open { hub: app.hub.clone(), mailbox: mailbox.clone() };
     let session = Session { app: app.clone(), person, mailbox: mailbox.clone(), room, notices_only };
@@ -185,7 +185,7 @@ impl Drop for Open {
 /// The first frame. The session is looked at again, now that its end would be told to this socket.
 async fn greet(session: &Session, after: Option<i64>) {
     let Session { app, person, mailbox, room, .. } = session;
-    match auth::session::stands(app, person.session_id).await {
+    match auth::stands(app, person).await {
         Ok(true) => {}
         Ok(false) => return mailbox.close(Close::SignedOut),
         Err(_) => return mailbox.close(Close::TooSlow),

@@ -120,7 +120,7 @@ pub async fn settle(work: &mut Work, id: ReportId, how: Settlement) -> Result<()
             let mail = warning(work, message, report.text("reason")).await?;
             hide_too(work, message, too).await?;
             change::recorded(work, &admin::RESOURCE, &key, Act::Change, "warn", async |work: &mut Work, _: &Row| {
-                emails::queue(work, &mail).await?;
+                emails::queue(work, &mail, None).await?;
                 settle_all(work, message).await
             })
             .await

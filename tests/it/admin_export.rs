@@ -7,10 +7,9 @@ use serde_json::Value;
 use switchboard::admin::export::{self, Format};
 use switchboard::admin::query::Query;
 use switchboard::admin::value::Key;
-use switchboard::clock::Timestamp;
 use switchboard::error::Error;
 use switchboard::ids::{SessionId, UserId};
-use switchboard::users::{Person, Role};
+use switchboard::users::{Person, Role, Via};
 
 use crate::support::actors::{PASSWORD, Visitor};
 use crate::support::app::{Site, both};
@@ -273,8 +272,7 @@ both! {
             id: UserId(1),
             username: "ann".into(),
             role: Role::Admin,
-            session_id: SessionId(1),
-            session_seen_at: Timestamp(0),
+            via: Via::Session(SessionId(1)),
             confirmed_at: None,
         };
         let taken = async |query: &str, keys: Vec<i64>, person: &Person| -> Result<Vec<i64>, Error> {

@@ -72,8 +72,10 @@ async fn a_crowd_that_joins_is_told_in_few_frames() {
     let hub = &site.app.hub;
     let mailboxes: Vec<_> = (2..=1001)
         .map(|n| {
-            let mailbox =
-                switchboard::live::mailbox::Mailbox::new(switchboard::ids::UserId(n), switchboard::ids::SessionId(n));
+            let mailbox = switchboard::live::mailbox::Mailbox::new(
+                switchboard::ids::UserId(n),
+                switchboard::users::Via::Session(switchboard::ids::SessionId(n)),
+            );
             hub.open(&mailbox);
             mailbox.follow(switchboard::ids::RoomId(room));
             hub.join(&mailbox, switchboard::ids::RoomId(room)).unwrap();

@@ -34,7 +34,7 @@ pub const RESOURCE: Resource = Resource {
 fn delete<'a>(work: &'a mut Work, row: &'a Row) -> Done<'a> {
     Box::pin(async move {
         let id = SessionId(row.key.id());
-        if work.by.as_ref().is_some_and(|by| by.session_id == id) {
+        if work.by.as_ref().is_some_and(|by| by.session() == Some(id)) {
             return Err(Error::Conflict("This is your own session: log out instead."));
         }
         super::end(work, id).await

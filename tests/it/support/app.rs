@@ -153,6 +153,9 @@ fn config(database: &Database, address: SocketAddr, settings: &[(&'static str, &
         ("BIND".to_owned(), address.to_string()),
         ("DATABASE_URL".to_owned(), database.url.clone()),
         ("MESSAGE_RATE".to_owned(), "off".to_owned()),
+        ("LOGIN_RATE".to_owned(), "off".to_owned()),
+        ("SECRET_KEY".to_owned(), "for tests only, and for nothing else".to_owned()),
+        ("UPLOAD_DIR".to_owned(), database.folder.path().join("uploads").display().to_string()),
     ]);
     flags.extend(settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
     Config::load(&Sources { folder: database.folder.path().into(), environment: false, flags }).unwrap()

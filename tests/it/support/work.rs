@@ -3,10 +3,9 @@
 use switchboard::admin::record;
 use switchboard::admin::resource::Resource;
 use switchboard::admin::value::{Key, Row};
-use switchboard::clock::Timestamp;
 use switchboard::error::Result;
 use switchboard::ids::{SessionId, UserId};
-use switchboard::users::{Person, Role};
+use switchboard::users::{Person, Role, Via};
 use switchboard::work::Work;
 
 use super::app::Site;
@@ -18,8 +17,7 @@ impl Site {
             id: UserId(id),
             username: format!("u{id}"),
             role,
-            session_id: SessionId(-1),
-            session_seen_at: Timestamp(0),
+            via: Via::Session(SessionId(-1)),
             confirmed_at: None,
         };
         Work::begin(&self.app, Some(&person)).await.unwrap()

@@ -12,16 +12,14 @@ use super::grant::Staff;
 use crate::admin::form::Sent;
 use crate::admin::resource::Password;
 use crate::app::App;
-use crate::auth::{self, session};
-use crate::error::{Error, Result};
+use crate::auth;
+use crate::error::Result;
 use crate::users::Person;
 use crate::web::extract::{Fields, local_path};
 use crate::web::render::PageError;
 
 /// How long the password isn't asked for again.
 pub const LASTS: Duration = Duration::from_secs(15 * 60);
-/// Wrong passwords in a session until it ends.
-const MOST_GUESSES: u32 = 5;
 /// The field it is typed into.
 pub const FIELD: &str = "sudo_password";
 
@@ -53,20 +51,10 @@ pub async fn ask(
     }
     let mut wrong = false;
     if let Some(password) = sent.get(FIELD).filter(|password| !password.is_empty()) {
-        match auth::verify(app, &person.username, password.to_owned()).await {
-            Ok(_) => {
-                session::confirm(app, person.session_id).await?;
-                app.forget_guesses(person.session_id);
-                return Ok(None);
-            }
-            // Whoever has a session only must not find the password by trying.
-            Err(Error::Invalid(_)) if app.count_guess(person.session_id) >= MOST_GUESSES => {
-                session::end_own(app, person).await?;
-                return Err(Error::Forbidden("That was the wrong password too often: this session has ended."));
-            }
-            Err(Error::Invalid(_)) => wrong = true,
-            Err(error) => return Err(error),
+        if auth::ask_again(app, person, password.to_owned()).await? {
+            return Ok(None);
         }
+        wrong = true;
     }
     let is_secret = |name: &str| name == FIELD || secrets.iter().any(|secret| secret.name == name);
     let kept = sent.0.iter().filter(|(name, _)| !is_secret(name)).cloned().collect();
