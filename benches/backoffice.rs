@@ -214,7 +214,7 @@ async fn fill(app: &App) {
         ..Registration::default()
     };
     if users::find(&mut app.db.read().await.unwrap(), NAME).await.unwrap().is_none() {
-        users::add(app, NewUser::parse(&form).unwrap(), Role::Admin).await.unwrap();
+        users::add(app, NewUser::parse(&form, "Switchboard").unwrap(), Role::Admin).await.unwrap();
     }
     app.db.checkpoint().await.unwrap();
     // What PostgreSQL's planner knows of a table is what its own housekeeping found out, minutes later.

@@ -51,7 +51,7 @@ impl Site {
                 password: PASSWORD.into(),
                 ..Registration::default()
             };
-            let id = users::add(&app, NewUser::parse(&form).unwrap(), Role::User).await.unwrap();
+            let id = users::add(&app, NewUser::parse(&form, "Switchboard").unwrap(), Role::User).await.unwrap();
             let (username, role) = ("ann".to_owned(), Role::User);
             let ann = Person { id, username, role, via: Via::Session(SessionId(0)), confirmed_at: None };
             let form = RoomForm { name: "General".into(), ..RoomForm::default() };

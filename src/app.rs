@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use crate::admin::dashboard::tally::Tallies;
 use crate::admin::import::pending::Imports;
 use crate::auth::keys::Keys;
+use crate::auth::throttle::Throttle;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
@@ -29,6 +30,7 @@ pub struct Parts {
     pub hub: Hub,
     pub writer: Writer,
     pub keys: Keys,
+    pub throttle: Throttle,
     pub clock: Clock,
     pub message_limit: MessageLimit,
     /// What the dashboard counted last.
@@ -72,6 +74,7 @@ impl App {
             message_limit: MessageLimit::new(config.message_rate),
             tallies: Tallies::default(),
             imports: Imports::default(),
+            throttle: Throttle::new(&config, seams.clock.clone())?,
             clock: seams.clock,
             settings: RwLock::new(Arc::new(settings)),
             seeing: Mutex::default(),

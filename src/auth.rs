@@ -2,10 +2,12 @@
 //! (`auth/{token,throttle,totp}.rs`).
 
 pub mod api_tokens;
+pub mod devices;
 pub mod keys;
 pub mod password;
 pub mod reset_tokens;
 pub mod session;
+pub mod throttle;
 
 use tower_sessions::Session;
 
@@ -14,7 +16,9 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::ids::UserId;
-use crate::users::{self, Person, Via};
+use crate::users::{self, NewUser, Person, Via};
+use session::Device;
+use throttle::Key;
 
 /// 256 random bits as 64 hexadecimal digits.
 pub fn random_token() -> String {
@@ -32,12 +36,61 @@ pub fn token_hash(token: &str) -> String {
 /// time: an unknown name costs a hash too. Errors: [`Error::Invalid`] at `password`. Cost: 1 query, 1 argon2 hash.
 pub async fn verify(app: &App, name: &str, password: String) -> Result<UserId> {
     let found = users::credentials(&mut app.db.read().await?, name).await?;
+    fit(app, found, password).await
+}
+
+/// The same for a stranger at the door: failures are counted by name and by where they come from (`auth/throttle.rs`).
+/// A hash of other parameters than today's is made anew. Errors: as [`verify`], [`Error::TooMany`].
+/// Cost: 2 or 3 queries, 1 argon2 hash.
+pub async fn log_in(app: &App, name: &str, password: String, device: &Device) -> Result<UserId> {
+    let mut conn = app.db.read().await?;
+    let found = users::credentials(&mut conn, name).await?;
+    // Asked for nobody, too: it takes as long.
+    let whose = found.as_ref().map_or(UserId(-1), |(id, _)| *id);
+    let keys = door(&mut conn, whose, name, device).await?;
+    drop(conn);
+    let attempt = app.throttle.admit(keys).await?;
+    let entered = fit(app, found, password).await;
+    if matches!(entered, Err(Error::Invalid(_))) {
+        attempt.count().await;
+    }
+    entered
+}
+
+/// What a failed log-in counts in. A browser that was signed in to the account before counts by itself alone, and so does
+/// an address at the account: neither is shut out by what strangers do.
+async fn door(conn: &mut Conn, whose: UserId, name: &str, device: &Device) -> Result<Vec<Key>> {
+    const WHAT: &str = "log-in";
+    if let Some(token) = &device.token
+        && devices::is_known(conn, whose, Some(token), "").await?
+    {
+        return Ok(vec![Key::known(WHAT, name, token)]);
+    }
+    let known = devices::is_known(conn, whose, None, &device.ip).await?;
+    let name = if known { Key::known(WHAT, name, &device.ip) } else { Key::name(WHAT, name) };
+    Ok(vec![Key::address(WHAT, &device.ip), name])
+}
+
+async fn fit(app: &App, found: Option<(UserId, String)>, password: String) -> Result<UserId> {
     let (id, hash) = match found {
         Some((id, hash)) => (Some(id), hash),
         None => (None, password::DUMMY_HASH.clone()),
     };
-    let fits = password::verify(password, hash).await?;
-    id.filter(|_| fits).ok_or_else(|| Error::field("password", "This name and password don't fit together."))
+    let outdated = password::is_outdated(&hash).then(|| password.clone());
+    let fits = password::verify(password, hash.clone()).await?;
+    let id =
+        id.filter(|_| fits).ok_or_else(|| Error::field("password", "This name and password don't fit together."))?;
+    if let Some(password) = outdated {
+        users::rehash(app, id, &hash, &password::hash(password).await?).await?;
+    }
+    Ok(id)
+}
+
+/// Makes an ordinary account for a stranger at the door. Errors: as [`users::register`], [`Error::TooMany`].
+/// Cost: 1 argon2 hash, 1 write transaction.
+pub async fn register(app: &App, new: NewUser, device: &Device) -> Result<UserId> {
+    app.throttle.admit(vec![Key::address("registration", &device.ip)]).await?.count().await;
+    users::register(app, new).await
 }
 
 /// What `user` may still be signed in by: sessions, and personal tokens that are neither revoked nor run out.

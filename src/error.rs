@@ -67,6 +67,9 @@ pub enum Error {
     Conflict(&'static str),
     #[error("You are sending messages too fast. Please wait a moment.")]
     Throttled { retry_after_ms: u64 },
+    /// Log-ins, registrations, codes.
+    #[error("Too many attempts. Please wait {} before you try again.", wait(*.retry_after_ms))]
+    TooMany { retry_after_ms: u64 },
     /// For the moment; nothing was stored.
     #[error("The server can't do that right now. Please try again in a moment.")]
     Unavailable,
@@ -102,16 +105,27 @@ impl Error {
             Self::NotFound(_) => 404,
             Self::Conflict(_) => 409,
             Self::Invalid(_) | Self::TooLong { .. } => 422,
-            Self::Throttled { .. } => 429,
+            Self::Throttled { .. } | Self::TooMany { .. } => 429,
             Self::Unavailable => 503,
             Self::Startup(_) | Self::Internal(_) => 500,
+        }
+    }
+
+    /// Whole seconds after which the same may be tried again, for `Retry-After`.
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Throttled { retry_after_ms } | Self::TooMany { retry_after_ms } => {
+                Some(retry_after_ms.div_ceil(1000))
+            }
+            Self::Unavailable => Some(1),
+            _ => None,
         }
     }
 
     /// The `code` of a socket's error frame.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Throttled { .. } => "throttled",
+            Self::Throttled { .. } | Self::TooMany { .. } => "throttled",
             Self::TooLong { .. } => "too_long",
             Self::Forbidden(_) => "forbidden",
             Self::NotFound(_) => "not_found",
@@ -120,6 +134,15 @@ impl Error {
             Self::TooLarge | Self::UnsupportedType => "invalid",
         }
     }
+}
+
+/// `12 seconds`, `3 minutes`.
+fn wait(millis: u64) -> String {
+    let (count, unit) = match millis.div_ceil(1000) {
+        seconds @ 0..=90 => (seconds, "second"),
+        seconds => (seconds.div_ceil(60), "minute"),
+    };
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
 impl From<sqlx::Error> for Error {

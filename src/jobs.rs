@@ -8,13 +8,13 @@ use tokio::task::JoinSet;
 use tower_sessions::ExpiredDeletion;
 
 use crate::app::App;
-use crate::auth::{self, session};
+use crate::auth::{self, reset_tokens, session};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::live::unread;
 use crate::revocations::{self, OVERLAP, Revocation};
 use crate::rooms::members;
-use crate::users::Via;
+use crate::users::{Via, address};
 
 /// Twice as often as the second within which a socket must end.
 const POLL_EVERY: Duration = Duration::from_millis(500);
@@ -96,9 +96,12 @@ async fn sweep(app: App) {
 
 async fn sweep_once(app: &App) -> Result<()> {
     app.message_limit.sweep();
+    app.throttle.sweep();
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     revocations::sweep(&mut tx, now).await?;
+    reset_tokens::sweep(&mut tx, now).await?;
+    address::sweep(&mut tx, now).await?;
     let ended = session::sweep(&mut tx, now).await?;
     tx.commit().await?;
     for (user, session) in ended {

@@ -18,6 +18,7 @@ use crate::live::socket;
 use crate::web::pages::account::AccountPages;
 use crate::web::pages::admin;
 use crate::web::pages::chat::ChatPages;
+use crate::web::pages::mailed::MailedPages;
 use crate::web::pages::members::MemberPages;
 use crate::web::pages::rooms::RoomPages;
 use crate::web::{assets, headers, status};
@@ -59,6 +60,9 @@ fn account() -> Router<App> {
         .route("/register", get(AccountPages::register).post(AccountPages::make_account))
         .route("/login", get(AccountPages::login).post(AccountPages::log_in))
         .route("/logout", post(AccountPages::log_out))
+        .route("/password-reset", get(MailedPages::form).post(MailedPages::request))
+        .route("/password-reset/confirm", get(MailedPages::new_password).post(MailedPages::set_password))
+        .route("/settings/email/confirm", get(MailedPages::address).post(MailedPages::confirm_address))
 }
 
 fn chat() -> Router<App> {

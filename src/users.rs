@@ -2,6 +2,7 @@
 //! and the live part. Changing them is in `users/change.rs`, their admin in `users/admin.rs`. Passwords are hashed by
 //! `auth::password`; nothing here ever returns a hash but [`credentials`].
 
+pub mod address;
 pub mod admin;
 pub mod change;
 
@@ -132,11 +133,12 @@ pub struct NewUser {
 }
 
 impl NewUser {
-    /// Checks every field. Errors: [`Error::Invalid`] with a message for each bad one.
-    pub fn parse(form: &Registration) -> Result<Self> {
+    /// Checks every field; the site's own name is no password there. Errors: [`Error::Invalid`] with a message for each
+    /// bad one.
+    pub fn parse(form: &Registration, site_name: &str) -> Result<Self> {
         let mut errors = FieldErrors::default();
         let Profile { username, email, first_name, last_name, .. } = Profile::checked(&mut errors, form, "");
-        password::check(&mut errors, "password", &form.password, &[&username, &email]);
+        password::check(&mut errors, "password", &form.password, &[&username, &email, site_name]);
         errors.or(Self { username, email, password: form.password.clone(), first_name, last_name })
     }
 }
@@ -164,10 +166,7 @@ impl Profile {
         if !fits || !(3..=32).contains(&username.len()) {
             errors.add("username", "3 to 32 characters of A–Z, a–z, 0–9, _, . and -.");
         }
-        let email = line(errors, "email", &form.email, 254);
-        if email.parse::<lettre::Address>().is_err() {
-            errors.add("email", "This is not an e-mail address.");
-        }
+        let email = address::check(errors, &form.email);
         let first_name = line(errors, "first_name", &form.first_name, 100);
         let last_name = line(errors, "last_name", &form.last_name, 100);
         let bio = paragraphs(errors, "bio", bio, 1000);
@@ -274,6 +273,15 @@ pub(crate) async fn credentials(conn: &mut Conn, name: &str) -> Result<Option<(U
     Ok(on_db!(conn, c => sqlx::query_as(
         "select id, password_hash from users where (username_folded = $1 or email_folded = $1) and is_active")
         .bind(fold(name.trim())).fetch_optional(c).await)?)
+}
+
+/// Puts the hash of a password that was just right in the place of `before`, unless another was set meanwhile.
+/// Cost: 1 write transaction.
+pub(crate) async fn rehash(app: &App, id: UserId, before: &str, hash: &str) -> Result<()> {
+    let mut tx = app.db.write().await?;
+    on_db!(tx, c => sqlx::query("update users set password_hash = $3 where id = $1 and password_hash = $2")
+        .bind(id).bind(before).bind(hash).execute(c).await.map(|_| ()))?;
+    tx.commit().await
 }
 
 /// Active people whose name starts with `prefix`, by name; at most `limit`. Cost: 1 indexed query, O(limit).

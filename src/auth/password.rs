@@ -1,5 +1,8 @@
 //! Passwords: what is accepted, and argon2id with OWASP's parameters (19 MiB, 2 passes, 1 lane: the crate's own
-//! defaults), on threads for blocking work, as many at once as there are cores.
+//! defaults; Password Storage Cheat Sheet), on threads for blocking work, as many at once as there are cores.
+//!
+//! What is easily guessed is found by zxcvbn, which knows the 30,000 commonest passwords, names, words, dates and rows of
+//! keys (Wheeler, "zxcvbn: Low-Budget Password Strength Estimation", USENIX Security 2016).
 
 use std::sync::{Arc, LazyLock};
 
@@ -7,6 +10,8 @@ use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use tokio::sync::Semaphore;
+use zxcvbn::feedback::Warning;
+use zxcvbn::{Entropy, Score};
 
 use crate::error::{Error, FieldErrors, Result};
 use crate::text::fold;
@@ -23,13 +28,47 @@ pub static DUMMY_HASH: LazyLock<String> = LazyLock::new(|| {
     hash.unwrap_or_default()
 });
 
-/// Adds to `errors` what is wrong with `password`; `own` are the person's own names, which nobody must use as one.
+/// Adds to `errors` what is wrong with `password`; `own` are the person's names and the site's, which others would try
+/// first. Cost: O(length²), a millisecond at most.
 pub fn check(errors: &mut FieldErrors, field: &'static str, password: &str, own: &[&str]) {
     let length = password.chars().count();
     if !LENGTHS.contains(&length) {
-        errors.add(field, format!("A password has {} to {} characters.", LENGTHS.start(), LENGTHS.end()));
-    } else if own.iter().any(|name| fold(name) == fold(password)) {
-        errors.add(field, "Your name or address is the first that others would try.");
+        return errors.add(field, format!("A password has {} to {} characters.", LENGTHS.start(), LENGTHS.end()));
+    }
+    let local_parts = own.iter().filter_map(|name| name.split_once('@')).map(|(local, _)| local);
+    let own: Vec<String> = own.iter().copied().chain(local_parts).map(fold).filter(|name| !name.is_empty()).collect();
+    if own.contains(&fold(password.trim())) {
+        return errors.add(field, "Your name, your address and the site's name are the first that others would try.");
+    }
+    let inputs: Vec<&str> = own.iter().map(String::as_str).collect();
+    let guessed = zxcvbn::zxcvbn(password, &inputs);
+    if guessed.score() < Score::Two {
+        errors.add(field, format!("{} Three or four words that don't belong together make a good one.", why(&guessed)));
+    }
+}
+
+/// Why it is easily guessed, in words.
+fn why(guessed: &Entropy) -> &'static str {
+    use Warning::*;
+    match guessed.feedback().and_then(|feedback| feedback.warning()) {
+        Some(ThisIsATop10Password | ThisIsATop100Password | ThisIsACommonPassword) => {
+            "This is one of the commonest passwords: it is among the first that are tried."
+        }
+        Some(ThisIsSimilarToACommonlyUsedPassword) => "This is very close to one of the commonest passwords.",
+        Some(StraightRowsOfKeysAreEasyToGuess | ShortKeyboardPatternsAreEasyToGuess) => {
+            "Rows and patterns of keys are easily guessed."
+        }
+        Some(RepeatsLikeAaaAreEasyToGuess | RepeatsLikeAbcAbcAreOnlySlightlyHarderToGuess) => {
+            "What repeats is easily guessed."
+        }
+        Some(SequencesLikeAbcAreEasyToGuess) => "Sequences such as abcd or 6543 are easily guessed.",
+        Some(RecentYearsAreEasyToGuess | DatesAreOftenEasyToGuess) => "Dates and years are easily guessed.",
+        Some(
+            AWordByItselfIsEasyToGuess
+            | NamesAndSurnamesByThemselvesAreEasyToGuess
+            | CommonNamesAndSurnamesAreEasyToGuess,
+        ) => "A word or a name by itself is easily guessed, with some digits too.",
+        None => "This is easily guessed.",
     }
 }
 
@@ -56,6 +95,17 @@ pub async fn verify(password: String, hash: String) -> Result<bool> {
         Ok(Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
     })
     .await
+}
+
+/// Whether `hash` was made with other parameters than hashes are made with now. Cost: O(length).
+pub fn is_outdated(hash: &str) -> bool {
+    let current = PasswordHash::new(&DUMMY_HASH);
+    match (PasswordHash::new(hash), current) {
+        (Ok(hash), Ok(current)) => {
+            (hash.algorithm, hash.version, hash.params) != (current.algorithm, current.version, current.params)
+        }
+        _ => false,
+    }
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {

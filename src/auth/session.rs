@@ -45,6 +45,8 @@ pub fn layer(config: &Config, stores: SessionStores) -> SessionManagerLayer<Sess
 pub struct Device {
     pub ip: String,
     pub user_agent: String,
+    /// Of the cookie that marks a browser, if it has one.
+    pub token: Option<String>,
 }
 
 /// Signs `user` in: a new row, and a new cookie id, so that one planted before is worth nothing. Whoever this browser

@@ -48,7 +48,7 @@ pub async fn run(app: &App, command: UserCommand) -> Result<()> {
             let role = Role::try_from(role)?;
             let password = password(password_stdin)?;
             let form = Registration { username: name, email, password, ..Registration::default() };
-            users::add(app, NewUser::parse(&form)?, role).await?;
+            users::add(app, NewUser::parse(&form, &app.settings().site_name)?, role).await?;
             println!("{} is an account now ({}).", form.username, role.as_str());
         }
         UserCommand::List => list(app).await?,

@@ -82,7 +82,7 @@ pub const RESOURCE: Resource = Resource {
 fn create<'a>(work: &'a mut Work, input: &'a Input) -> Done<'a, Key> {
     Box::pin(async move {
         let password = input.text_or("password", "");
-        let new = NewUser::parse(&Registration { password, ..overlaid(None, input) })?;
+        let new = NewUser::parse(&Registration { password, ..overlaid(None, input) }, &work.app.settings().site_name)?;
         let role = input.text("role").map_or(Ok(Role::User), |role| Role::try_from(role.to_owned()))?;
         let id = super::add_in(work, new, role).await?;
         let user = change::hold(work, id).await?;

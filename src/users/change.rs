@@ -1,9 +1,10 @@
 //! Changes to accounts, each a part of a [`Work`]: role, access, password, profile, deletion. Called by the admin and
 //! the command line. What must not happen to the last administrator, or to oneself, is refused here.
 
-use super::{COLUMNS, Profile, Role, User, count_admins};
-use crate::auth::{self, password};
+use super::{COLUMNS, Profile, Role, User, address, count_admins};
+use crate::auth::{self, api_tokens, password, reset_tokens};
 use crate::clock::Timestamp;
+use crate::emails::letter::{self, Letter};
 use crate::error::{Error, FieldErrors, Result, is_taken};
 use crate::ids::{RoomId, UserId};
 use crate::rooms::members;
@@ -50,16 +51,40 @@ pub async fn set_active(work: &mut Work, user: &User, active: bool) -> Result<()
     if active { Ok(()) } else { end_sessions(work, user).await }
 }
 
-/// Sets a new password and ends every session of `user`. Errors: [`Error::Invalid`] at `password`.
-/// Cost: 1 argon2 hash, 3 statements.
+/// Sets a new password and ends everything that `user` is signed in by, who is told by mail. Errors: [`Error::Invalid`]
+/// at `password`. Cost: 1 argon2 hash, 7 statements.
 pub async fn set_password(work: &mut Work, user: &User, new: String) -> Result<()> {
     let mut errors = FieldErrors::default();
-    password::check(&mut errors, "password", &new, &[&user.username, &user.email]);
+    let site_name = work.app.settings().site_name.clone();
+    password::check(&mut errors, "password", &new, &[&user.username, &user.email, &site_name]);
     errors.or(())?;
     let hash = password::hash_at_once(new).await?;
+    store_password(work, user, &hash).await
+}
+
+/// The same with a password that was checked and hashed before. Cost: 6 statements.
+pub async fn store_password(work: &mut Work, user: &User, hash: &str) -> Result<()> {
     let now = work.now();
     on_db!(work, c => sqlx::query("update users set password_hash = $2, updated_at = $3 where id = $1")
         .bind(user.id).bind(hash).bind(now).execute(c).await.map(|_| ()))?;
+    end_everything(work, user).await?;
+    let letter = Letter {
+        subject: format!("Your password at {} was changed", work.app.settings().site_name),
+        name: user.username.clone(),
+        says: vec!["Your password was changed, and you were logged out everywhere.".into()],
+        then: vec![
+            "If that wasn't you, ask for a new password on the log-in page, or write to an administrator.".into(),
+        ],
+        ..Letter::default()
+    };
+    letter::send(work, &user.email, &letter).await.map(|_| ())
+}
+
+/// Ends all that could still let somebody in as `user`: sessions, personal tokens, links in letters. Cost: 5 statements.
+pub async fn end_everything(work: &mut Work, user: &User) -> Result<()> {
+    api_tokens::revoke_all(work, user.id).await?;
+    reset_tokens::end_all(work, user.id).await?;
+    address::forget(work, user.id).await?;
     end_sessions(work, user).await
 }
 

@@ -80,7 +80,7 @@ impl FromRequestParts<App> for Client {
             client_address(peer, &parts.headers, &app.config.trusted_proxies).to_string()
         });
         let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("");
-        Ok(Self(Device { ip, user_agent: user_agent.chars().take(300).collect() }))
+        Ok(Self(Device { ip, user_agent: user_agent.chars().take(300).collect(), token: None }))
     }
 }
 

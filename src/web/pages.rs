@@ -3,5 +3,6 @@
 pub mod account;
 pub mod admin;
 pub mod chat;
+pub mod mailed;
 pub mod members;
 pub mod rooms;

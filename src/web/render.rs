@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
 use crate::app::App;
-use crate::error::Error;
+use crate::error::{Error, FieldErrors};
 use crate::users::Person;
 use crate::web::assets;
 
@@ -34,6 +34,30 @@ pub fn page(status: StatusCode, template: &impl Template) -> Response {
         Ok(html) => (status, [(header::CACHE_CONTROL, "private, no-cache")], Html(html)).into_response(),
         Err(error) => PageError(Error::internal(error)).into_response(),
     }
+}
+
+/// A form again with what is wrong in it; who tries too often is told so at `field`. Other errors are pages of their own.
+pub fn refused<T: Template>(
+    error: Error,
+    field: &'static str,
+    again: impl FnOnce(FieldErrors) -> T,
+) -> Result<Response, PageError> {
+    let status = status(&error);
+    let wait = error.retry_after();
+    let errors = match error {
+        Error::Invalid(errors) => errors,
+        Error::TooMany { .. } => FieldErrors::one(field, error.to_string()),
+        error => return Err(error.into()),
+    };
+    Ok(waiting(page(status, &again(errors)), wait))
+}
+
+/// The answer with `Retry-After`, in seconds.
+fn waiting(mut response: Response, seconds: Option<u64>) -> Response {
+    if let Some(seconds) = seconds {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
 }
 
 fn status(error: &Error) -> StatusCode {
@@ -70,7 +94,7 @@ impl IntoResponse for PageError {
         log(&self.0);
         let status = status(&self.0);
         let message = self.0.to_string();
-        error_page(status, message)
+        waiting(error_page(status, message), self.0.retry_after())
     }
 }
 
@@ -81,17 +105,13 @@ pub fn error_page(status: StatusCode, message: String) -> Response {
         StatusCode::FORBIDDEN => "Not allowed",
         StatusCode::NOT_FOUND => "Not found",
         StatusCode::METHOD_NOT_ALLOWED => "Not like that",
-        StatusCode::SERVICE_UNAVAILABLE => "Just a moment",
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => "Just a moment",
         StatusCode::INTERNAL_SERVER_ERROR => "Something went wrong",
         _ => "That didn't work",
     };
     let page = ErrorPage { chrome: Chrome::around(String::new(), None), status: status.as_u16(), title, message };
     let html = page.render().unwrap_or_else(|_| title.to_owned());
-    let mut response = (status, Html(html)).into_response();
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-    }
-    response
+    waiting((status, Html(html)).into_response(), (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1))
 }
 
 /// An error as a line of text, for programs that open sockets.

@@ -6,6 +6,7 @@ mod support {
     pub mod actors;
     pub mod app;
     pub mod browser;
+    pub mod letters;
     pub mod office;
     pub mod process;
     pub mod socket;
@@ -14,6 +15,7 @@ mod support {
 
 mod accessibility;
 mod accounts;
+mod addresses;
 mod admin_bulk;
 mod admin_dashboard;
 mod admin_export;
@@ -34,8 +36,11 @@ mod endings;
 mod guarantees;
 mod models;
 mod pages;
+mod passwords;
 mod people_at_once;
 mod presence;
+mod resets;
 mod rooms;
 mod setup;
 mod sockets;
+mod throttles;

@@ -16,7 +16,7 @@ use crate::ids::UserId;
 use crate::settings;
 use crate::users::{self, NewUser, Registration};
 use crate::web::extract::{Asked, Client, Fields, Visitor, local_path};
-use crate::web::render::{Chrome, PageError, page};
+use crate::web::render::{Chrome, PageError, page, refused};
 
 pub struct AccountPages;
 
@@ -40,6 +40,7 @@ struct LoginPage {
     next: String,
     username: String,
     may_register: bool,
+    notice: &'static str,
     errors: FieldErrors,
 }
 
@@ -58,10 +59,22 @@ pub struct Next {
     next: String,
 }
 
+/// To the log-in page, and why.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Arrival {
+    next: String,
+    notice: String,
+}
+
+/// What the log-in page says to who was led there, by the word in its address.
+const NOTICES: &[(&str, &str)] =
+    &[("password", "Your new password is set. Log in with it."), ("gone", "Your account is deleted.")];
+
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct Token {
-    token: String,
+    pub token: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -104,7 +117,7 @@ impl AccountPages {
         Fields(setup): Fields<Setup>,
     ) -> Result<Response, PageError> {
         check_setup(&app, &setup.token)?;
-        let made = match NewUser::parse(&setup.form) {
+        let made = match NewUser::parse(&setup.form, &app.settings().site_name) {
             Ok(new) => users::add_first_admin(&app, new).await,
             Err(error) => Err(error),
         };
@@ -138,8 +151,8 @@ impl AccountPages {
         Client(device): Client,
         Fields(new): Fields<NewAccount>,
     ) -> Result<Response, PageError> {
-        let made = match NewUser::parse(&new.form) {
-            Ok(parsed) => users::register(&app, parsed).await,
+        let made = match NewUser::parse(&new.form, &app.settings().site_name) {
+            Ok(parsed) => auth::register(&app, parsed, &device).await,
             Err(error) => Err(error),
         };
         let again = RegisterPage::new(&app, "/register", None, &new.next, new.form, FieldErrors::default());
@@ -150,12 +163,14 @@ impl AccountPages {
     pub async fn login(
         State(app): State<App>,
         Visitor(person): Visitor,
-        Asked(Next { next }): Asked<Next>,
+        Asked(Arrival { next, notice }): Asked<Arrival>,
     ) -> Result<Response, PageError> {
         if person.is_some() {
             return Ok(Redirect::to(local_path(&next)).into_response());
         }
-        Ok(page(StatusCode::OK, &LoginPage::new(&app, next, String::new(), FieldErrors::default())))
+        let mut shown = LoginPage::new(&app, next, String::new(), FieldErrors::default());
+        shown.notice = NOTICES.iter().find(|(name, _)| *name == notice).map_or("", |(_, text)| text);
+        Ok(page(StatusCode::OK, &shown))
     }
 
     /// `POST /login`.
@@ -166,13 +181,9 @@ impl AccountPages {
         Fields(login): Fields<Login>,
     ) -> Result<Response, PageError> {
         let name = if login.username.trim().is_empty() { login.email } else { login.username };
-        match auth::verify(&app, &name, login.password).await {
+        match auth::log_in(&app, &name, login.password, &device).await {
             Ok(user) => enter(&app, &session, user, &device, &login.next).await,
-            Err(Error::Invalid(errors)) => {
-                let shown = LoginPage::new(&app, login.next, name, errors);
-                Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &shown))
-            }
-            Err(error) => Err(error.into()),
+            Err(error) => refused(error, "password", |errors| LoginPage::new(&app, login.next, name, errors)),
         }
     }
 
@@ -199,11 +210,10 @@ async fn entered(
 ) -> Result<Response, PageError> {
     match made {
         Ok(user) => enter(app, session, user, device, &again.next).await,
-        Err(Error::Invalid(errors)) => {
+        Err(error) => refused(error, "username", |errors| {
             again.errors = errors;
-            Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &again))
-        }
-        Err(error) => Err(error.into()),
+            again
+        }),
     }
 }
 
@@ -236,6 +246,6 @@ impl RegisterPage {
 impl LoginPage {
     fn new(app: &App, next: String, username: String, errors: FieldErrors) -> Self {
         let may_register = app.settings().registration == settings::Registration::Open;
-        Self { chrome: Chrome::new(app, None), next, username, may_register, errors }
+        Self { chrome: Chrome::new(app, None), next, username, may_register, notice: "", errors }
     }
 }
