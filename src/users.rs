@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod admin;
+pub mod authority;
 pub mod change;
 
 use serde::Deserialize;

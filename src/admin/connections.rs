@@ -16,7 +16,7 @@ use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::live::mailbox::{Close, Mailbox};
 use crate::text::fold;
-use crate::users::{Person, Role, Via};
+use crate::users::{Person, Role, Via, authority};
 use crate::work::Work;
 
 /// Connections shown.
@@ -71,7 +71,7 @@ pub async fn open(app: &App, person: &Person, q: &str) -> Result<(Vec<Connection
             since: mailbox.since,
             ip: mailbox.ip.filter(|_| sees_sessions(person)).map(|ip| ip.to_string()).unwrap_or_default(),
             user_agent: agent(&mailbox.via),
-            may_disconnect: stands_above(person, mailbox, role),
+            may_disconnect: authority::may(Some(person), authority::Act::Disconnect, mailbox.user, role).is_ok(),
             may_log_out: may_end_sessions(person) && mailbox.via != person.via,
         }
     });
@@ -85,9 +85,7 @@ pub async fn disconnect(work: &mut Work, socket: u64) -> Result<()> {
     let key = Key::Id(mailbox.user.0);
     change::recorded(work, model("users")?, &key, Act::View, "disconnect", async |work: &mut Work, row: &Row| {
         let role = Role::try_from(row.text("role").to_owned())?;
-        if !stands_above(&by, &mailbox, role) {
-            return Err(Error::Forbidden("Only an administrator can do that to staff."));
-        }
+        authority::may(Some(&by), authority::Act::Disconnect, mailbox.user, role)?;
         work.then(move |_| mailbox.close(Close::ByStaff));
         Ok(())
     })
@@ -116,11 +114,6 @@ fn reach(work: &Work, socket: u64) -> Result<(Arc<Mailbox>, Person)> {
 
 fn model(slug: &str) -> Result<&'static Resource> {
     find(slug).ok_or(Error::NotFound("There is no such model."))
-}
-
-/// Administrators reach everyone, moderators those below them, everyone themselves.
-fn stands_above(person: &Person, mailbox: &Mailbox, role: Role) -> bool {
-    person.is_admin() || person.role.outranks(role) || person.id == mailbox.user
 }
 
 fn sees_sessions(person: &Person) -> bool {

@@ -15,6 +15,7 @@ use crate::emails::{self, NewEmail};
 use crate::error::{Error, Result};
 use crate::ids::{MessageId, ReportId, RoomId, UserId};
 use crate::messages::{self, Message};
+use crate::users::authority;
 use crate::users::{Person, Role};
 use crate::work::Work;
 use crate::{on_db, users};
@@ -52,8 +53,8 @@ impl Case {
     /// Whether `person` may disable the author: not oneself, not staff beside or above.
     pub fn may_disable(&self, person: &Person) -> bool {
         let role = self.author_role.clone().and_then(|role| Role::try_from(role).ok());
-        let reaches = role.is_some_and(|role| person.is_admin() || person.role.outranks(role));
-        reaches && self.author_is_active == Some(true) && self.author_id != Some(person.id)
+        let author = self.author_id.zip(role).filter(|_| self.author_is_active == Some(true));
+        author.is_some_and(|(author, role)| authority::may(Some(person), authority::Act::Disable, author, role).is_ok())
     }
 }
 

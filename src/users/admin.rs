@@ -1,10 +1,11 @@
 //! The admin of `users`: what it shows, and how its forms reach the acts in `users/change.rs`.
 
+use super::authority::{Act, may_to};
 use super::{NewUser, Profile, Registration, Role, change};
 use crate::admin::input::Input;
 use crate::admin::resource::{Action, Column, Done, Inline, Password, Resource, Rights, Search, Secret};
 use crate::admin::value::{Key, Row};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ids::UserId;
 use crate::work::Work;
 
@@ -172,9 +173,7 @@ async fn set_active(work: &mut Work, id: i64, active: bool) -> Result<()> {
 fn end(work: &mut Work, id: i64) -> Done<'_> {
     Box::pin(async move {
         let user = change::hold(work, UserId(id)).await?;
-        if work.by.as_ref().is_some_and(|by| by.id == user.id) {
-            return Err(Error::Conflict("These are your own sessions: log out instead."));
-        }
+        may_to(work.by.as_ref(), Act::EndSessions, &user)?;
         change::end_sessions(work, &user).await
     })
 }

@@ -1,6 +1,7 @@
 //! Changes to accounts, each a part of a [`Work`]: role, access, password, profile, deletion. Called by the admin and
 //! the command line. What must not happen to the last administrator, or to oneself, is refused here.
 
+use super::authority::{self, Act, may_to};
 use super::{COLUMNS, Profile, Role, User, address, count_admins};
 use crate::auth::{self, api_tokens, password, reset_tokens};
 use crate::clock::Timestamp;
@@ -25,8 +26,7 @@ pub async fn set_role(work: &mut Work, user: &User, role: Role) -> Result<()> {
     if role == user.role {
         return Ok(());
     }
-    require_admin(work)?;
-    not_oneself(work, user, "You can't change your own role: another administrator can.")?;
+    may_to(work.by.as_ref(), Act::ChangeRole, user)?;
     keep_an_admin(work, user, role == Role::Admin).await?;
     let now = work.now();
     Ok(on_db!(work, c => sqlx::query("update users set role = $2, updated_at = $3 where id = $1")
@@ -40,10 +40,7 @@ pub async fn set_active(work: &mut Work, user: &User, active: bool) -> Result<()
     if active == user.is_active {
         return Ok(());
     }
-    not_oneself(work, user, "You can't disable your own account.")?;
-    if work.by.as_ref().is_some_and(|by| !by.is_admin() && !by.role.outranks(user.role)) {
-        return Err(Error::Forbidden("Only an administrator can do that to staff."));
-    }
+    may_to(work.by.as_ref(), Act::Disable, user)?;
     keep_an_admin(work, user, active).await?;
     let now = work.now();
     on_db!(work, c => sqlx::query("update users set is_active = $2, updated_at = $3 where id = $1")
@@ -124,15 +121,14 @@ pub async fn delete(work: &mut Work, user: &User) -> Result<()> {
 
 /// Errors: [`Error::Conflict`] or [`Error::Forbidden`] with the reason why `user` can't be deleted. Cost: 2 statements.
 pub async fn may_delete(work: &mut Work, user: &User) -> Result<()> {
-    require_admin(work)?;
-    not_oneself(work, user, "You can't delete your own account here.")?;
+    may_to(work.by.as_ref(), Act::Delete, user)?;
     keep_an_admin(work, user, false).await
 }
 
 /// Puts a deleted account back under its old id: without a password that anyone knows, and in no room. Errors:
 /// [`Error::Invalid`] when its name or address was taken meanwhile. Cost: 1 argon2 hash, 1 statement.
 pub async fn restore(work: &mut Work, id: UserId, profile: &Profile, role: Role, created_at: Timestamp) -> Result<()> {
-    require_admin(work)?;
+    authority::may(work.by.as_ref(), Act::Restore, id, role)?;
     let hash = password::hash_at_once(auth::random_token()).await?;
     let now = work.now();
     on_db!(work, c => sqlx::query(
@@ -156,17 +152,6 @@ pub async fn owned_alone(work: &mut Work, user: UserId) -> Result<Vec<RoomId>> {
         "select m.room_id from memberships m where m.user_id = $1 and m.role = 'owner' and not exists
          (select 1 from memberships o where o.room_id = m.room_id and o.role = 'owner' and o.user_id <> $1)")
         .bind(user).fetch_all(c).await)?)
-}
-
-fn require_admin(work: &Work) -> Result<()> {
-    match &work.by {
-        Some(by) if !by.is_admin() => Err(Error::Forbidden("Only an administrator can do that.")),
-        _ => Ok(()),
-    }
-}
-
-fn not_oneself(work: &Work, user: &User, why: &'static str) -> Result<()> {
-    if work.by.as_ref().is_some_and(|by| by.id == user.id) { Err(Error::Conflict(why)) } else { Ok(()) }
 }
 
 /// Refuses what would leave the site without an administrator. Two who demote each other at once are told apart by

@@ -28,10 +28,10 @@ impl Chrome {
     }
 }
 
-/// A page with its status. Pages show personal data: no shared cache keeps them.
+/// A page with its status.
 pub fn page(status: StatusCode, template: &impl Template) -> Response {
     match template.render() {
-        Ok(html) => (status, [(header::CACHE_CONTROL, "private, no-cache")], Html(html)).into_response(),
+        Ok(html) => (status, Html(html)).into_response(),
         Err(error) => PageError(Error::internal(error)).into_response(),
     }
 }

@@ -51,7 +51,7 @@ pub async fn offers(grant: Grant<View>, Asked(Typed { q }): Asked<Typed>) -> Res
     let mut conn = grant.app.db.read().await?;
     let found = lookup::search(&mut conn, grant.resource, &grant.person, &q).await?;
     let offers: Vec<Offer> = found.into_iter().map(|(id, label)| Offer { id, label }).collect();
-    Ok(([("cache-control", "no-store")], Json(offers)).into_response())
+    Ok(Json(offers).into_response())
 }
 
 fn target_of(person: &Person, column: &Column) -> Result<&'static Resource> {

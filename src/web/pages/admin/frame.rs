@@ -2,15 +2,13 @@
 
 use std::ops::Deref;
 
-use askama::Template;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::Response;
 
 use crate::admin::permission;
 use crate::app::App;
 use crate::users::Person;
 use crate::web::assets;
-use crate::web::render::{Chrome, page};
+use crate::web::render::Chrome;
+pub use crate::web::render::page as framed;
 
 /// The frame: the field `chrome` of every template that extends `admin/frame.html`.
 pub struct Frame {
@@ -91,11 +89,4 @@ impl Deref for Frame {
 pub fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-}
-
-/// A page of the backoffice: no cache keeps any, since they show what is private to staff.
-pub fn framed(status: StatusCode, template: &impl Template) -> Response {
-    let mut response = page(status, template);
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }
