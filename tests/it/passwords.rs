@@ -14,7 +14,7 @@ both! {
             ("qwertyuiop", "commonest passwords"),
             ("zaqzaqzaqzaq", "easily guessed"),
             ("aaaaaaaaaaaa", "easily guessed"),
-            ("abcdefgh", "commonest passwords"),
+            ("abcdefgh", "Sequences such as"),
             ("14031987", "easily guessed"),
             ("Elizabeth", "easily guessed"),
             ("Annabella-Lee", "are the first that others would try"),

@@ -2,7 +2,6 @@
 
 use std::ops::Deref;
 
-
 use crate::admin::permission;
 use crate::app::App;
 use crate::users::Person;
