@@ -56,7 +56,26 @@ both! {
             let page = visitor.get(path).await;
             let policy = page.headers["content-security-policy"].to_str().unwrap();
             assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{path}");
+            assert!(policy.contains("frame-ancestors 'none'") && policy.contains("base-uri 'none'"), "{path}");
             assert_eq!(page.headers["x-content-type-options"], "nosniff");
+            assert_eq!(page.headers["referrer-policy"], "same-origin");
+            assert!(page.headers.contains_key("permissions-policy"));
+            assert!(!page.headers.contains_key("strict-transport-security"), "this site has no https");
+        }
+    }
+}
+
+both! {
+    async fn no_cache_keeps_a_page_and_https_is_for_good(engine: Engine) {
+        let settings = vec![("BASE_URL", "https://chat.example.org")];
+        let site = Site::with(engine, Options { settings, ..Options::default() }).await;
+        let mut ann = Visitor::registered(&site, "ann").await;
+        let room = ann.public_room("Hall").await;
+        let room = format!("/chat/rooms/{room}");
+        for path in ["/login", "/password-reset", "/chat", &room, "/rooms/new", "/nowhere", "/health"] {
+            let page = ann.get(path).await;
+            assert_eq!(page.headers["cache-control"], "no-store", "{path}");
+            assert_eq!(page.headers["strict-transport-security"], "max-age=31536000", "{path}");
         }
     }
 }
