@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::{CompressionLayer, CompressionLevel};
@@ -20,7 +20,8 @@ use crate::web::pages::admin;
 use crate::web::pages::chat::ChatPages;
 use crate::web::pages::members::MemberPages;
 use crate::web::pages::rooms::RoomPages;
-use crate::web::{assets, headers, status};
+use crate::web::pages::second_step::SecondStepPages;
+use crate::web::{api, assets, headers, status};
 
 /// Bytes in a form.
 const MOST_IN_A_FORM: usize = 256 * 1024;
@@ -35,6 +36,7 @@ pub async fn router(app: App) -> Result<Router> {
         .merge(rooms())
         .merge(sockets())
         .merge(admin::routes())
+        .merge(if app.config.api { api::routes() } else { Router::new() })
         .layer(session);
     Ok(Router::new()
         .merge(signed_in)
@@ -48,6 +50,7 @@ pub async fn router(app: App) -> Result<Router> {
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(CatchPanicLayer::custom(headers::panicked))
+        .layer(from_fn(api::problem::around))
         .layer(from_fn_with_state(app.clone(), headers::around))
         .with_state(app))
 }
@@ -58,6 +61,7 @@ fn account() -> Router<App> {
         .route("/setup", get(AccountPages::setup).post(AccountPages::make_admin))
         .route("/register", get(AccountPages::register).post(AccountPages::make_account))
         .route("/login", get(AccountPages::login).post(AccountPages::log_in))
+        .route("/login/two-factor", get(SecondStepPages::show).post(SecondStepPages::check))
         .route("/logout", post(AccountPages::log_out))
 }
 
