@@ -8,12 +8,14 @@ mod support {
     pub mod browser;
     pub mod office;
     pub mod process;
+    pub mod program;
     pub mod socket;
     pub mod work;
 }
 
 mod accessibility;
 mod accounts;
+mod api_auth;
 mod admin_bulk;
 mod admin_dashboard;
 mod admin_export;
@@ -39,3 +41,5 @@ mod presence;
 mod rooms;
 mod setup;
 mod sockets;
+mod tokens;
+mod two_factor;

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::auth::{pending, two_factor};
 use crate::error::{FieldErrors, Result};
 use crate::ids::UserId;
-use crate::web::extract::{Client, Fields};
+use crate::web::extract::{Asked, Client, Fields};
 use crate::web::render::{Chrome, PageError, page};
 
 pub struct SecondStepPages;
@@ -21,13 +21,22 @@ pub struct SecondStepPages;
 #[template(path = "pages/second_step.html")]
 struct SecondStepPage {
     chrome: Chrome,
+    /// A recovery code is asked for, which has letters: a phone's keys for numbers won't do.
+    by_recovery: bool,
     errors: FieldErrors,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Way {
+    with: String,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct Code {
     totp: String,
+    with: String,
 }
 
 /// An address longer than this isn't kept.
@@ -40,16 +49,19 @@ impl SecondStepPages {
     pub async fn begin(app: &App, session: &Session, user: UserId, next: &str, was_wrong: bool) -> Result<Response> {
         let next = if next.len() > LONGEST_NEXT { "/chat" } else { next };
         pending::begin(app, session, user, next).await?;
-        Ok(if was_wrong { wrong(app) } else { Redirect::to(ADDRESS).into_response() })
+        Ok(if was_wrong { wrong(app, "") } else { Redirect::to(ADDRESS).into_response() })
     }
 
     /// `GET /login/two-factor`.
-    pub async fn show(State(app): State<App>, session: Session) -> Result<Response, PageError> {
+    pub async fn show(
+        State(app): State<App>,
+        session: Session,
+        Asked(Way { with }): Asked<Way>,
+    ) -> Result<Response, PageError> {
         if pending::find(&app, &session).await?.is_none() {
             return Ok(Redirect::to("/login").into_response());
         }
-        let shown = SecondStepPage { chrome: Chrome::new(&app, None), errors: FieldErrors::default() };
-        Ok(page(StatusCode::OK, &shown))
+        Ok(page(StatusCode::OK, &SecondStepPage::new(&app, &with, FieldErrors::default())))
     }
 
     /// `POST /login/two-factor`.
@@ -57,21 +69,27 @@ impl SecondStepPages {
         State(app): State<App>,
         session: Session,
         Client(device): Client,
-        Fields(Code { totp }): Fields<Code>,
+        Fields(Code { totp, with }): Fields<Code>,
     ) -> Result<Response, PageError> {
         let Some((user, next)) = pending::find(&app, &session).await? else {
             return Ok(Redirect::to("/login").into_response());
         };
         if !two_factor::check(&app, user, &totp, &device).await? {
-            return Ok(wrong(&app));
+            return Ok(wrong(&app, &with));
         }
         pending::end(&session).await?;
         enter(&app, &session, user, &device, &next).await
     }
 }
 
-fn wrong(app: &App) -> Response {
+fn wrong(app: &App, with: &str) -> Response {
     let why = "This code isn't right, or it was used already. Wait for the next one that your app shows.";
     let errors = FieldErrors::one("totp", why);
-    page(StatusCode::UNPROCESSABLE_ENTITY, &SecondStepPage { chrome: Chrome::new(app, None), errors })
+    page(StatusCode::UNPROCESSABLE_ENTITY, &SecondStepPage::new(app, with, errors))
+}
+
+impl SecondStepPage {
+    fn new(app: &App, with: &str, errors: FieldErrors) -> Self {
+        Self { chrome: Chrome::new(app, None), by_recovery: with == "recovery", errors }
+    }
 }
