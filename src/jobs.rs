@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tower_sessions::ExpiredDeletion;
 
 use crate::app::App;
-use crate::auth::{self, session};
+use crate::auth::{self, api_tokens, session};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::live::unread;
@@ -37,8 +37,7 @@ async fn poll(app: App) {
         every.tick().await;
         let polled = async {
             app.refresh_settings().await?;
-            handled.catch_up(&app).await?;
-            end_run_out(&app).await
+            handled.catch_up(&app).await
         };
         if let Err(error) = polled.await {
             tracing::warn!(%error, "the database can't be asked what has ended");
@@ -61,6 +60,11 @@ impl Handled {
         for row in rows.iter().filter(|row| !self.ids.contains(&row.id)) {
             end(app, row).await?;
         }
+        // Nobody does anything when a personal token runs out, so nothing is written then.
+        let from = self.since.minus(OVERLAP);
+        for (user, token) in api_tokens::run_out(&mut app.db.read().await?, from, now).await? {
+            app.hub.end(user, Via::Token(token));
+        }
         *self = Self { since: now, ids };
         Ok(())
     }
@@ -81,16 +85,6 @@ async fn end(app: &App, row: &Revocation) -> Result<()> {
             }
         }
         _ => app.hub.end_user(row.user_id, &auth::standing(&mut conn, row.user_id, app.clock.now()).await?),
-    }
-    Ok(())
-}
-
-/// Closes sockets whose personal token has run out: nothing is written then. Cost: 2 indexed queries for each person with
-/// such a socket.
-async fn end_run_out(app: &App) -> Result<()> {
-    for user in app.hub.by_token() {
-        let standing = auth::standing(&mut app.db.read().await?, user, app.clock.now()).await?;
-        app.hub.end_user(user, &standing);
     }
     Ok(())
 }

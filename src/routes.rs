@@ -47,6 +47,7 @@ pub async fn router(app: App) -> Result<Router> {
         .method_not_allowed_fallback(headers::wrong_method)
         .layer(DefaultBodyLimit::max(MOST_IN_A_FORM))
         .layer(headers::cross_site(&app.config)?)
+        .layer(from_fn(api::caller::by_token_alone))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(CatchPanicLayer::custom(headers::panicked))

@@ -176,6 +176,13 @@ async fn end(work: &mut Work, owner: UserId, id: ApiTokenId) -> Result<()> {
     Ok(())
 }
 
+/// Tokens that ran out after `from`, up to `now`. Cost: 1 indexed query, O(answer).
+pub async fn run_out(conn: &mut Conn, from: Timestamp, now: Timestamp) -> Result<Vec<(UserId, ApiTokenId)>> {
+    Ok(on_db!(conn, c => sqlx::query_as(
+        "select user_id, id from api_tokens where expires_at is not null and expires_at > $1 and expires_at <= $2")
+        .bind(from).bind(now).fetch_all(c).await)?)
+}
+
 /// The tokens of an active account that work. Cost: 1 indexed query.
 pub(super) async fn of_user(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<Vec<ApiTokenId>> {
     Ok(on_db!(conn, c => sqlx::query_scalar(

@@ -111,7 +111,7 @@ pub async fn confirm(work: &mut Work, user: &User, code: &str) -> Result<[String
 pub async fn disable(work: &mut Work, user: &User) -> Result<()> {
     let gone = on_db!(work, c => sqlx::query("delete from two_factors where user_id = $1 and confirmed_at is not null")
         .bind(user.id).execute(c).await.map(|done| done.rows_affected()))?;
-    if gone == 0 {
+    if gone == 0 && !user.totp_enabled {
         return Err(IS_OFF);
     }
     recovery_codes::forget(work, user.id).await?;

@@ -271,13 +271,6 @@ impl Hub {
         sound(self.0.sockets.read()).keys().copied().collect()
     }
 
-    /// People with a socket that was opened by a personal token. Cost: O(open sockets).
-    pub fn by_token(&self) -> Vec<UserId> {
-        let is_by_token = |mailbox: &Arc<Mailbox>| matches!(mailbox.via, Via::Token(_));
-        let sockets = sound(self.0.sockets.read());
-        sockets.iter().filter(|(_, own)| own.iter().any(is_by_token)).map(|(user, _)| *user).collect()
-    }
-
     /// The open sockets of those people that `whose` names (of all, with `None`), newest first and at most `limit`; and
     /// how many there are. Cost: O(open sockets).
     pub fn newest(&self, whose: Option<&HashSet<UserId>>, limit: usize) -> (Vec<Arc<Mailbox>>, usize) {

@@ -5,6 +5,7 @@
 pub mod auth;
 pub mod caller;
 pub mod json;
+pub mod me;
 pub mod problem;
 pub mod user;
 
@@ -14,6 +15,7 @@ use axum::http::{HeaderValue, header};
 use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::{get, post};
+use me::MeApi;
 
 use crate::app::App;
 
@@ -27,10 +29,10 @@ pub fn routes() -> Router<App> {
         .route("/auth/login", post(AuthApi::log_in))
         .route("/auth/refresh", post(AuthApi::refresh))
         .route("/auth/logout", post(AuthApi::log_out))
-        .route("/auth/me", get(AuthApi::me).patch(AuthApi::change_me))
-        .route("/auth/password", post(AuthApi::set_password))
-        .route("/auth/two-factor", post(AuthApi::begin_two_factor).delete(AuthApi::disable_two_factor))
-        .route("/auth/two-factor/confirm", post(AuthApi::confirm_two_factor))
+        .route("/auth/me", get(MeApi::me).patch(MeApi::change_me))
+        .route("/auth/password", post(MeApi::set_password))
+        .route("/auth/two-factor", post(MeApi::begin_two_factor).delete(MeApi::disable_two_factor))
+        .route("/auth/two-factor/confirm", post(MeApi::confirm_two_factor))
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::wrong_method)
         .layer(map_response(uncached));

@@ -222,5 +222,18 @@ both! {
             assert_eq!(answer.headers()["content-type"], "application/problem+json");
         }
         assert_eq!(send(("sec-fetch-site", "same-origin")).await.unwrap().status(), 200);
+        // A token isn't sent by any browser of its own accord; with one, the cookie counts for nothing.
+        let bob = Program::registered(&site, "bob").await;
+        let by_token = |token: &str| {
+            let request = reqwest::Client::new().patch(site.url("/api/v1/auth/me")).header("cookie", ann.cookie().unwrap());
+            let request = request.header("origin", "https://evil.example").header("sec-fetch-site", "cross-site");
+            request.bearer_auth(token).json(&json!({"bio": "by token"})).send()
+        };
+        let changed = by_token(bob.access.as_deref().unwrap()).await.unwrap();
+        assert_eq!(changed.json::<serde_json::Value>().await.unwrap()["username"], "bob");
+        assert_eq!(by_token("bad").await.unwrap().status(), 401);
+        let page = reqwest::Client::new().post(site.url("/rooms/new")).header("cookie", ann.cookie().unwrap());
+        let page = page.header("origin", "https://evil.example").bearer_auth(bob.access.as_deref().unwrap());
+        assert_eq!(page.send().await.unwrap().status(), 403, "pages know no tokens");
     }
 }

@@ -15,7 +15,6 @@ mod support {
 
 mod accessibility;
 mod accounts;
-mod api_auth;
 mod admin_bulk;
 mod admin_dashboard;
 mod admin_export;
@@ -28,6 +27,7 @@ mod admin_queue;
 mod admin_rights;
 mod admin_schema;
 mod admin_script;
+mod api_auth;
 mod changes;
 mod command_line;
 mod demo;
@@ -37,6 +37,7 @@ mod guarantees;
 mod models;
 mod pages;
 mod people_at_once;
+mod personal_tokens;
 mod presence;
 mod rooms;
 mod setup;

@@ -216,7 +216,7 @@ both! {
 
 both! {
     async fn administrators_turn_off_what_a_colleague_has_lost_and_it_is_told(engine: Engine) {
-        let (site, _, ..) = protected(engine).await;
+        let (site, ..) = protected(engine).await;
         let mut boss = Visitor::admin(&site, "boss").await;
         let mut mod_ = Visitor::of_role(&site, "mod", "moderator").await;
         let fields = [("action", "reset-two-factor"), ("ids", "1"), ("confirm", "1")];

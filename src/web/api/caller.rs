@@ -1,10 +1,13 @@
 //! Who calls: [`Caller`] and [`Anyone`], by `Authorization: Bearer`, else by the session cookie. A token that is there but
 //! isn't good is refused even with a good cookie: its sender meant the token.
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::Response;
 
+use super::ROOT;
 use super::problem::Problem;
 use crate::app::App;
 use crate::auth::token;
@@ -42,6 +45,19 @@ impl FromRequestParts<App> for Caller {
         let Anyone(caller) = Anyone::from_request_parts(parts, app).await?;
         caller?.ok_or_else(|| Error::SignedOut.into())
     }
+}
+
+/// A call with a token is that and nothing else: its cookie is put away, and with it the reason to ask which site it comes
+/// from, since no browser adds a token of its own accord. Stands around the cross-site check.
+pub async fn by_token_alone(mut request: Request, next: Next) -> Response {
+    let is_api = request.uri().path().strip_prefix(ROOT).is_some_and(|rest| rest.starts_with('/'));
+    if is_api && bearer(request.headers()).is_some() {
+        let headers = request.headers_mut();
+        headers.remove(header::COOKIE);
+        headers.remove(header::ORIGIN);
+        headers.remove("sec-fetch-site");
+    }
+    next.run(request).await
 }
 
 /// The token that a request shows, perhaps an empty one; `None` without the header, or with one of another scheme, which

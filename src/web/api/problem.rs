@@ -132,3 +132,23 @@ pub async fn around(request: Request, next: Next) -> Response {
     };
     problem.into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_to_come_back_later_is_told_when() {
+        let after = |error: Error| {
+            let response = Problem::from(error).into_response();
+            (
+                response.status().as_u16(),
+                response.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned()),
+            )
+        };
+        assert_eq!(after(Error::Throttled { retry_after_ms: 1001 }), (429, Some("2".into())));
+        assert_eq!(after(Error::Throttled { retry_after_ms: 0 }), (429, Some("1".into())));
+        assert_eq!(after(Error::Unavailable), (503, Some("1".into())));
+        assert_eq!(after(Error::SignedOut), (401, None));
+    }
+}

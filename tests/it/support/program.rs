@@ -7,7 +7,10 @@ use reqwest::header::{HeaderMap, SET_COOKIE};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use switchboard::app::Seams;
-use switchboard::clock::Clock;
+use switchboard::auth::api_tokens;
+use switchboard::clock::{Clock, Timestamp};
+use switchboard::ids::{ApiTokenId, UserId};
+use switchboard::work::Work;
 use totp_rs::{Builder, Secret};
 
 use super::actors::PASSWORD;
@@ -151,6 +154,16 @@ impl Program {
         let mut socket = Socket::open(&self.base, &path, None, None).await.unwrap();
         socket.expect("connected").await;
         socket
+    }
+}
+
+impl Site {
+    /// A personal token of this account, as the settings page makes it.
+    pub async fn token(&self, user: i64, expires: Option<Timestamp>) -> (ApiTokenId, String) {
+        let mut work = Work::begin(&self.app, None).await.unwrap();
+        let made = api_tokens::make(&mut work, UserId(user), "My bot", expires).await.unwrap();
+        work.commit().await.unwrap();
+        made
     }
 }
 
