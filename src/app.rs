@@ -12,7 +12,6 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
 use crate::error::Result;
-use crate::ids::SessionId;
 use crate::live::hub::Hub;
 use crate::messages::limit::MessageLimit;
 use crate::messages::writer::{AfterCommit, Writer};
@@ -37,8 +36,8 @@ pub struct Parts {
     pub tallies: Tallies,
     pub imports: Imports,
     settings: RwLock<Arc<Settings>>,
-    /// Sessions whose time of last use is being written.
-    seeing: Mutex<HashSet<SessionId>>,
+    /// Sessions and tokens whose time of last use is being written.
+    seeing: Mutex<HashSet<Via>>,
     setup_token: Mutex<Option<String>>,
     /// Wrong passwords where the password was asked for again.
     guesses: Mutex<HashMap<Via, u32>>,
@@ -104,13 +103,13 @@ impl App {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
 
-    /// Whether nobody else is writing when this session was last used.
-    pub fn begin_seeing(&self, session: SessionId) -> bool {
-        self.seeing.lock().unwrap_or_else(PoisonError::into_inner).insert(session)
+    /// Whether nobody else is writing when this session or token was last used.
+    pub fn begin_seeing(&self, via: Via) -> bool {
+        self.seeing.lock().unwrap_or_else(PoisonError::into_inner).insert(via)
     }
 
-    pub fn end_seeing(&self, session: SessionId) {
-        self.seeing.lock().unwrap_or_else(PoisonError::into_inner).remove(&session);
+    pub fn end_seeing(&self, via: Via) {
+        self.seeing.lock().unwrap_or_else(PoisonError::into_inner).remove(&via);
     }
 
     /// Counts a wrong password of whoever is signed in so; says how many there were.

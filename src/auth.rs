@@ -1,13 +1,21 @@
-//! Who is who: log in and log out in the browser. Tokens, throttles and two-factor have their places here later
-//! (`auth/{token,throttle,totp}.rs`).
+//! Who is who: signing in with a password ([`log_in`]) and a second factor, what somebody is known by afterwards
+//! (`session` for browsers, `token` and `refresh` for programs, `api_tokens` for what they made themselves), and ending it.
 
 pub mod api_tokens;
 pub mod devices;
 pub mod keys;
 pub mod password;
+pub mod pending;
+pub mod recovery_codes;
+pub mod refresh;
 pub mod reset_tokens;
 pub mod session;
 pub mod throttle;
+pub mod token;
+pub mod totp;
+pub mod two_factor;
+
+use std::time::Duration;
 
 use tower_sessions::Session;
 
@@ -17,6 +25,7 @@ use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::ids::UserId;
 use crate::users::{self, NewUser, Person, Via};
+use crate::work::Work;
 use session::Device;
 use throttle::Key;
 
@@ -42,7 +51,7 @@ pub async fn verify(app: &App, name: &str, password: String) -> Result<UserId> {
 /// The same for a stranger at the door: failures are counted by name and by where they come from (`auth/throttle.rs`).
 /// A hash of other parameters than today's is made anew. Errors: as [`verify`], [`Error::TooMany`].
 /// Cost: 2 or 3 queries, 1 argon2 hash.
-pub async fn log_in(app: &App, name: &str, password: String, device: &Device) -> Result<UserId> {
+async fn knock(app: &App, name: &str, password: String, device: &Device) -> Result<UserId> {
     let mut conn = app.db.read().await?;
     let found = users::credentials(&mut conn, name).await?;
     // Asked for nobody, too: it takes as long.
@@ -93,12 +102,44 @@ pub async fn register(app: &App, new: NewUser, device: &Device) -> Result<UserId
     users::register(app, new).await
 }
 
+/// What a right password opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// The account.
+    Open(UserId),
+    /// Nothing yet: the account has two-factor, and no code came along, or a wrong one.
+    NeedsCode { user: UserId, was_wrong: bool },
+}
+
+/// Whom `name` (user name or address), `password` and, with two-factor, `code` open the site for; signing them in is up
+/// to the caller. Errors: as [`verify`]; [`Error::TooMany`]. Cost: 4 queries, 1 argon2 hash; with a code as
+/// [`two_factor::check`].
+pub async fn log_in(app: &App, name: &str, password: String, code: &str, device: &Device) -> Result<Entry> {
+    let user = knock(app, name, password, device).await?;
+    if !two_factor::is_on(&mut app.db.read().await?, user).await? {
+        return Ok(Entry::Open(user));
+    }
+    if code.trim().is_empty() {
+        return Ok(Entry::NeedsCode { user, was_wrong: false });
+    }
+    let right = two_factor::check(app, user, code, device).await?;
+    Ok(if right { Entry::Open(user) } else { Entry::NeedsCode { user, was_wrong: true } })
+}
+
 /// What `user` may still be signed in by: sessions, and personal tokens that are neither revoked nor run out.
 /// Cost: 2 indexed queries.
 pub async fn standing(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<Vec<Via>> {
     let sessions = session::of_user(conn, user).await?;
     let tokens = api_tokens::of_user(conn, user, now).await?;
     Ok(sessions.into_iter().map(Via::Session).chain(tokens.into_iter().map(Via::Token)).collect())
+}
+
+/// How long the password isn't asked for again.
+pub const CONFIRMED_FOR: Duration = Duration::from_secs(15 * 60);
+
+/// Whether the password was asked for again lately in the session of `person`.
+pub fn is_confirmed(person: &Person, now: Timestamp) -> bool {
+    person.confirmed_at.is_some_and(|at| at.plus(CONFIRMED_FOR) > now)
 }
 
 /// Whether what `person` came in by still stands. Cost: 1 indexed query.
@@ -136,4 +177,28 @@ pub async fn ask_again(app: &App, person: &Person, password: String) -> Result<b
 pub async fn log_out(app: &App, session: &Session, person: &Person) -> Result<()> {
     session::end_own(app, person).await?;
     session.flush().await.map_err(Error::internal)
+}
+
+/// Ends what a program is signed in by: the session of `person`, and the one that `refresh` is of, if it is theirs; a
+/// token of somebody else's is left alone. Nobody who shows a refresh token is whose it is. Errors:
+/// [`Error::SignedOut`] for nobody with nothing, [`Error::Forbidden`] for a personal token, which is revoked instead.
+/// Cost: 1 transaction of up to 5 statements.
+pub async fn end_program(app: &App, person: Option<&Person>, refresh: Option<&str>) -> Result<()> {
+    let mut work = Work::begin(app, person).await?;
+    let chain = match refresh {
+        Some(token) => refresh::session_of(&mut work, token).await?,
+        None => None,
+    };
+    let own = person.and_then(Person::session);
+    let chain = chain.filter(|(_, owner)| person.is_none_or(|person| person.id == *owner)).map(|(id, _)| id);
+    if own.is_none() && chain.is_none() {
+        return Err(match person {
+            Some(_) => Error::Forbidden("A personal token isn't logged out: revoke it in your settings."),
+            None => Error::SignedOut,
+        });
+    }
+    for id in [own, chain].into_iter().flatten() {
+        session::end(&mut work, id).await?;
+    }
+    work.commit().await
 }

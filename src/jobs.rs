@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tower_sessions::ExpiredDeletion;
 
 use crate::app::App;
-use crate::auth::{self, reset_tokens, session};
+use crate::auth::{self, api_tokens, reset_tokens, session};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::live::unread;
@@ -59,6 +59,11 @@ impl Handled {
         let ids = rows.iter().map(|row| row.id).collect();
         for row in rows.iter().filter(|row| !self.ids.contains(&row.id)) {
             end(app, row).await?;
+        }
+        // Nobody does anything when a personal token runs out, so nothing is written then.
+        let from = self.since.minus(OVERLAP);
+        for (user, token) in api_tokens::run_out(&mut app.db.read().await?, from, now).await? {
+            app.hub.end(user, Via::Token(token));
         }
         *self = Self { since: now, ids };
         Ok(())

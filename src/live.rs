@@ -1,7 +1,8 @@
-//! Real time. A frame from a browser goes `socket` → `command` → a domain function; what the domain publishes goes
+//! Real time. `door` lets in, `socket` reads and writes. A frame from a browser goes `socket` → `command` → a domain function; what the domain publishes goes
 //! `hub` → `feed` → each socket. The hub knows no database; a socket that missed something reads it from the store.
 
 pub mod command;
+pub mod door;
 pub mod event;
 pub mod feed;
 pub mod hub;

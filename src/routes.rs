@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::{CompressionLayer, CompressionLevel};
@@ -21,7 +21,8 @@ use crate::web::pages::chat::ChatPages;
 use crate::web::pages::mailed::MailedPages;
 use crate::web::pages::members::MemberPages;
 use crate::web::pages::rooms::RoomPages;
-use crate::web::{assets, headers, status};
+use crate::web::pages::second_step::SecondStepPages;
+use crate::web::{api, assets, headers, status};
 
 /// Bytes in a form.
 const MOST_IN_A_FORM: usize = 256 * 1024;
@@ -36,6 +37,7 @@ pub async fn router(app: App) -> Result<Router> {
         .merge(rooms())
         .merge(sockets())
         .merge(admin::routes())
+        .merge(if app.config.api { api::routes() } else { Router::new() })
         .layer(session);
     Ok(Router::new()
         .merge(signed_in)
@@ -46,9 +48,11 @@ pub async fn router(app: App) -> Result<Router> {
         .method_not_allowed_fallback(headers::wrong_method)
         .layer(DefaultBodyLimit::max(MOST_IN_A_FORM))
         .layer(headers::cross_site(&app.config)?)
+        .layer(from_fn(api::caller::by_token_alone))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(CatchPanicLayer::custom(headers::panicked))
+        .layer(from_fn(api::problem::around))
         .layer(from_fn_with_state(app.clone(), headers::around))
         .with_state(app))
 }
@@ -59,6 +63,7 @@ fn account() -> Router<App> {
         .route("/setup", get(AccountPages::setup).post(AccountPages::make_admin))
         .route("/register", get(AccountPages::register).post(AccountPages::make_account))
         .route("/login", get(AccountPages::login).post(AccountPages::log_in))
+        .route("/login/two-factor", get(SecondStepPages::show).post(SecondStepPages::check))
         .route("/logout", post(AccountPages::log_out))
         .route("/password-reset", get(MailedPages::form).post(MailedPages::request))
         .route("/password-reset/confirm", get(MailedPages::new_password).post(MailedPages::set_password))

@@ -41,6 +41,8 @@ pub struct Settings {
     pub registration: Registration,
     pub room_creation: RoomCreation,
     pub direct_chat: DirectChat,
+    /// Staff have their rights only with two-factor (`staff_two_factor`).
+    pub staff_need_two_factor: bool,
 }
 
 /// The choices as they stand. Cost: 1 query of a handful of rows.
@@ -65,6 +67,7 @@ pub async fn load(conn: &mut Conn) -> Result<Settings> {
             "anyone" => DirectChat::Anyone,
             _ => DirectChat::AfterInterest,
         },
+        staff_need_two_factor: value("staff_two_factor") != "optional",
     })
 }
 

@@ -1,24 +1,29 @@
-//! People: the model `users`, who may act ([`Person`]), making and finding accounts. Called by pages, the command line
+//! People: the model `users`, making and finding accounts; who may act ([`Person`]) is in `users/person.rs`. Called by pages, the command line
 //! and the live part. Changing them is in `users/change.rs`, their admin in `users/admin.rs`. Passwords are hashed by
 //! `auth::password`; nothing here ever returns a hash but [`credentials`].
 
 pub mod address;
 pub mod admin;
 pub mod authority;
+pub mod avatar;
 pub mod change;
+mod person;
 
 use serde::Deserialize;
 use sqlx::FromRow;
 
 use crate::app::App;
-use crate::auth::password;
+use crate::auth::{self, password};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, FieldErrors, Result, is_taken};
-use crate::ids::{ApiTokenId, SessionId, UserId};
+use crate::ids::UserId;
 use crate::text::{fold, line, paragraphs};
 use crate::work::Work;
 use crate::{on_db, settings};
+
+pub(crate) use person::Holder;
+pub use person::{Person, Via};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -61,44 +66,6 @@ impl TryFrom<String> for Role {
     }
 }
 
-/// What somebody is signed in by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Via {
-    /// A browser's cookie, or a program's access token.
-    Session(SessionId),
-    /// A personal token.
-    Token(ApiTokenId),
-}
-
-/// Who is signed in, as checked on this request.
-#[derive(Clone, Debug)]
-pub struct Person {
-    pub id: UserId,
-    pub username: String,
-    pub role: Role,
-    pub via: Via,
-    /// When the password was last asked for again in this session.
-    pub confirmed_at: Option<Timestamp>,
-}
-
-impl Person {
-    pub fn is_staff(&self) -> bool {
-        self.role != Role::User
-    }
-
-    pub fn is_admin(&self) -> bool {
-        self.role == Role::Admin
-    }
-
-    /// The session they are in; none for whoever came by a personal token.
-    pub fn session(&self) -> Option<SessionId> {
-        match self.via {
-            Via::Session(id) => Some(id),
-            Via::Token(_) => None,
-        }
-    }
-}
-
 #[derive(Clone, Debug, FromRow)]
 pub struct User {
     pub id: UserId,
@@ -106,12 +73,18 @@ pub struct User {
     pub email: String,
     #[sqlx(try_from = "String")]
     pub role: Role,
+    pub first_name: String,
+    pub last_name: String,
+    pub bio: String,
+    pub avatar: Option<String>,
     pub is_active: bool,
+    pub totp_enabled: bool,
     pub last_seen_at: Option<Timestamp>,
     pub created_at: Timestamp,
 }
 
-const COLUMNS: &str = "id, username, email, role, is_active, last_seen_at, created_at";
+const COLUMNS: &str = "id, username, email, role, first_name, last_name, bio, avatar, is_active, totp_enabled, \
+     last_seen_at, created_at";
 
 /// What a registration form holds; [`NewUser::parse`] makes it safe.
 #[derive(Clone, Default, Deserialize)]
@@ -271,6 +244,10 @@ pub async fn active(conn: &mut Conn, ids: &[UserId]) -> Result<Vec<User>> {
 
 /// Id and password hash of an active account, for `auth` to verify. Cost: 1 indexed query.
 pub(crate) async fn credentials(conn: &mut Conn, name: &str) -> Result<Option<(UserId, String)>> {
+    // PostgreSQL takes no text with a NUL, so nobody is called by one.
+    if name.contains('\0') {
+        return Ok(None);
+    }
     Ok(on_db!(conn, c => sqlx::query_as(
         "select id, password_hash from users where (username_folded = $1 or email_folded = $1) and is_active")
         .bind(fold(name.trim())).fetch_optional(c).await)?)
@@ -283,6 +260,13 @@ pub(crate) async fn rehash(app: &App, id: UserId, before: &str, hash: &str) -> R
     on_db!(tx, c => sqlx::query("update users set password_hash = $3 where id = $1 and password_hash = $2")
         .bind(id).bind(before).bind(hash).execute(c).await.map(|_| ()))?;
     tx.commit().await
+}
+
+/// A mark of the password of an active account: another one once the password is set anew. Cost: 1 indexed query.
+pub(crate) async fn password_mark(conn: &mut Conn, id: UserId) -> Result<Option<String>> {
+    let hash: Option<String> = on_db!(conn, c => sqlx::query_scalar(
+        "select password_hash from users where id = $1 and is_active").bind(id).fetch_optional(c).await)?;
+    Ok(hash.map(|hash| auth::token_hash(&hash)))
 }
 
 /// Active people whose name starts with `prefix`, by name; at most `limit`. Cost: 1 indexed query, O(limit).

@@ -1,6 +1,7 @@
 //! The web: what a request says (`extract`), what an answer looks like (`render`), the files every page needs
-//! (`assets`), and the pages. Handlers extract, call one domain function and render.
+//! (`assets`), the pages and the JSON API. Handlers extract, call one domain function and render.
 
+pub mod api;
 pub mod assets;
 pub mod chart;
 pub mod device;

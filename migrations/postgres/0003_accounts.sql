@@ -6,6 +6,8 @@ alter table emails add column leased_until bigint;
 alter table emails add column expires_at bigint;
 
 alter table revocations add column api_token_id bigint;
+-- Which personal tokens have just run out is asked twice a second.
+create index api_tokens_expires_at on api_tokens (expires_at) where expires_at is not null;
 
 -- The tokens that a program's session was renewed by. The session is the chain: it ends when one is used twice.
 create table refresh_tokens (

@@ -1,17 +1,145 @@
-//! Tokens that programs sign in with: the model `api_tokens`, of which only a hash is stored. Here is how one ends; called
-//! by the admin.
+//! Personal tokens, which people make for their programs: the model `api_tokens`, of which only a hash is stored. Made and
+//! ended here, for the settings page and the admin; [`person`] is who shows one, for `auth::token`.
 
 pub mod admin;
 
+use std::time::Duration;
+
+use sqlx::FromRow;
+
+use super::{random_token, token_hash};
+use crate::app::App;
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::error::{Error, Result};
+use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{ApiTokenId, UserId};
-use crate::users::Via;
+use crate::text::line;
+use crate::users::{Holder, Person, Via};
 use crate::work::Work;
 use crate::{on_db, revocations};
 
+/// What each begins with, so that one that got out is known for what it is.
+pub const PREFIX: &str = "swb_";
+const MOST: i64 = 50;
+const LONGEST_NAME: usize = 100;
+/// How exact `last_used_at` is: writing it on every request would cost a disk flush each.
+const SEEN_EVERY: Duration = Duration::from_secs(60);
 const NO_TOKEN: Error = Error::NotFound("There is no such token.");
+
+/// A token as its owner sees it. The token itself is shown once, by [`make`].
+#[derive(Clone, Debug, FromRow)]
+pub struct ApiToken {
+    pub id: ApiTokenId,
+    pub name: String,
+    pub created_at: Timestamp,
+    pub last_used_at: Option<Timestamp>,
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Makes a token of `user`, good until `expires` or until it is revoked. This is the only time that it can be seen.
+/// Errors: [`Error::Invalid`] at `name` (1 to 100 characters) and `expires_at` (in the future), [`Error::Conflict`]
+/// for the 51st that works. Cost: 3 statements.
+pub async fn make(
+    work: &mut Work,
+    user: UserId,
+    name: &str,
+    expires: Option<Timestamp>,
+) -> Result<(ApiTokenId, String)> {
+    let now = work.now();
+    let mut errors = FieldErrors::default();
+    let name = line(&mut errors, "name", name, LONGEST_NAME);
+    if name.is_empty() {
+        errors.add("name", "What is it for? 1 to 100 characters.");
+    }
+    if expires.is_some_and(|at| at <= now) {
+        errors.add("expires_at", "This has to be in the future.");
+    }
+    errors.or(())?;
+    // Held: of two who make the fiftieth at once, one makes the fifty-first.
+    on_db!(work, c => sqlx::query("update users set id = id where id = $1").bind(user).execute(c).await.map(|_| ()))?;
+    if of_user(work, user, now).await?.len() as i64 >= MOST {
+        return Err(Error::Conflict("You have 50 tokens already: revoke one that isn't needed any more."));
+    }
+    let token = format!("{PREFIX}{}", random_token());
+    let id: ApiTokenId = on_db!(work, c => sqlx::query_scalar(
+        "insert into api_tokens (user_id, name, token_hash, created_at, expires_at) values ($1, $2, $3, $4, $5)
+         returning id")
+        .bind(user).bind(name).bind(token_hash(&token)).bind(now).bind(expires).fetch_one(c).await)?;
+    Ok((id, token))
+}
+
+/// The tokens of `user` that aren't revoked, newest first, at most 200; those that have run out among them.
+/// Cost: 1 indexed query.
+pub async fn list(conn: &mut Conn, user: UserId) -> Result<Vec<ApiToken>> {
+    Ok(on_db!(conn, c => sqlx::query_as(
+        "select id, name, created_at, last_used_at, expires_at from api_tokens
+         where user_id = $1 and revoked_at is null order by created_at desc, id desc limit 200")
+        .bind(user).fetch_all(c).await)?)
+}
+
+/// Revokes a token of `user`'s own. Errors: [`Error::NotFound`] for one of somebody else's too, [`Error::Conflict`].
+/// Cost: 5 statements.
+pub async fn revoke_own(work: &mut Work, user: UserId, id: ApiTokenId) -> Result<()> {
+    let own: Option<i64> = on_db!(work, c => sqlx::query_scalar(
+        "select id from api_tokens where id = $1 and user_id = $2").bind(id).bind(user).fetch_optional(c).await)?;
+    if own.is_some() { revoke(work, id).await } else { Err(NO_TOKEN) }
+}
+
+/// Revokes every token of `user`: what was opened with one closes on every node. Cost: 1 statement, and 1 a token.
+pub async fn revoke_all(work: &mut Work, user: UserId) -> Result<()> {
+    let now = work.now();
+    let ids: Vec<ApiTokenId> = on_db!(work, c => sqlx::query_scalar(
+        "update api_tokens set revoked_at = $2 where user_id = $1 and revoked_at is null returning id")
+        .bind(user).bind(now).fetch_all(c).await)?;
+    for id in ids {
+        end(work, user, id).await?;
+    }
+    Ok(())
+}
+
+/// Whose a token is, and when it was used last.
+#[derive(FromRow)]
+struct Shown {
+    #[sqlx(flatten)]
+    holder: Holder,
+    id: ApiTokenId,
+    last_used_at: Option<Timestamp>,
+}
+
+/// Whoever shows this token, if it works and the account is active. Cost: 1 indexed query; now and then one small write
+/// in the background.
+pub(super) async fn person(app: &App, token: &str) -> Result<Option<Person>> {
+    let now = app.clock.now();
+    let mut conn = app.db.read().await?;
+    let shown: Option<Shown> = on_db!(conn, c => sqlx::query_as(
+        "select t.id, t.last_used_at, t.user_id, u.username, u.role, u.totp_enabled
+         from api_tokens t join users u on u.id = t.user_id
+         where t.token_hash = $1 and t.revoked_at is null and (t.expires_at is null or t.expires_at > $2)
+           and u.is_active")
+        .bind(token_hash(token)).bind(now).fetch_optional(c).await)?;
+    let Some(Shown { holder, id, last_used_at }) = shown else { return Ok(None) };
+    let via = Via::Token(id);
+    if last_used_at.is_none_or(|at| at.plus(SEEN_EVERY) < now) && app.begin_seeing(via) {
+        tokio::spawn(seen(app.clone(), holder.user_id, id));
+    }
+    Ok(Some(Person::new(&app.settings(), holder, via, None)))
+}
+
+async fn seen(app: App, user: UserId, token: ApiTokenId) {
+    let written = async {
+        let mut tx = app.db.write().await?;
+        let now = app.clock.now();
+        on_db!(tx, c => sqlx::query("update api_tokens set last_used_at = $2 where id = $1")
+            .bind(token).bind(now).execute(c).await.map(|_| ()))?;
+        on_db!(tx, c => sqlx::query("update users set last_seen_at = $2 where id = $1")
+            .bind(user).bind(now).execute(c).await.map(|_| ()))?;
+        tx.commit().await
+    };
+    if let Err(error) = written.await {
+        tracing::warn!(%error, "last_used_at can't be written");
+    }
+    app.end_seeing(Via::Token(token));
+}
 
 /// A token is worth nothing from now on, and stays to be seen. Errors: [`Error::NotFound`], [`Error::Conflict`] for one
 /// that is revoked. Cost: 4 statements.
@@ -40,19 +168,19 @@ pub async fn delete(work: &mut Work, id: ApiTokenId) -> Result<()> {
     end(work, owner.ok_or(NO_TOKEN)?, id).await
 }
 
-/// Revokes every token of `user`; whoever calls closes their sockets. Cost: 1 indexed statement.
-pub async fn revoke_all(work: &mut Work, user: UserId) -> Result<()> {
-    let now = work.now();
-    Ok(on_db!(work, c => sqlx::query("update api_tokens set revoked_at = $2 where user_id = $1 and revoked_at is null")
-        .bind(user).bind(now).execute(c).await.map(|_| ()))?)
-}
-
 /// Closes what was opened with the token, on every node.
 async fn end(work: &mut Work, owner: UserId, id: ApiTokenId) -> Result<()> {
     let now = work.now();
     revocations::end_token(work, owner, id, now).await?;
     work.then(move |app| app.hub.end(owner, Via::Token(id)));
     Ok(())
+}
+
+/// Tokens that ran out after `from`, up to `now`. Cost: 1 indexed query, O(answer).
+pub async fn run_out(conn: &mut Conn, from: Timestamp, now: Timestamp) -> Result<Vec<(UserId, ApiTokenId)>> {
+    Ok(on_db!(conn, c => sqlx::query_as(
+        "select user_id, id from api_tokens where expires_at is not null and expires_at > $1 and expires_at <= $2")
+        .bind(from).bind(now).fetch_all(c).await)?)
 }
 
 /// The tokens of an active account that work. Cost: 1 indexed query.

@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hkdf::{HKDF_SHA256, Prk, Salt};
+use ring::hmac;
 
 use crate::config::Secret;
 use crate::error::{Error, Result};
@@ -14,6 +15,8 @@ use crate::error::{Error, Result};
 pub enum Purpose {
     /// The secret of a second factor, in the database.
     TwoFactor,
+    /// The codes for whoever lost it, in the database.
+    Recovery,
     /// What a page shows once, in a cookie.
     Once,
 }
@@ -22,6 +25,7 @@ impl Purpose {
     fn name(self) -> &'static str {
         match self {
             Self::TwoFactor => "two-factor",
+            Self::Recovery => "recovery",
             Self::Once => "once",
         }
     }
@@ -45,6 +49,13 @@ impl Keys {
         let filled = self.0.expand(&info, HKDF_SHA256).and_then(|okm| okm.fill(&mut key));
         filled.map_err(|_| Error::internal("a key can't be derived"))?;
         Ok(key)
+    }
+
+    /// What `text` is known by without being kept: worth nothing to who has the database but not the key
+    /// (HMAC-SHA-256, hexadecimal digits). Cost: O(length).
+    pub fn mark(&self, purpose: Purpose, text: &str) -> Result<String> {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.derive(purpose.name())?);
+        Ok(hmac::sign(&key, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     fn cipher(&self, purpose: Purpose) -> Result<LessSafeKey> {

@@ -13,13 +13,15 @@ use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store::{self, ExpiredDeletion};
 use tower_sessions::{Expiry, Session, SessionManagerLayer, SessionStore};
 
+use super::refresh;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::db::{Conn, SessionStores};
 use crate::error::{Error, Result};
 use crate::ids::{SessionId, UserId};
-use crate::users::{Person, Role, Via};
+use crate::settings::Settings;
+use crate::users::{Holder, Person, Via};
 use crate::work::Work;
 use crate::{on_db, revocations};
 
@@ -50,14 +52,17 @@ pub struct Device {
 }
 
 /// Signs `user` in: a new row, and a new cookie id, so that one planted before is worth nothing. Whoever this browser
-/// was signed in as before is signed out, sockets included. Cost: 2 write transactions.
-pub async fn begin(app: &App, session: &Session, user: UserId, device: &Device) -> Result<()> {
+/// was signed in as before is signed out, sockets included; but for a session that a program holds refresh tokens of,
+/// which only loses the cookie. Cost: 2 write transactions.
+pub async fn begin(app: &App, session: &Session, user: UserId, device: &Device) -> Result<SessionId> {
     let now = app.clock.now();
     let before = session.get::<SessionId>(KEY).await.map_err(unavailable)?;
     let mut tx = app.db.write().await?;
     let ended = match before {
-        Some(before) => revocations::end_session(&mut tx, before, now).await?,
-        None => None,
+        Some(before) if !refresh::has_any(&mut tx, before).await? => {
+            revocations::end_session(&mut tx, before, now).await?
+        }
+        _ => None,
     };
     let id: SessionId = on_db!(tx, c => sqlx::query_scalar(
         "insert into sessions (user_id, ip, user_agent, created_at, last_seen_at, expires_at)
@@ -69,7 +74,8 @@ pub async fn begin(app: &App, session: &Session, user: UserId, device: &Device) 
         app.hub.end(owner, Via::Session(before));
     }
     session.cycle_id().await.map_err(Error::internal)?;
-    session.insert(KEY, id).await.map_err(Error::internal)
+    session.insert(KEY, id).await.map_err(Error::internal)?;
+    Ok(id)
 }
 
 /// Ends a session: its cookie is worth nothing, its sockets close on every node. One that has ended already is left at
@@ -85,18 +91,35 @@ pub async fn end(work: &mut Work, id: SessionId) -> Result<()> {
 /// The person this cookie stands for, if its session still stands and the account is active.
 /// Cost: 2 indexed queries (the store's and ours); now and then one small write in the background.
 pub async fn person(app: &App, session: &Session) -> Result<Option<Person>> {
-    let Some(id) = session.get::<SessionId>(KEY).await.map_err(unavailable)? else { return Ok(None) };
+    match own(session).await? {
+        Some(id) => holder(app, id, None).await,
+        None => Ok(None),
+    }
+}
+
+/// The row that this browser's cookie names, whether it still stands or not. Cost: 1 indexed query.
+pub async fn own(session: &Session) -> Result<Option<SessionId>> {
+    session.get::<SessionId>(KEY).await.map_err(unavailable)
+}
+
+/// The person in this session, if it still stands and the account is active; with `whose`, only if it is theirs.
+/// Cost: 1 indexed query; now and then one small write in the background.
+pub(super) async fn holder(app: &App, id: SessionId, whose: Option<UserId>) -> Result<Option<Person>> {
     let now = app.clock.now();
     let Some(standing) = by_id(&mut app.db.read().await?, id, now).await? else { return Ok(None) };
-    // One at a time: while a row is held by somebody's long work, its writes would take every connection.
-    if standing.last_seen_at.plus(SEEN_EVERY) < now && app.begin_seeing(id) {
-        tokio::spawn(seen(app.clone(), standing.user_id, id));
+    let user = standing.holder.user_id;
+    if whose.is_some_and(|whose| whose != user) {
+        return Ok(None);
     }
-    Ok(Some(standing.person(id)))
+    // One at a time: while a row is held by somebody's long work, its writes would take every connection.
+    if standing.last_seen_at.plus(SEEN_EVERY) < now && app.begin_seeing(Via::Session(id)) {
+        tokio::spawn(seen(app.clone(), user, id));
+    }
+    Ok(Some(standing.person(&app.settings(), id)))
 }
 
 /// The store's faults say only that they are; a database that is away is by far the likeliest.
-fn unavailable(error: tower_sessions::session::Error) -> Error {
+pub(super) fn unavailable(error: tower_sessions::session::Error) -> Error {
     tracing::warn!(%error, "a session can't be loaded");
     Error::Unavailable
 }
@@ -115,27 +138,34 @@ pub(super) async fn stands(conn: &mut Conn, id: SessionId, now: Timestamp) -> Re
 /// A session that stands, and whose it is.
 #[derive(FromRow)]
 struct Standing {
-    user_id: UserId,
-    username: String,
-    #[sqlx(try_from = "String")]
-    role: Role,
+    #[sqlx(flatten)]
+    holder: Holder,
     last_seen_at: Timestamp,
     confirmed_at: Option<Timestamp>,
 }
 
 impl Standing {
-    fn person(self, id: SessionId) -> Person {
-        let Self { user_id, username, role, confirmed_at, .. } = self;
-        Person { id: user_id, username, role, via: Via::Session(id), confirmed_at }
+    fn person(self, settings: &Settings, id: SessionId) -> Person {
+        Person::new(settings, self.holder, Via::Session(id), self.confirmed_at)
     }
 }
 
 async fn by_id(conn: &mut Conn, id: SessionId, now: Timestamp) -> Result<Option<Standing>> {
     Ok(on_db!(conn, c => sqlx::query_as(
-        "select s.user_id, u.username, u.role, s.last_seen_at, s.confirmed_at
+        "select s.user_id, u.username, u.role, u.totp_enabled, s.last_seen_at, s.confirmed_at
          from sessions s join users u on u.id = s.user_id
          where s.id = $1 and s.expires_at > $2 and s.last_seen_at > $3 and u.is_active")
         .bind(id).bind(now).bind(now.minus(IDLE)).fetch_optional(c).await)?)
+}
+
+/// Counts a session that stands as used now, and holds it until the work ends: who would end it meanwhile waits.
+/// `None` when it doesn't stand any more. Cost: 2 statements.
+pub(super) async fn touch(work: &mut Work, id: SessionId) -> Result<Option<Person>> {
+    let now = work.now();
+    on_db!(work, c => sqlx::query("update sessions set last_seen_at = $2 where id = $1 and last_seen_at > $3")
+        .bind(id).bind(now).bind(now.minus(IDLE)).execute(c).await.map(|_| ()))?;
+    let settings = work.app.settings();
+    Ok(by_id(work, id, now).await?.map(|standing| standing.person(&settings, id)))
 }
 
 /// The password was asked for again in this session, and was right. Cost: 1 write transaction.
@@ -167,7 +197,7 @@ async fn seen(app: App, user: UserId, session: SessionId) {
     if let Err(error) = written.await {
         tracing::warn!(%error, "last_seen_at can't be written");
     }
-    app.end_seeing(session);
+    app.end_seeing(Via::Session(session));
 }
 
 /// Deletes sessions that have run out, and says whose they were. Cost: 1 indexed statement.

@@ -6,6 +6,7 @@ use std::io::{IsTerminal, Read};
 use clap::Subcommand;
 
 use crate::app::App;
+use crate::auth::two_factor;
 use crate::error::{Error, Result};
 use crate::ids::UserId;
 use crate::users::{self, NewUser, Registration, Role, User, change};
@@ -40,6 +41,8 @@ pub enum UserCommand {
     Disable { name: String },
     /// Let a disabled account log in again
     Enable { name: String },
+    /// Turn an account's two-factor off, for somebody who has lost theirs
+    ResetTwoFactor { name: String },
 }
 
 pub async fn run(app: &App, command: UserCommand) -> Result<()> {
@@ -78,6 +81,12 @@ pub async fn run(app: &App, command: UserCommand) -> Result<()> {
             change::set_active(&mut work, &user, true).await?;
             work.commit().await?;
             println!("{} can log in again.", user.username);
+        }
+        UserCommand::ResetTwoFactor { name } => {
+            let (mut work, user) = held(app, &name).await?;
+            two_factor::disable(&mut work, &user).await?;
+            work.commit().await?;
+            println!("{}'s two-factor is off; they are told by mail.", user.username);
         }
     }
     app.db.close().await;

@@ -10,7 +10,6 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
@@ -19,6 +18,7 @@ use serde::Deserialize;
 use tokio::time::{interval_at, sleep, timeout};
 
 use super::command::{MOST_BYTES, Session};
+use super::door::Guest;
 use super::event::{About, Event, Frame};
 use super::feed::{Cursor, Owed};
 use super::hub::Hub;
@@ -28,7 +28,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::ids::RoomId;
 use crate::users::Person;
-use crate::web::extract::{Client, Id, Visitor};
+use crate::web::extract::{Client, Id};
 use crate::web::render::Plain;
 use crate::{auth, rooms};
 
@@ -49,72 +49,38 @@ pub struct After {
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
 /// `GET /ws`.
-pub async fn all(State(app): State<App>, visitor: Visitor, from: Client, headers: HeaderMap, up: Upgrade) -> Response {
-    let entered = enter(&app, visitor, &headers);
-    match entered {
-        Ok(person) => accept(
-            up,
-            Opening { app, person, ip: from.0.ip.parse().ok(), room: None, after: None, notices_only: false },
-        ),
-        Err(error) => Plain(error).into_response(),
-    }
+pub async fn all(State(app): State<App>, Guest(person): Guest, from: Client, up: Upgrade) -> Response {
+    accept(up, Opening { app, person, ip: from.0.ip.parse().ok(), room: None, after: None, notices_only: false })
 }
 
 /// `GET /ws/notifications`.
-pub async fn notifications(
-    State(app): State<App>,
-    visitor: Visitor,
-    from: Client,
-    headers: HeaderMap,
-    up: Upgrade,
-) -> Response {
-    let entered = enter(&app, visitor, &headers);
-    match entered {
-        Ok(person) => {
-            accept(up, Opening { app, person, ip: from.0.ip.parse().ok(), room: None, after: None, notices_only: true })
-        }
-        Err(error) => Plain(error).into_response(),
-    }
+pub async fn notifications(State(app): State<App>, Guest(person): Guest, from: Client, up: Upgrade) -> Response {
+    accept(up, Opening { app, person, ip: from.0.ip.parse().ok(), room: None, after: None, notices_only: true })
 }
 
 /// `GET /ws/chat/{room_id}`: follows the room at once, and becomes a member of it if it is public.
 pub async fn chat(
     State(app): State<App>,
-    visitor: Visitor,
+    Guest(person): Guest,
     from: Client,
     Path(Id(room)): Path<Id>,
     after: Result<Query<After>, QueryRejection>,
-    headers: HeaderMap,
     up: Upgrade,
 ) -> Response {
     let room = RoomId(room);
     let entered = async {
-        let person = enter(&app, visitor, &headers)?;
         let Query(After { after }) =
             after.map_err(|_| Error::Malformed("after is a revision: a whole number.".into()))?;
         rooms::members::join(&app, &person, room).await?;
-        Ok((person, after))
+        Ok(after)
     };
     match entered.await {
-        Ok((person, after)) => accept(
+        Ok(after) => accept(
             up,
             Opening { app, person, ip: from.0.ip.parse().ok(), room: Some(room), after, notices_only: false },
         ),
         Err(error) => Plain(error).into_response(),
     }
-}
-
-/// Who is at the door. With a cookie, a page of another site must not open a socket in its reader's name; browsers
-/// send no cross-site cookie warning here, only `Origin`. Errors: 401, 403.
-fn enter(app: &App, visitor: Visitor, headers: &HeaderMap) -> Result<Person> {
-    let person = visitor.0.ok_or(Error::SignedOut)?;
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let origin = text(header::ORIGIN).unwrap_or_default();
-    let (scheme, host) = origin.split_once("://").unwrap_or_default();
-    // The site may be reached by more names than BASE_URL (localhost, say); a browser can't forge either header.
-    let same_host = scheme == app.config.base_url.scheme() && Some(host) == text(header::HOST);
-    let own = origin == app.config.origin() || same_host;
-    if own { Ok(person) } else { Err(Error::Forbidden("A socket is opened from the site's own pages only.")) }
 }
 
 /// A socket about to open.

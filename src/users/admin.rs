@@ -5,7 +5,8 @@ use super::{NewUser, Profile, Registration, Role, change};
 use crate::admin::input::Input;
 use crate::admin::resource::{Action, Column, Done, Inline, Password, Resource, Rights, Search, Secret};
 use crate::admin::value::{Key, Row};
-use crate::error::Result;
+use crate::auth::two_factor;
+use crate::error::{Error, Result};
 use crate::ids::UserId;
 use crate::work::Work;
 
@@ -66,6 +67,14 @@ pub const RESOURCE: Resource = Resource {
             .moderators()
             .destructive(),
         Action::new("enable", "Enable", "They can log in again.", enable).moderators(),
+        Action::new(
+            "reset-two-factor",
+            "Turn off two-factor",
+            "Their password alone opens their account until they turn it on again. They are told by mail.",
+            reset_two_factor,
+        )
+        .destructive()
+        .sudo(),
         Action::new("end-sessions", "End sessions", "They are logged out everywhere and can log in again.", end),
     ],
     admin: Rights::ALL,
@@ -168,6 +177,16 @@ fn enable(work: &mut Work, id: i64) -> Done<'_> {
 async fn set_active(work: &mut Work, id: i64, active: bool) -> Result<()> {
     let user = change::hold(work, UserId(id)).await?;
     change::set_active(work, &user, active).await
+}
+
+fn reset_two_factor(work: &mut Work, id: i64) -> Done<'_> {
+    Box::pin(async move {
+        let user = change::hold(work, UserId(id)).await?;
+        if work.by.as_ref().is_some_and(|by| by.id == user.id) {
+            return Err(Error::Conflict("This is your own account: turn it off in your settings."));
+        }
+        two_factor::disable(work, &user).await
+    })
 }
 
 fn end(work: &mut Work, id: i64) -> Done<'_> {

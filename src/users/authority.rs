@@ -78,7 +78,14 @@ mod tests {
     const ROLES: [Role; 3] = [Role::Admin, Role::Moderator, Role::User];
 
     fn person(role: Role) -> Person {
-        Person { id: UserId(1), username: "ann".into(), role, via: Via::Session(SessionId(1)), confirmed_at: None }
+        Person {
+            id: UserId(1),
+            username: "ann".into(),
+            role,
+            via: Via::Session(SessionId(1)),
+            confirmed_at: None,
+            held_back: false,
+        }
     }
 
     fn status(by: Role, act: Act, whom: i64, role: Role) -> u16 {

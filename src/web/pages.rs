@@ -6,3 +6,4 @@ pub mod chat;
 pub mod mailed;
 pub mod members;
 pub mod rooms;
+pub mod second_step;

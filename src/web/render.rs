@@ -60,11 +60,11 @@ fn waiting(mut response: Response, seconds: Option<u64>) -> Response {
     response
 }
 
-fn status(error: &Error) -> StatusCode {
+pub(super) fn status(error: &Error) -> StatusCode {
     StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-fn log(error: &Error) {
+pub(super) fn log(error: &Error) {
     if let Error::Internal(cause) = error {
         tracing::error!(%cause, "a request failed");
     }
@@ -87,6 +87,8 @@ struct ErrorPage {
     status: u16,
     title: &'static str,
     message: String,
+    /// Where to mend it, and what that is called.
+    link: Option<(&'static str, &'static str)>,
 }
 
 impl IntoResponse for PageError {
@@ -100,6 +102,11 @@ impl IntoResponse for PageError {
 
 /// A refusal as a page. Cost: no query, so that it works without a database.
 pub fn error_page(status: StatusCode, message: String) -> Response {
+    error_page_with(status, message, None)
+}
+
+/// The same with a link to where the reader can mend it.
+pub fn error_page_with(status: StatusCode, message: String, link: Option<(&'static str, &'static str)>) -> Response {
     let title = match status {
         StatusCode::BAD_REQUEST => "That can't be understood",
         StatusCode::FORBIDDEN => "Not allowed",
@@ -109,7 +116,8 @@ pub fn error_page(status: StatusCode, message: String) -> Response {
         StatusCode::INTERNAL_SERVER_ERROR => "Something went wrong",
         _ => "That didn't work",
     };
-    let page = ErrorPage { chrome: Chrome::around(String::new(), None), status: status.as_u16(), title, message };
+    let chrome = Chrome::around(String::new(), None);
+    let page = ErrorPage { chrome, status: status.as_u16(), title, message, link };
     let html = page.render().unwrap_or_else(|_| title.to_owned());
     waiting((status, Html(html)).into_response(), (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1))
 }

@@ -53,6 +53,8 @@ async fn axe_finds_nothing_on_any_page_at_any_width_in_any_scheme() {
     bob.public_room("Design").await;
     let direct = bob.post("/rooms/new", &[("member_ids", "1")]).await.room();
     bob.say(direct, "Have you a minute?").await;
+    Visitor::registered(&site, "cleo").await;
+    site.sql("update users set totp_enabled = true where username = 'cleo'").await;
 
     for (width, dark) in [(1280, false), (1280, true), (390, false), (390, true)] {
         let window = browsers.window(&site.url(""), width, dark).await;
@@ -61,6 +63,17 @@ async fn axe_finds_nothing_on_any_page_at_any_width_in_any_scheme() {
         for (page, path) in [("login", "/login"), ("register", "/register"), ("setup", &setup), ("error", "/nowhere")] {
             look(&window, &axe, path, &name(page)).await;
         }
+        window.go("/login").await;
+        window.fill("username", "cleo").await;
+        window.fill("password", crate::support::actors::PASSWORD).await;
+        window.click("button.primary").await;
+        window.wait("#totp").await;
+        for (page, path) in [("code", "/login/two-factor"), ("recovery", "/login/two-factor?with=recovery")] {
+            look(&window, &axe, path, &name(page)).await;
+        }
+        window.fill("totp", "000000").await;
+        window.click("button.primary").await;
+        window.wait("#totp-error").await;
         window.fill_log_in("ann").await;
         for (page, path) in [
             ("rooms", "/chat".to_owned()),

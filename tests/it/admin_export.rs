@@ -274,6 +274,7 @@ both! {
             role: Role::Admin,
             via: Via::Session(SessionId(1)),
             confirmed_at: None,
+            held_back: false,
         };
         let taken = async |query: &str, keys: Vec<i64>, person: &Person| -> Result<Vec<i64>, Error> {
             let query = Query::parse(users, person, query)?;

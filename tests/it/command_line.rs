@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use crate::support::actors::{PASSWORD, Visitor};
-use crate::support::app::{Database, Engine, both};
+use crate::support::app::{Database, Engine, Options, Site, both};
 use crate::support::process::{Process, run, texts};
 
 async fn add(database: &Database, name: &str, role: &str) {
@@ -59,6 +59,23 @@ both! {
         assert_eq!(bob.post("/login", &log_in).await.leads_to(), "/chat");
         assert!(run(database, &["user", "role", "bob", "moderator"], "", &[]).await.status.success());
         assert!(texts(&run(database, &["user", "list"], "", &[]).await).0.contains("moderator"));
+    }
+}
+
+both! {
+    async fn a_lost_second_factor_is_turned_off_from_the_command_line(engine: Engine) {
+        let database = Database::new(engine).await;
+        add(&database, "ada", "admin").await;
+        let reset = ["user", "reset-two-factor", "ADA"];
+        assert!(refusal(&run(&database, &reset, "", &[]).await).contains("isn't on"));
+        let site = Site::over(database, 0, Options::default()).await;
+        site.sql("update users set totp_enabled = true").await;
+        site.sql("insert into two_factors (user_id, secret, confirmed_at, created_at) values (1, 'x', 1, 1)").await;
+        let output = run(&site.database, &reset, "", &[]).await;
+        assert!(output.status.success() && texts(&output).0.contains("two-factor is off"), "{:?}", texts(&output));
+        let left = "select (select count(*) from users where totp_enabled) + (select count(*) from two_factors)";
+        assert_eq!(site.number(left).await, 0);
+        assert_eq!(site.number("select count(*) from emails where subject = 'Two-factor is off'").await, 1);
     }
 }
 

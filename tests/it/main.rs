@@ -9,6 +9,7 @@ mod support {
     pub mod letters;
     pub mod office;
     pub mod process;
+    pub mod program;
     pub mod socket;
     pub mod work;
 }
@@ -28,6 +29,7 @@ mod admin_queue;
 mod admin_rights;
 mod admin_schema;
 mod admin_script;
+mod api_auth;
 mod changes;
 mod command_line;
 mod demo;
@@ -38,9 +40,12 @@ mod models;
 mod pages;
 mod passwords;
 mod people_at_once;
+mod personal_tokens;
 mod presence;
 mod resets;
 mod rooms;
 mod setup;
 mod sockets;
 mod throttles;
+mod tokens;
+mod two_factor;

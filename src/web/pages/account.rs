@@ -9,13 +9,14 @@ use subtle::ConstantTimeEq;
 use tower_sessions::Session;
 
 use crate::app::App;
-use crate::auth;
 use crate::auth::session::{self, Device};
+use crate::auth::{self, Entry};
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::UserId;
 use crate::settings;
 use crate::users::{self, NewUser, Registration};
 use crate::web::extract::{Asked, Client, Fields, Visitor, local_path};
+use crate::web::pages::second_step::SecondStepPages;
 use crate::web::render::{Chrome, PageError, page, refused};
 
 pub struct AccountPages;
@@ -50,6 +51,8 @@ pub struct Login {
     username: String,
     email: String,
     password: String,
+    /// A code of the second factor, from whoever knows that it will be asked for.
+    totp: String,
     next: String,
 }
 
@@ -181,8 +184,12 @@ impl AccountPages {
         Fields(login): Fields<Login>,
     ) -> Result<Response, PageError> {
         let name = if login.username.trim().is_empty() { login.email } else { login.username };
-        match auth::log_in(&app, &name, login.password, &device).await {
-            Ok(user) => enter(&app, &session, user, &device, &login.next).await,
+        match auth::log_in(&app, &name, login.password, &login.totp, &device).await {
+            Ok(Entry::Open(user)) => enter(&app, &session, user, &device, &login.next).await,
+            Ok(Entry::NeedsCode { user, was_wrong }) => {
+                let next = local_path(&login.next);
+                Ok(SecondStepPages::begin(&app, &session, user, next, was_wrong).await?)
+            }
             Err(error) => refused(error, "password", |errors| LoginPage::new(&app, login.next, name, errors)),
         }
     }
@@ -218,7 +225,13 @@ async fn entered(
 }
 
 /// Signs `user` in and sends them on.
-async fn enter(app: &App, session: &Session, user: UserId, device: &Device, next: &str) -> Result<Response, PageError> {
+pub(super) async fn enter(
+    app: &App,
+    session: &Session,
+    user: UserId,
+    device: &Device,
+    next: &str,
+) -> Result<Response, PageError> {
     session::begin(app, session, user, device).await?;
     Ok(Redirect::to(local_path(next)).into_response())
 }

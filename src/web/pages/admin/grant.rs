@@ -11,6 +11,7 @@ use std::marker::PhantomData;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::handler::Handler;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
@@ -21,7 +22,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::users::Person;
 use crate::web::extract::{Client, SignedIn};
-use crate::web::render::PageError;
+use crate::web::render::{PageError, error_page_with};
 
 /// Somebody of the staff: visitors are sent to log in, others are refused. Cost: 2 indexed queries.
 pub struct Staff {
@@ -60,6 +61,11 @@ impl FromRequestParts<App> for Staff {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
         let SignedIn(person) = SignedIn::from_request_parts(parts, app).await?;
+        if person.held_back {
+            let why = "Staff of this site need two-factor. Turn it on in your settings, and this part of the site is \
+                       yours again at once.";
+            return Err(error_page_with(StatusCode::FORBIDDEN, why.into(), Some(("/settings", "To your settings"))));
+        }
         if !person.is_staff() {
             let refusal = Error::Forbidden("This part of the site is for its staff.");
             return Err(PageError(refusal).into_response());

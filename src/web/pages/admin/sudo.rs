@@ -1,8 +1,6 @@
 //! The password, asked for again before what would hurt most in the wrong hands; then not for 15 minutes in the same
 //! session. What was typed comes along as it is, so that nothing is typed twice but secrets.
 
-use std::time::Duration;
-
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -18,8 +16,6 @@ use crate::users::Person;
 use crate::web::extract::{Fields, local_path};
 use crate::web::render::PageError;
 
-/// How long the password isn't asked for again.
-pub const LASTS: Duration = Duration::from_secs(15 * 60);
 /// The field it is typed into.
 pub const FIELD: &str = "sudo_password";
 
@@ -45,8 +41,7 @@ pub async fn ask(
     why: &'static str,
     secrets: &'static [Password],
 ) -> Result<Option<Response>> {
-    let is_fresh = person.confirmed_at.is_some_and(|at| at.plus(LASTS) > app.clock.now());
-    if is_fresh {
+    if auth::is_confirmed(person, app.clock.now()) {
         return Ok(None);
     }
     let mut wrong = false;

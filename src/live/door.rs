@@ -1,0 +1,56 @@
+//! Who is at a socket's door: a program by its token, or a page of the site's own by its cookie. Nothing here is logged:
+//! an address may hold a token.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use url::form_urlencoded;
+
+use crate::app::App;
+use crate::auth::token;
+use crate::error::{Error, Result};
+use crate::users::Person;
+use crate::web::api::caller;
+use crate::web::extract::Visitor;
+use crate::web::render::Plain;
+
+/// Somebody who may open a socket. By `Authorization: Bearer` or `?token=`, whatever else comes along; else by the cookie,
+/// and then `Origin` has to be the site's own. Errors: 401, 403. Cost: 1 or 2 indexed queries.
+pub struct Guest(pub Person);
+
+impl FromRequestParts<App> for Guest {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
+        enter(parts, app).await.map(Self).map_err(|error| Plain(error).into_response())
+    }
+}
+
+async fn enter(parts: &mut Parts, app: &App) -> Result<Person> {
+    if let Some(token) = caller::bearer(&parts.headers) {
+        return token::person(app, token).await;
+    }
+    let query = parts.uri.query().unwrap_or_default();
+    if let Some((_, token)) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "token") {
+        return token::person(app, &token).await;
+    }
+    let Visitor(person) = Visitor::from_request_parts(parts, app).await.map_err(|refusal| refusal.0)?;
+    let person = person.ok_or(Error::SignedOut)?;
+    if is_own_page(app, &parts.headers) {
+        Ok(person)
+    } else {
+        Err(Error::Forbidden("A socket is opened from the site's own pages only."))
+    }
+}
+
+/// Whether the site's own page asks. With a cookie, a page of another site must not open a socket in its reader's name;
+/// browsers send no cross-site cookie warning here, only `Origin`.
+fn is_own_page(app: &App, headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let origin = text(header::ORIGIN).unwrap_or_default();
+    let (scheme, host) = origin.split_once("://").unwrap_or_default();
+    // The site may be reached by more names than BASE_URL (localhost, say); a browser can't forge either header.
+    let same_host = scheme == app.config.base_url.scheme() && Some(host) == text(header::HOST);
+    origin == app.config.origin() || same_host
+}

@@ -1,0 +1,226 @@
+//! `/api/v1/auth`: registering, logging in and out, for programs. What they do with the account is in `me`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use tower_sessions::Session;
+
+use super::caller::{Anyone, Caller};
+use super::json::{Body, OptionalBody};
+use super::problem::Problem;
+use super::user::UserShape;
+use crate::app::App;
+use crate::auth::{self, Entry, refresh, reset_tokens, session, token};
+use crate::error::{Error, FieldErrors, Result};
+use crate::ids::{SessionId, UserId};
+use crate::users::{self, NewUser, Person, Registration, Role, User};
+use crate::web::extract::Client;
+use crate::work::Work;
+
+pub struct AuthApi;
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct NewAccount {
+    username: String,
+    email: String,
+    password: String,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    role: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct LogIn {
+    username: Option<String>,
+    email: Option<String>,
+    password: Option<String>,
+    totp: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Refresh {
+    refresh: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Wish {
+    email: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Reset {
+    token: Option<String>,
+    password: Option<String>,
+}
+
+/// What a program signs its calls with.
+#[derive(Serialize)]
+pub struct Tokens {
+    access: String,
+    refresh: String,
+    token_type: &'static str,
+    /// Seconds.
+    expires_in: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<UserShape>,
+}
+
+pub(super) type Answer<T> = Result<T, Problem>;
+
+impl AuthApi {
+    /// `POST /auth/register`.
+    pub async fn register(
+        State(app): State<App>,
+        Anyone(caller): Anyone,
+        Client(device): Client,
+        Body(new): Body<NewAccount>,
+    ) -> Answer<(StatusCode, Json<UserShape>)> {
+        let NewAccount { username, email, password, first_name, last_name, role } = new;
+        let (first_name, last_name) = (first_name.unwrap_or_default(), last_name.unwrap_or_default());
+        // Before the fields are looked at: who may not say a role isn't told more.
+        let role = role.map(|role| may_give(&app, caller?, role)).transpose()?;
+        let new = NewUser::parse(
+            &Registration { username, email, password, first_name, last_name },
+            &app.settings().site_name,
+        )?;
+        let made = match role {
+            Some(role) => users::add(&app, new, role).await?,
+            None => auth::register(&app, new, &device).await?,
+        };
+        Ok((StatusCode::CREATED, Json(UserShape::own(user(&app, made).await?))))
+    }
+
+    /// `POST /auth/login`: a pair of tokens and a session cookie, of one session.
+    pub async fn log_in(
+        State(app): State<App>,
+        browser: Session,
+        Client(device): Client,
+        Body(log_in): Body<LogIn>,
+    ) -> Answer<Json<Tokens>> {
+        let (name, password) = log_in.pair()?;
+        let code = log_in.totp.unwrap_or_default();
+        let id = match auth::log_in(&app, &name, password, &code, &device).await {
+            Ok(Entry::Open(user)) => user,
+            Ok(Entry::NeedsCode { was_wrong, .. }) => return Err(needs_code(was_wrong)),
+            Err(Error::Invalid(errors)) => return Err(Problem::new(StatusCode::UNAUTHORIZED, errors.to_string())),
+            Err(error) => return Err(error.into()),
+        };
+        let session = session::begin(&app, &browser, id, &device).await?;
+        let person = session::person(&app, &browser).await?.ok_or(Error::SignedOut)?;
+        let mut work = Work::begin(&app, Some(&person)).await?;
+        let refresh = refresh::give(&mut work, session).await?;
+        work.commit().await?;
+        let user = UserShape::own(user(&app, id).await?);
+        Ok(Json(Tokens { user: Some(user), ..Tokens::new(&app, &person, session, refresh)? }))
+    }
+
+    /// `POST /auth/refresh`.
+    pub async fn refresh(State(app): State<App>, Body(Refresh { refresh }): Body<Refresh>) -> Answer<Json<Tokens>> {
+        let (person, session, next) = refresh::rotate(&app, &needed("refresh", refresh)?).await?;
+        Ok(Json(Tokens::new(&app, &person, session, next)?))
+    }
+
+    /// `POST /auth/logout`. The refresh token alone will do, for a program whose access token has run out.
+    pub async fn log_out(
+        State(app): State<App>,
+        browser: Session,
+        Anyone(caller): Anyone,
+        OptionalBody(Refresh { refresh }): OptionalBody<Refresh>,
+    ) -> Answer<StatusCode> {
+        let person = match caller {
+            Ok(caller) => caller.map(|caller| caller.person),
+            Err(Error::SignedOut) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let ended = person.as_ref().and_then(Person::session);
+        auth::end_program(&app, person.as_ref(), refresh.as_deref()).await?;
+        // By a token no cookie came along; its session is gone all the same, and the cookie worth nothing.
+        if ended.is_some() && session::own(&browser).await? == ended {
+            browser.flush().await.map_err(Error::internal)?;
+        }
+        Ok(StatusCode::NO_CONTENT)
+    }
+}
+
+impl AuthApi {
+    /// `POST /auth/password-reset`: 202 whoever asks for whom, at the same time.
+    pub async fn request_reset(
+        State(app): State<App>,
+        Client(device): Client,
+        Body(Wish { email }): Body<Wish>,
+    ) -> Answer<StatusCode> {
+        reset_tokens::request(&app, &needed("email", email)?, &device).await;
+        Ok(StatusCode::ACCEPTED)
+    }
+
+    /// `POST /auth/password-reset-confirm`.
+    pub async fn reset_password(State(app): State<App>, Body(reset): Body<Reset>) -> Answer<Json<UserShape>> {
+        let mut missing = FieldErrors::default();
+        let token = require(&mut missing, "token", reset.token);
+        let password = require(&mut missing, "password", reset.password);
+        missing.or(())?;
+        let id = reset_tokens::redeem(&app, &token, password).await?;
+        Ok(Json(UserShape::own(user(&app, id).await?)))
+    }
+}
+
+pub(super) async fn user(app: &App, id: UserId) -> Result<User> {
+    users::by_id(&mut app.db.read().await?, id).await?.ok_or(Error::SignedOut)
+}
+
+/// The role that an account is made with. Errors: [`Error::Forbidden`] for all but administrators; in a browser those
+/// say their password again before they make staff, as in the backoffice.
+fn may_give(app: &App, caller: Option<Caller>, role: String) -> Result<Role> {
+    let caller = caller.filter(|caller| caller.person.is_admin());
+    let caller = caller.ok_or(Error::Forbidden("Only an administrator says what role an account has."))?;
+    let role = Role::try_from(role)?;
+    let is_sure = caller.by_token || auth::is_confirmed(&caller.person, app.clock.now());
+    if role == Role::User || is_sure {
+        return Ok(role);
+    }
+    Err(Error::Forbidden("Making staff needs your password again: do it in the backoffice, or by a token."))
+}
+
+pub(super) fn require(missing: &mut FieldErrors, field: &'static str, value: Option<String>) -> String {
+    value.unwrap_or_else(|| {
+        missing.add(field, "This is needed.");
+        String::new()
+    })
+}
+
+pub(super) fn needed(field: &'static str, value: Option<String>) -> Result<String> {
+    value.ok_or_else(|| Error::field(field, "This is needed."))
+}
+
+fn needs_code(was_wrong: bool) -> Problem {
+    let message = if was_wrong {
+        "This code isn't right, or it was used already."
+    } else {
+        "A code of your authenticator app is needed, or a recovery code."
+    };
+    Problem::new(StatusCode::UNAUTHORIZED, message).at("totp", message)
+}
+
+impl LogIn {
+    /// Name or address, and password. Errors: [`Error::Invalid`] at what isn't there.
+    fn pair(&self) -> Result<(String, String)> {
+        let mut missing = FieldErrors::default();
+        let name = self.username.clone().filter(|name| !name.trim().is_empty()).or(self.email.clone());
+        let name = require(&mut missing, "username", name.or(self.username.clone()));
+        let password = require(&mut missing, "password", self.password.clone());
+        missing.or((name, password))
+    }
+}
+
+impl Tokens {
+    fn new(app: &App, person: &Person, session: SessionId, refresh: String) -> Result<Self> {
+        let access = token::issue(app, person, session)?;
+        Ok(Self { access, refresh, token_type: "Bearer", expires_in: token::LIFETIME.as_secs(), user: None })
+    }
+}

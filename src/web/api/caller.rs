@@ -1,0 +1,69 @@
+//! Who calls: [`Caller`] and [`Anyone`], by `Authorization: Bearer`, else by the session cookie. A token that is there but
+//! isn't good is refused even with a good cookie: its sender meant the token.
+
+use axum::extract::{FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::ROOT;
+use super::problem::Problem;
+use crate::app::App;
+use crate::auth::token;
+use crate::error::{Error, Result};
+use crate::users::Person;
+use crate::web::extract::Visitor;
+
+/// Somebody signed in. Errors: 401. Cost: 1 or 2 indexed queries.
+pub struct Caller {
+    pub person: Person,
+    /// By a token, and not by a browser's cookie.
+    pub by_token: bool,
+}
+
+/// Whoever calls; what a token that isn't good means is up to the handler. Cost: 0 to 2 indexed queries.
+pub struct Anyone(pub Result<Option<Caller>>);
+
+impl FromRequestParts<App> for Anyone {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        if let Some(token) = bearer(&parts.headers) {
+            let shown = token::person(app, token).await;
+            return Ok(Self(shown.map(|person| Some(Caller { person, by_token: true }))));
+        }
+        let Visitor(person) = Visitor::from_request_parts(parts, app).await.map_err(|refusal| refusal.0)?;
+        Ok(Self(Ok(person.map(|person| Caller { person, by_token: false }))))
+    }
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Anyone(caller) = Anyone::from_request_parts(parts, app).await?;
+        caller?.ok_or_else(|| Error::SignedOut.into())
+    }
+}
+
+/// A call with a token is that and nothing else: its cookie is put away, and with it the reason to ask which site it comes
+/// from, since no browser adds a token of its own accord. Stands around the cross-site check.
+pub async fn by_token_alone(mut request: Request, next: Next) -> Response {
+    let is_api = request.uri().path().strip_prefix(ROOT).is_some_and(|rest| rest.starts_with('/'));
+    if is_api && bearer(request.headers()).is_some() {
+        let headers = request.headers_mut();
+        headers.remove(header::COOKIE);
+        headers.remove(header::ORIGIN);
+        headers.remove("sec-fetch-site");
+    }
+    next.run(request).await
+}
+
+/// The token that a request shows, perhaps an empty one; `None` without the header, or with one of another scheme, which
+/// is for a proxy before us.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}

@@ -1,0 +1,186 @@
+//! `/api/v1/auth/me` and what changes how one signs in: profile, password, second factor.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use super::auth::{Answer, needed, require, user};
+use super::caller::Caller;
+use super::json::Body;
+use super::problem::Problem;
+use super::user::UserShape;
+use crate::app::App;
+use crate::auth::{self, two_factor};
+use crate::error::{Error, FieldErrors, Result};
+use crate::ids::SessionId;
+use crate::users::{Person, Profile, Registration, User, change};
+use crate::web::extract::Client;
+use crate::work::Work;
+
+pub struct MeApi;
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Edit {
+    first_name: Option<String>,
+    last_name: Option<String>,
+    bio: Option<String>,
+    email: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct NewPassword {
+    current_password: Option<String>,
+    new_password: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Code {
+    code: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Password {
+    password: Option<String>,
+}
+
+#[derive(Serialize)]
+pub struct Setup {
+    secret: String,
+    otpauth_url: String,
+    qr_svg: String,
+}
+
+#[derive(Serialize)]
+pub struct RecoveryCodes {
+    recovery_codes: Vec<String>,
+}
+
+impl MeApi {
+    /// `GET /auth/me`.
+    pub async fn me(State(app): State<App>, caller: Caller) -> Answer<Json<UserShape>> {
+        Ok(Json(UserShape::own(user(&app, caller.person.id).await?)))
+    }
+
+    /// `PATCH /auth/me`: what isn't given, or is null, stays.
+    pub async fn change_me(
+        State(app): State<App>,
+        caller: Caller,
+        Client(device): Client,
+        Body(edit): Body<Edit>,
+    ) -> Answer<Json<UserShape>> {
+        let mut work = begin(&app, &caller.person, device.ip).await?;
+        let user = change::hold(&mut work, caller.person.id).await?;
+        // users::address::change stands here: an address is confirmed before it is the account's.
+        if edit.email.as_ref().is_some_and(|email| *email != user.email) {
+            return Err(Problem::field("email", "An address can't be changed here yet."));
+        }
+        change::set_profile(&mut work, &user, &edit.over(&user)?).await?;
+        let user = change::hold(&mut work, user.id).await?;
+        work.commit().await?;
+        Ok(Json(UserShape::own(user)))
+    }
+
+    /// `POST /auth/password`: ends every other session.
+    pub async fn set_password(
+        State(app): State<App>,
+        caller: Caller,
+        Client(device): Client,
+        Body(new): Body<NewPassword>,
+    ) -> Answer<StatusCode> {
+        let session = own_session(&caller.person)?;
+        let mut missing = FieldErrors::default();
+        let current = require(&mut missing, "current_password", new.current_password);
+        let password = require(&mut missing, "new_password", new.new_password);
+        missing.or(())?;
+        ask_again(&app, &caller.person, "current_password", current).await?;
+        let mut work = begin(&app, &caller.person, device.ip).await?;
+        let user = change::hold(&mut work, caller.person.id).await?;
+        change::set_own_password(&mut work, &user, password, session).await?;
+        work.commit().await?;
+        Ok(StatusCode::NO_CONTENT)
+    }
+
+    /// `POST /auth/two-factor`.
+    pub async fn begin_two_factor(
+        State(app): State<App>,
+        caller: Caller,
+        Client(device): Client,
+    ) -> Answer<Json<Setup>> {
+        own_session(&caller.person)?;
+        let mut work = begin(&app, &caller.person, device.ip).await?;
+        let user = change::hold(&mut work, caller.person.id).await?;
+        let two_factor::Setup { secret, otpauth_url, qr_svg } = two_factor::begin(&mut work, &user).await?;
+        work.commit().await?;
+        Ok(Json(Setup { secret, otpauth_url, qr_svg }))
+    }
+
+    /// `POST /auth/two-factor/confirm`.
+    pub async fn confirm_two_factor(
+        State(app): State<App>,
+        caller: Caller,
+        Client(device): Client,
+        Body(Code { code }): Body<Code>,
+    ) -> Answer<Json<RecoveryCodes>> {
+        own_session(&caller.person)?;
+        let code = needed("code", code)?;
+        let mut work = begin(&app, &caller.person, device.ip).await?;
+        let user = change::hold(&mut work, caller.person.id).await?;
+        let codes = two_factor::confirm(&mut work, &user, &code).await?;
+        work.commit().await?;
+        Ok(Json(RecoveryCodes { recovery_codes: codes.into() }))
+    }
+
+    /// `DELETE /auth/two-factor`.
+    pub async fn disable_two_factor(
+        State(app): State<App>,
+        caller: Caller,
+        Client(device): Client,
+        Body(Password { password }): Body<Password>,
+    ) -> Answer<StatusCode> {
+        own_session(&caller.person)?;
+        ask_again(&app, &caller.person, "password", needed("password", password)?).await?;
+        let mut work = begin(&app, &caller.person, device.ip).await?;
+        let user = change::hold(&mut work, caller.person.id).await?;
+        two_factor::disable(&mut work, &user).await?;
+        work.commit().await?;
+        Ok(StatusCode::NO_CONTENT)
+    }
+}
+
+/// A work in the name of `person`, from where they are.
+async fn begin(app: &App, person: &Person, ip: String) -> Result<Work> {
+    let mut work = Work::begin(app, Some(person)).await?;
+    work.ip = ip;
+    Ok(work)
+}
+
+/// Errors: [`Error::Forbidden`] for a personal token: what got into a program's settings must not open the account
+/// itself.
+fn own_session(person: &Person) -> Result<SessionId> {
+    person.session().ok_or(Error::Forbidden("A personal token can't change how you sign in: log in for that."))
+}
+
+/// Errors: [`Error::Invalid`] at `field` for a wrong password, and what [`auth::ask_again`] says.
+async fn ask_again(app: &App, person: &Person, field: &'static str, password: String) -> Result<()> {
+    let right = auth::ask_again(app, person, password).await?;
+    if right { Ok(()) } else { Err(Error::field(field, "This isn't your password.")) }
+}
+
+impl Edit {
+    /// What the account says of its owner with this edit. Errors: [`Error::Invalid`].
+    fn over(self, user: &User) -> Result<Profile> {
+        let form = Registration {
+            username: user.username.clone(),
+            email: user.email.clone(),
+            first_name: self.first_name.unwrap_or_else(|| user.first_name.clone()),
+            last_name: self.last_name.unwrap_or_else(|| user.last_name.clone()),
+            password: String::new(),
+        };
+        Profile::parse(&form, self.bio.as_ref().unwrap_or(&user.bio))
+    }
+}
