@@ -6,6 +6,7 @@ pub mod keys;
 pub mod password;
 pub mod reset_tokens;
 pub mod session;
+pub mod two_factor;
 
 use tower_sessions::Session;
 

@@ -20,7 +20,8 @@ use crate::web::pages::admin;
 use crate::web::pages::chat::ChatPages;
 use crate::web::pages::members::MemberPages;
 use crate::web::pages::rooms::RoomPages;
-use crate::web::{assets, headers, status};
+use crate::web::pages::settings;
+use crate::web::{assets, avatars, headers, status};
 
 /// Bytes in a form.
 const MOST_IN_A_FORM: usize = 256 * 1024;
@@ -34,13 +35,16 @@ pub async fn router(app: App) -> Result<Router> {
         .merge(chat())
         .merge(rooms())
         .merge(sockets())
+        .merge(settings::routes())
         .merge(admin::routes())
+        .route("/avatars/{name}", get(avatars::get))
         .layer(session);
     Ok(Router::new()
         .merge(signed_in)
         .route("/up", get(status::up))
         .route("/health", get(status::health))
         .route("/assets/{name}", get(assets::get))
+        .route("/avatars/initials/{name}", get(avatars::initials))
         .fallback(headers::not_found)
         .method_not_allowed_fallback(headers::wrong_method)
         .layer(DefaultBodyLimit::max(MOST_IN_A_FORM))

@@ -36,3 +36,12 @@ pub fn paragraphs(errors: &mut FieldErrors, field: &'static str, text: &str, lon
     }
     text
 }
+
+/// Two letters that stand for somebody: of both names, else of the one there is, else of the user name. In any script;
+/// a letter with the marks that belong to it counts as one only where it is one character. Cost: O(length).
+pub fn initials(first_name: &str, last_name: &str, username: &str) -> String {
+    let letter = |name: &str| name.chars().find(|c| c.is_alphanumeric());
+    let letters: String = [first_name, last_name].into_iter().filter_map(letter).collect();
+    let letters = if letters.is_empty() { letter(username).map_or_else(|| "?".into(), String::from) } else { letters };
+    letters.to_uppercase().chars().take(2).collect()
+}

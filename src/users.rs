@@ -2,7 +2,9 @@
 //! and the live part. Changing them is in `users/change.rs`, their admin in `users/admin.rs`. Passwords are hashed by
 //! `auth::password`; nothing here ever returns a hash but [`credentials`].
 
+pub mod address;
 pub mod admin;
+pub mod avatar;
 pub mod change;
 
 use serde::Deserialize;
@@ -77,6 +79,8 @@ pub struct Person {
     pub via: Via,
     /// When the password was last asked for again in this session.
     pub confirmed_at: Option<Timestamp>,
+    /// Their picture's file, as [`User::avatar`].
+    pub avatar: Option<String>,
 }
 
 impl Person {
@@ -95,6 +99,11 @@ impl Person {
             Via::Token(_) => None,
         }
     }
+
+    /// Their picture, if they have one.
+    pub fn picture(&self) -> Option<String> {
+        self.avatar.as_deref().map(avatar::file_url)
+    }
 }
 
 #[derive(Clone, Debug, FromRow)]
@@ -102,6 +111,11 @@ pub struct User {
     pub id: UserId,
     pub username: String,
     pub email: String,
+    pub first_name: String,
+    pub last_name: String,
+    pub bio: String,
+    /// The file of their picture, in the folder `avatars` of the uploads.
+    pub avatar: Option<String>,
     #[sqlx(try_from = "String")]
     pub role: Role,
     pub is_active: bool,
@@ -109,7 +123,20 @@ pub struct User {
     pub created_at: Timestamp,
 }
 
-const COLUMNS: &str = "id, username, email, role, is_active, last_seen_at, created_at";
+const COLUMNS: &str =
+    "id, username, email, first_name, last_name, bio, avatar, role, is_active, last_seen_at, created_at";
+
+impl User {
+    /// What `avatar_url` is in the JSON API. Cost: O(length).
+    pub fn avatar_url(&self) -> String {
+        avatar::url(self.id, &self.username, &self.first_name, &self.last_name, self.avatar.as_deref())
+    }
+
+    /// Their picture, if they have one.
+    pub fn picture(&self) -> Option<String> {
+        self.avatar.as_deref().map(avatar::file_url)
+    }
+}
 
 /// What a registration form holds; [`NewUser::parse`] makes it safe.
 #[derive(Clone, Default, Deserialize)]
@@ -173,6 +200,14 @@ impl Profile {
         let bio = paragraphs(errors, "bio", bio, 1000);
         Self { username, email, first_name, last_name, bio }
     }
+}
+
+/// What people may say of themselves; what is `None` stays.
+#[derive(Clone, Default)]
+pub struct Description {
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub bio: Option<String>,
 }
 
 /// Makes an ordinary account, when the setting `registration` lets strangers do that.

@@ -2,10 +2,12 @@
 //! (`assets`), and the pages. Handlers extract, call one domain function and render.
 
 pub mod assets;
+pub mod avatars;
 pub mod chart;
 pub mod device;
 pub mod extract;
 pub mod headers;
+pub mod once;
 pub mod pages;
 pub mod render;
 pub mod status;

@@ -3,10 +3,14 @@
 
 pub mod admin;
 
+use sqlx::FromRow;
+
+use super::{random_token, token_hash};
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::error::{Error, Result};
+use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{ApiTokenId, UserId};
+use crate::text::line;
 use crate::users::Via;
 use crate::work::Work;
 use crate::{on_db, revocations};
@@ -25,6 +29,54 @@ pub async fn revoke(work: &mut Work, id: ApiTokenId) -> Result<()> {
         None if exists(work, id).await? => Err(Error::Conflict("This token is revoked already.")),
         None => Err(NO_TOKEN),
     }
+}
+
+/// A token as its owner sees it: never what it is.
+#[derive(FromRow)]
+pub struct Own {
+    pub id: ApiTokenId,
+    pub name: String,
+    pub created_at: Timestamp,
+    pub last_used_at: Option<Timestamp>,
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Makes a token for `user`, and says it: this once, since only its hash is stored. Errors: [`Error::Invalid`] at `name`.
+/// Cost: 1 statement.
+pub async fn make(
+    work: &mut Work,
+    user: UserId,
+    name: &str,
+    expires: Option<Timestamp>,
+) -> Result<(ApiTokenId, String)> {
+    let mut errors = FieldErrors::default();
+    let name = line(&mut errors, "name", name, 100);
+    if name.is_empty() {
+        errors.add("name", "Give it a name, so that you know later what it is for.");
+    }
+    errors.or(())?;
+    let (token, now) = (random_token(), work.now());
+    let id = on_db!(work, c => sqlx::query_scalar(
+        "insert into api_tokens (user_id, name, token_hash, created_at, expires_at) values ($1, $2, $3, $4, $5)
+         returning id")
+        .bind(user).bind(name).bind(token_hash(&token)).bind(now).bind(expires).fetch_one(c).await)?;
+    Ok((id, token))
+}
+
+/// The tokens of `user` that aren't revoked, newest first. Cost: 1 indexed query, O(tokens).
+pub async fn list(conn: &mut Conn, user: UserId) -> Result<Vec<Own>> {
+    Ok(on_db!(conn, c => sqlx::query_as(
+        "select id, name, created_at, last_used_at, expires_at from api_tokens
+         where user_id = $1 and revoked_at is null order by created_at desc, id desc")
+        .bind(user).fetch_all(c).await)?)
+}
+
+/// Revokes a token of `user`. Errors: [`Error::NotFound`] for one that isn't there, and for somebody else's.
+/// Cost: 5 statements.
+pub async fn revoke_own(work: &mut Work, user: UserId, id: ApiTokenId) -> Result<()> {
+    let owner: Option<UserId> = on_db!(work, c => sqlx::query_scalar("select user_id from api_tokens where id = $1")
+        .bind(id).fetch_optional(c).await)?;
+    if owner == Some(user) { revoke(work, id).await } else { Err(NO_TOKEN) }
 }
 
 async fn exists(work: &mut Work, id: ApiTokenId) -> Result<bool> {

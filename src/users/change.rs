@@ -1,8 +1,8 @@
 //! Changes to accounts, each a part of a [`Work`]: role, access, password, profile, deletion. Called by the admin and
 //! the command line. What must not happen to the last administrator, or to oneself, is refused here.
 
-use super::{COLUMNS, Profile, Role, User, count_admins};
-use crate::auth::{self, password};
+use super::{COLUMNS, Description, Person, Profile, Registration, Role, User, avatar, count_admins};
+use crate::auth::{self, password, session};
 use crate::clock::Timestamp;
 use crate::error::{Error, FieldErrors, Result, is_taken};
 use crate::ids::{RoomId, UserId};
@@ -53,14 +53,27 @@ pub async fn set_active(work: &mut Work, user: &User, active: bool) -> Result<()
 /// Sets a new password and ends every session of `user`. Errors: [`Error::Invalid`] at `password`.
 /// Cost: 1 argon2 hash, 3 statements.
 pub async fn set_password(work: &mut Work, user: &User, new: String) -> Result<()> {
+    store_password(work, user, "password", new).await?;
+    end_sessions(work, user).await
+}
+
+async fn store_password(work: &mut Work, user: &User, field: &'static str, new: String) -> Result<()> {
     let mut errors = FieldErrors::default();
-    password::check(&mut errors, "password", &new, &[&user.username, &user.email]);
+    password::check(&mut errors, field, &new, &[&user.username, &user.email]);
     errors.or(())?;
     let hash = password::hash_at_once(new).await?;
     let now = work.now();
-    on_db!(work, c => sqlx::query("update users set password_hash = $2, updated_at = $3 where id = $1")
-        .bind(user.id).bind(hash).bind(now).execute(c).await.map(|_| ()))?;
-    end_sessions(work, user).await
+    Ok(on_db!(work, c => sqlx::query("update users set password_hash = $2, updated_at = $3 where id = $1")
+        .bind(user.id).bind(hash).bind(now).execute(c).await.map(|_| ()))?)
+}
+
+/// Sets the password of whoever is signed in, and ends all their other sessions and their sockets. Doesn't ask for the
+/// current one: [`auth::ask_again`] does. Errors: [`Error::Invalid`] at `new_password`.
+/// Cost: 1 argon2 hash, 7 statements.
+pub async fn set_own_password(work: &mut Work, person: &Person, new: String) -> Result<()> {
+    let user = hold(work, person.id).await?;
+    store_password(work, &user, "new_password", new).await?;
+    session::end_others(work, person).await
 }
 
 /// Ends every session and socket of `user`. Cost: 2 statements.
@@ -88,12 +101,46 @@ pub async fn set_profile(work: &mut Work, user: &User, new: &Profile) -> Result<
     })
 }
 
-/// Deletes an account with its memberships, sessions and tokens; what it wrote stays, as by a deleted account. Errors:
-/// [`Error::Conflict`] for the last administrator and for oneself. Cost: 6 statements, O(what refers to it).
+/// Changes what people say of themselves. Errors: [`Error::Invalid`] with a message for each bad field.
+/// Cost: 3 statements.
+pub async fn describe(work: &mut Work, id: UserId, new: &Description) -> Result<()> {
+    let user = hold(work, id).await?;
+    let form = Registration {
+        username: user.username.clone(),
+        email: user.email.clone(),
+        first_name: new.first_name.as_ref().unwrap_or(&user.first_name).clone(),
+        last_name: new.last_name.as_ref().unwrap_or(&user.last_name).clone(),
+        password: String::new(),
+    };
+    let profile = Profile::parse(&form, new.bio.as_ref().unwrap_or(&user.bio))?;
+    set_profile(work, &user, &profile).await
+}
+
+/// Deletes an account with its memberships, sessions, tokens and picture; what it wrote stays, as by a deleted account.
+/// Errors: [`Error::Conflict`] for the last administrator and for oneself. Cost: 6 statements, O(what refers to it).
 pub async fn delete(work: &mut Work, user: &User) -> Result<()> {
     may_delete(work, user).await?;
+    take_out(work, user).await
+}
+
+/// Deletes the account of whoever asks for that, as [`delete`] does. Errors: [`Error::Conflict`] for the last
+/// administrator. Cost: 8 statements, O(what refers to it).
+pub async fn leave(work: &mut Work, user: &User) -> Result<()> {
+    may_leave(work, user).await?;
+    take_out(work, user).await
+}
+
+/// Errors: [`Error::Conflict`] for the last administrator. Cost: 2 statements.
+pub async fn may_leave(work: &mut Work, user: &User) -> Result<()> {
+    keep_an_admin(work, user, false).await
+}
+
+async fn take_out(work: &mut Work, user: &User) -> Result<()> {
     members::remove_everywhere(work, user.id).await?;
     end_sessions(work, user).await?;
+    if let Some(file) = user.avatar.clone() {
+        work.then(move |app| avatar::discard(app, file));
+    }
     Ok(on_db!(work, c => sqlx::query("delete from users where id = $1").bind(user.id).execute(c).await.map(|_| ()))?)
 }
 

@@ -5,3 +5,4 @@ pub mod admin;
 pub mod chat;
 pub mod members;
 pub mod rooms;
+pub mod settings;

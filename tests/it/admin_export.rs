@@ -273,7 +273,7 @@ both! {
             username: "ann".into(),
             role: Role::Admin,
             via: Via::Session(SessionId(1)),
-            confirmed_at: None,
+            confirmed_at: None, avatar: None,
         };
         let taken = async |query: &str, keys: Vec<i64>, person: &Person| -> Result<Vec<i64>, Error> {
             let query = Query::parse(users, person, query)?;

@@ -19,6 +19,7 @@ impl Site {
             role,
             via: Via::Session(SessionId(-1)),
             confirmed_at: None,
+            avatar: None,
         };
         Work::begin(&self.app, Some(&person)).await.unwrap()
     }
