@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use tokio::sync::Notify;
+
 use crate::admin::dashboard::tally::Tallies;
 use crate::admin::import::pending::Imports;
 use crate::auth::keys::Keys;
@@ -16,6 +18,7 @@ use crate::live::hub::Hub;
 use crate::messages::limit::MessageLimit;
 use crate::messages::writer::{AfterCommit, Writer};
 use crate::settings::{self, Settings};
+use crate::users::my_data::Exports;
 use crate::users::{self, Via};
 use crate::{admin, auth, config};
 
@@ -34,6 +37,10 @@ pub struct Parts {
     /// What the dashboard counted last.
     pub tallies: Tallies,
     pub imports: Imports,
+    /// Who is taking their data away.
+    pub exports: Exports,
+    /// Rung when somebody's messages are to be erased.
+    pub departures: Notify,
     settings: RwLock<Arc<Settings>>,
     /// Sessions whose time of last use is being written.
     seeing: Mutex<HashSet<SessionId>>,
@@ -72,6 +79,8 @@ impl App {
             message_limit: MessageLimit::new(config.message_rate),
             tallies: Tallies::default(),
             imports: Imports::default(),
+            exports: Exports::default(),
+            departures: Notify::new(),
             clock: seams.clock,
             settings: RwLock::new(Arc::new(settings)),
             seeing: Mutex::default(),

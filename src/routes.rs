@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 use tower_http::timeout::TimeoutLayer;
 
@@ -50,10 +51,15 @@ pub async fn router(app: App) -> Result<Router> {
         .layer(DefaultBodyLimit::max(MOST_IN_A_FORM))
         .layer(headers::cross_site(&app.config)?)
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
-        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_compressing()))
         .layer(CatchPanicLayer::custom(headers::panicked))
         .layer(from_fn_with_state(app.clone(), headers::around))
         .with_state(app))
+}
+
+/// An archive is compressed already.
+fn worth_compressing() -> impl Predicate {
+    DefaultPredicate::new().and(NotForContentType::const_new("application/zip"))
 }
 
 fn account() -> Router<App> {

@@ -6,6 +6,8 @@ pub mod address;
 pub mod admin;
 pub mod avatar;
 pub mod change;
+pub mod departure;
+pub mod my_data;
 
 use serde::Deserialize;
 use sqlx::FromRow;

@@ -29,10 +29,8 @@ pub async fn get(State(app): State<App>, Visitor(person): Visitor, Path(name): P
 /// `GET /avatars/initials/{letters}-{hue}.svg`. Cost: no query.
 pub async fn initials(Path(name): Path<String>) -> Response {
     let Some((letters, hue)) = parse(&name) else { return none() };
-    let headers = [
-        (header::CONTENT_TYPE, "image/svg+xml"),
-        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
-    ];
+    let headers =
+        [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
     // Letters and digits only: there is nothing to escape.
     let svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 64 64\">\

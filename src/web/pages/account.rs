@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
@@ -16,6 +16,7 @@ use crate::ids::UserId;
 use crate::settings;
 use crate::users::{self, NewUser, Registration};
 use crate::web::extract::{Asked, Client, Fields, Visitor, local_path};
+use crate::web::once::Once;
 use crate::web::render::{Chrome, PageError, page};
 
 pub struct AccountPages;
@@ -40,6 +41,8 @@ struct LoginPage {
     next: String,
     username: String,
     may_register: bool,
+    /// What was just done, in words.
+    notice: String,
     errors: FieldErrors,
 }
 
@@ -150,12 +153,18 @@ impl AccountPages {
     pub async fn login(
         State(app): State<App>,
         Visitor(person): Visitor,
+        headers: HeaderMap,
         Asked(Next { next }): Asked<Next>,
     ) -> Result<Response, PageError> {
         if person.is_some() {
             return Ok(Redirect::to(local_path(&next)).into_response());
         }
-        Ok(page(StatusCode::OK, &LoginPage::new(&app, next, String::new(), FieldErrors::default())))
+        let mut shown = LoginPage::new(&app, next, String::new(), FieldErrors::default());
+        let Some(once) = Once::of(&app, &headers, None)? else { return Ok(page(StatusCode::OK, &shown)) };
+        shown.notice = once.notice;
+        let mut response = page(StatusCode::OK, &shown);
+        Once::end(&app, &mut response)?;
+        Ok(response)
     }
 
     /// `POST /login`.
@@ -236,6 +245,6 @@ impl RegisterPage {
 impl LoginPage {
     fn new(app: &App, next: String, username: String, errors: FieldErrors) -> Self {
         let may_register = app.settings().registration == settings::Registration::Open;
-        Self { chrome: Chrome::new(app, None), next, username, may_register, errors }
+        Self { chrome: Chrome::new(app, None), next, username, may_register, notice: String::new(), errors }
     }
 }

@@ -60,15 +60,8 @@ enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 7] = [
-        Self::Profile,
-        Self::Email,
-        Self::Password,
-        Self::TwoFactor,
-        Self::Sessions,
-        Self::ApiTokens,
-        Self::YourData,
-    ];
+    const ALL: [Self; 7] =
+        [Self::Profile, Self::Email, Self::Password, Self::TwoFactor, Self::Sessions, Self::ApiTokens, Self::YourData];
 
     fn anchor(self) -> &'static str {
         match self {
@@ -155,11 +148,7 @@ impl SettingsPage {
 }
 
 /// `GET /settings`.
-async fn shown(
-    State(app): State<App>,
-    SignedIn(person): SignedIn,
-    headers: HeaderMap,
-) -> Result<Response, PageError> {
+async fn shown(State(app): State<App>, SignedIn(person): SignedIn, headers: HeaderMap) -> Result<Response, PageError> {
     let mut shown = SettingsPage::load(&app, &person).await?;
     let Some(once) = Once::of(&app, &headers, person.session())? else {
         return Ok(private(page(StatusCode::OK, &shown)));
