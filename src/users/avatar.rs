@@ -60,20 +60,22 @@ pub async fn set(app: &App, person: &Person, bytes: Vec<u8>) -> Result<()> {
     let target = folder.join(&file);
     let kept = target.clone();
     tokio::task::spawn_blocking(move || store(&folder, &kept, &bytes)).await.map_err(Error::internal)??;
-    let changed = change_to(app, person, Some(&file)).await;
-    // A commit that nobody knows the end of may have taken place: then the file is better kept for nothing.
-    if matches!(changed, Err(Error::NotFound(_) | Error::Conflict(_))) {
-        discard(app, file);
+    match change_to(app, person, Some(&file)).await {
+        // A commit that fails may have taken place all the same: then the file is better kept for nothing.
+        Ok(work) => work.commit().await,
+        Err(error) => {
+            discard(app, file);
+            Err(error)
+        }
     }
-    changed
 }
 
 /// Takes the picture of `person` away. Cost: 1 write transaction.
 pub async fn remove(app: &App, person: &Person) -> Result<()> {
-    change_to(app, person, None).await
+    change_to(app, person, None).await?.commit().await
 }
 
-async fn change_to(app: &App, person: &Person, file: Option<&str>) -> Result<()> {
+async fn change_to(app: &App, person: &Person, file: Option<&str>) -> Result<Work> {
     let mut work = Work::begin(app, Some(person)).await?;
     let before = change::hold(&mut work, person.id).await?.avatar;
     let now = work.now();
@@ -82,7 +84,7 @@ async fn change_to(app: &App, person: &Person, file: Option<&str>) -> Result<()>
     if let Some(before) = before {
         work.then(move |app| discard(app, before));
     }
-    work.commit().await
+    Ok(work)
 }
 
 /// Deletes a picture's file, beside what else goes on. One that is gone is left at that.
