@@ -53,7 +53,7 @@ impl Site {
             };
             let id = users::add(&app, NewUser::parse(&form).unwrap(), Role::User).await.unwrap();
             let (username, role) = ("ann".to_owned(), Role::User);
-            let ann = Person { id, username, role, via: Via::Session(SessionId(0)), confirmed_at: None };
+            let ann = Person { id, username, role, via: Via::Session(SessionId(0)), confirmed_at: None, avatar: None };
             let form = RoomForm { name: "General".into(), ..RoomForm::default() };
             let (room, _) = rooms::create(&app, &ann, NewRoom::parse(&ann, &form).unwrap()).await.unwrap();
             (app, ann, room)

@@ -18,7 +18,7 @@ use crate::live::hub::Hub;
 use crate::messages::limit::MessageLimit;
 use crate::messages::writer::{AfterCommit, Writer};
 use crate::settings::{self, Settings};
-use crate::users::my_data::Exports;
+use crate::users::turns::Turns;
 use crate::users::{self, Via};
 use crate::{admin, auth, config};
 
@@ -38,7 +38,9 @@ pub struct Parts {
     pub tallies: Tallies,
     pub imports: Imports,
     /// Who is taking their data away.
-    pub exports: Exports,
+    pub exports: Turns,
+    /// Who is uploading a picture: each takes megabytes while it waits to be decoded.
+    pub uploads: Turns,
     /// Rung when somebody's messages are to be erased.
     pub departures: Notify,
     settings: RwLock<Arc<Settings>>,
@@ -79,7 +81,8 @@ impl App {
             message_limit: MessageLimit::new(config.message_rate),
             tallies: Tallies::default(),
             imports: Imports::default(),
-            exports: Exports::default(),
+            exports: Turns::default(),
+            uploads: Turns::default(),
             departures: Notify::new(),
             clock: seams.clock,
             settings: RwLock::new(Arc::new(settings)),

@@ -8,6 +8,7 @@ pub mod avatar;
 pub mod change;
 pub mod departure;
 pub mod my_data;
+pub mod turns;
 
 use serde::Deserialize;
 use sqlx::FromRow;

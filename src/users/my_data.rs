@@ -4,9 +4,7 @@
 mod archive;
 mod rows;
 
-use std::collections::HashSet;
 use std::fs::File;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
@@ -17,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::ids::UserId;
 use crate::on_db;
 use crate::users::avatar;
+use crate::users::turns::Turn;
 use archive::Archive;
 use rows::{Attachment, Interest, Membership, Message, Notification, Profile, Reaction, Report, Session, Token};
 
@@ -36,29 +35,6 @@ const README: &str = "What this site keeps of you, as of the day you asked.\n\n\
     attachments.json    files that you uploaded with messages\n\
     files/              those files, and your picture\n\n\
     The .json files can be opened with any text editor. Times are UTC.\n";
-
-/// Who is taking their data away just now.
-#[derive(Clone, Default)]
-pub struct Exports(Arc<Mutex<HashSet<UserId>>>);
-
-/// One person's turn: another export of theirs may begin when it is dropped.
-pub struct Turn {
-    exports: Exports,
-    user: UserId,
-}
-
-impl Exports {
-    fn begin(&self, user: UserId) -> Option<Turn> {
-        let is_first = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(user);
-        is_first.then(|| Turn { exports: self.clone(), user })
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        self.exports.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.user);
-    }
-}
 
 /// All that belongs to `user`, as an unnamed ZIP file on disk; their turn ends when both are dropped.
 /// Errors: [`Error::Conflict`] while another export of theirs is on its way.

@@ -222,3 +222,16 @@ both! {
         assert_eq!(ann.get(&address(&ann).await).await.status, 200);
     }
 }
+
+both! {
+    async fn a_person_uploads_one_picture_at_a_time(engine: Engine) {
+        let site = Site::new(engine).await;
+        let ann = Visitor::registered(&site, "ann").await;
+        let turn = site.app.uploads.begin(switchboard::ids::UserId(1));
+        let page = upload(&ann, file(&halves(30, 30), ImageFormat::Png)).await;
+        assert_eq!(page.status, 422);
+        assert!(page.text.contains("Another picture of yours is on its way."));
+        drop(turn);
+        upload(&ann, file(&halves(30, 30), ImageFormat::Png)).await.leads_to();
+    }
+}

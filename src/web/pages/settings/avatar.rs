@@ -8,6 +8,7 @@ use axum::response::Response;
 use super::{Section, SettingsPage, done, private};
 use crate::app::App;
 use crate::error::{Error, FieldErrors, Result};
+use crate::users::Person;
 use crate::users::avatar::{self, MOST_BYTES};
 use crate::web::extract::SignedIn;
 use crate::web::once::Once;
@@ -23,11 +24,7 @@ pub async fn upload(
     SignedIn(person): SignedIn,
     parts: Result<Multipart, MultipartRejection>,
 ) -> Result<Response, PageError> {
-    let set = match read(parts).await {
-        Ok(bytes) => avatar::set(&app, &person, bytes).await,
-        Err(error) => Err(error),
-    };
-    match set {
+    match take_in(&app, &person, parts).await {
         Ok(()) => done(&app, &person, Section::Profile, Once::notice("Your picture is saved.")),
         Err(Error::TooLarge) => {
             let mut shown = SettingsPage::load(&app, &person).await?;
@@ -37,6 +34,13 @@ pub async fn upload(
         }
         Err(error) => SettingsPage::load(&app, &person).await?.refused(Section::Profile, error),
     }
+}
+
+async fn take_in(app: &App, person: &Person, parts: Result<Multipart, MultipartRejection>) -> Result<()> {
+    let turn = app.uploads.begin(person.id);
+    let _turn = turn.ok_or_else(|| Error::field("avatar", "Another picture of yours is on its way."))?;
+    let bytes = read(parts).await?;
+    avatar::set(app, person, bytes).await
 }
 
 /// `POST /settings/avatar/remove`.

@@ -12,7 +12,8 @@ use tokio::io::AsyncReadExt;
 use super::{Section, SettingsPage};
 use crate::app::App;
 use crate::error::Error;
-use crate::users::my_data::{self, Turn};
+use crate::users::my_data;
+use crate::users::turns::Turn;
 use crate::web::extract::SignedIn;
 use crate::web::render::PageError;
 
