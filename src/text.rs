@@ -37,8 +37,8 @@ pub fn paragraphs(errors: &mut FieldErrors, field: &'static str, text: &str, lon
     text
 }
 
-/// Two letters that stand for somebody: of both names, else of the one there is, else of the user name. In any script;
-/// a letter with the marks that belong to it counts as one only where it is one character. Cost: O(length).
+/// One or two letters that stand for somebody, of any script: the first of each name there is, else that of the user
+/// name; `?` where there is none. Marks written as characters of their own are left out. Cost: O(length).
 pub fn initials(first_name: &str, last_name: &str, username: &str) -> String {
     let letter = |name: &str| name.chars().find(|c| c.is_alphanumeric());
     let letters: String = [first_name, last_name].into_iter().filter_map(letter).collect();
