@@ -81,33 +81,26 @@ async fn erase_all(app: &App) -> Result<()> {
 struct Departure {
     user: UserId,
     leased_until: Timestamp,
-    /// The last message that was seen to.
-    after: (Timestamp, MessageId),
-    /// Whether any was seen to since the beginning was looked at.
-    is_first: bool,
 }
 
-const START: (Timestamp, MessageId) = (Timestamp(i64::MIN), MessageId(i64::MIN));
-
 impl Departure {
-    /// The one who has waited longest. Cost: 1 write transaction, or 1 query where there is none.
+    /// The one who has waited longest. Cost: 1 query, and where there is one 1 write transaction.
     async fn take(app: &App) -> Result<Option<Self>> {
         let now = app.clock.now();
         let leased_until = now.plus(LEASE);
-        let waiting: Option<i64> = {
+        let waiting: Option<UserId> = {
             let mut conn = app.db.read().await?;
             on_db!(conn, c => sqlx::query_scalar(
                 "select user_id from departures where coalesce(leased_until, 0) <= $1 order by created_at limit 1")
                 .bind(now).fetch_optional(c).await)?
         };
-        let Some(waiting) = waiting else { return Ok(None) };
+        let Some(user) = waiting else { return Ok(None) };
         let mut tx = app.db.write().await?;
         let taken = on_db!(tx, c => sqlx::query(
             "update departures set leased_until = $3 where user_id = $1 and coalesce(leased_until, 0) <= $2")
-            .bind(waiting).bind(now).bind(leased_until).execute(c).await.map(|done| done.rows_affected()))?;
+            .bind(user).bind(now).bind(leased_until).execute(c).await.map(|done| done.rows_affected()))?;
         tx.commit().await?;
-        let user = UserId(waiting);
-        Ok((taken > 0).then_some(Self { user, leased_until, after: START, is_first: true }))
+        Ok((taken > 0).then_some(Self { user, leased_until }))
     }
 
     /// Empties the next messages, and after the last deletes the account; whether there is more to do. Whom staff have
@@ -118,28 +111,18 @@ impl Departure {
             return Ok(false);
         }
         let user = change::hold(&mut work, self.user).await?;
-        let next = self.next(&mut work).await?;
-        let more = if user.is_active {
+        let next = if user.is_active { Vec::new() } else { next(&mut work, user.id).await? };
+        if user.is_active {
             on_db!(work, c => sqlx::query("delete from departures where user_id = $1")
                 .bind(user.id).execute(c).await.map(|_| ()))?;
-            false
-        } else if let Some(last) = next.last() {
-            for (_, id) in &next {
-                empty(&mut work, *id).await?;
-            }
-            (self.after, self.is_first) = (*last, false);
-            true
-        } else if self.is_first {
+        } else if next.is_empty() {
             change::leave(&mut work, &user).await?;
             farewell(&mut work, &user, "All that you wrote is erased.").await?;
-            false
         } else {
-            // A message may have been on its way when the account was disabled: once more from the beginning.
-            (self.after, self.is_first) = (START, true);
-            true
-        };
+            empty(&mut work, &next).await?;
+        }
         work.commit().await?;
-        Ok(more)
+        Ok(!next.is_empty())
     }
 
     /// Whether it is still ours.
@@ -151,19 +134,26 @@ impl Departure {
         self.leased_until = until;
         Ok(renewed > 0)
     }
-
-    async fn next(&self, work: &mut Work) -> Result<Vec<(Timestamp, MessageId)>> {
-        Ok(on_db!(work, c => sqlx::query_as(
-            "select created_at, id from messages where sender_id = $1 and (created_at, id) > ($2, $3)
-             and deleted_at is null order by created_at, id limit $4")
-            .bind(self.user).bind(self.after.0).bind(self.after.1).bind(BATCH).fetch_all(c).await)?)
-    }
 }
 
-/// A message that somebody else deleted meanwhile is left at that.
-async fn empty(work: &mut Work, id: MessageId) -> Result<()> {
-    match messages::delete(work, id).await {
-        Err(Error::NotFound(_) | Error::Conflict(_)) => Ok(()),
-        done => done,
+/// The first messages that are still theirs.
+async fn next(work: &mut Work, user: UserId) -> Result<Vec<MessageId>> {
+    Ok(on_db!(work, c => sqlx::query_scalar(
+        "select id from messages where sender_id = $1 order by created_at, id limit $2")
+        .bind(user).bind(BATCH).fetch_all(c).await)?)
+}
+
+/// Empties messages and makes them nobody's: deleting the account then has little left to do. One that was deleted
+/// before is left at that.
+async fn empty(work: &mut Work, ids: &[MessageId]) -> Result<()> {
+    for id in ids {
+        match messages::delete(work, *id).await {
+            Ok(()) | Err(Error::NotFound(_) | Error::Conflict(_)) => {}
+            Err(error) => return Err(error),
+        }
     }
+    // Numbers of ours.
+    let list: Vec<String> = ids.iter().map(MessageId::to_string).collect();
+    let sql = format!("update messages set sender_id = null where id in ({})", list.join(", "));
+    Ok(on_db!(work, c => sqlx::query(&sql).persistent(false).execute(c).await.map(|_| ()))?)
 }

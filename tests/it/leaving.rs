@@ -82,9 +82,10 @@ both! {
         ann.public_room("Hall").await;
         site.sql(MANY).await;
         site.sql("update rooms set last_seq = 1500, last_rev = 1500").await;
+        site.sql("update messages set content = '', html = '', deleted_at = 9 where seq = 700").await;
         ann.post("/settings/delete", &[("password", PASSWORD), ("messages", "erase")]).await.leads_to();
         assert_eq!(ann.post("/login", &[("username", "ann"), ("password", PASSWORD)]).await.status, 422, "out at once");
-        while site.number("select count(*) from messages where deleted_at is not null").await == 0 {
+        while site.number("select count(*) from messages where sender_id is null").await == 0 {
             tokio::task::yield_now().await;
         }
         let database = site.stop().await;
@@ -92,7 +93,7 @@ both! {
         let site = Site::over(database, 0, options).await;
         until(&site, "select count(*) from users", 0).await;
         assert_eq!(site.number("select count(*) from messages where content <> '' or deleted_at is null").await, 0);
-        assert_eq!(site.number("select last_rev from rooms").await, 3000, "each was emptied once");
+        assert_eq!(site.number("select last_rev from rooms").await, 2999, "each was emptied once, but the one that was");
     }
 }
 
