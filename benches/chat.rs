@@ -53,8 +53,17 @@ impl Site {
             };
             let id = users::add(&app, NewUser::parse(&form, "Switchboard").unwrap(), Role::User).await.unwrap();
             let (username, role) = ("ann".to_owned(), Role::User);
-            let ann =
-                Person { id, username, role, via: Via::Session(SessionId(0)), confirmed_at: None, held_back: false };
+            let via = Via::Session(SessionId(0));
+            let ann = Person {
+                id,
+                username,
+                role,
+                via,
+                signed_in_at: None,
+                confirmed_at: None,
+                avatar: None,
+                held_back: false,
+            };
             let form = RoomForm { name: "General".into(), ..RoomForm::default() };
             let (room, _) = rooms::create(&app, &ann, NewRoom::parse(&ann, &form).unwrap()).await.unwrap();
             (app, ann, room)

@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use tokio::sync::Notify;
+
 use crate::admin::dashboard::tally::Tallies;
 use crate::admin::import::pending::Imports;
 use crate::auth::keys::Keys;
@@ -16,6 +18,7 @@ use crate::live::hub::Hub;
 use crate::messages::limit::MessageLimit;
 use crate::messages::writer::{AfterCommit, Writer};
 use crate::settings::{self, Settings};
+use crate::users::turns::Turns;
 use crate::users::{self, Via};
 use crate::{admin, auth, config};
 
@@ -35,6 +38,12 @@ pub struct Parts {
     /// What the dashboard counted last.
     pub tallies: Tallies,
     pub imports: Imports,
+    /// Who is taking their data away.
+    pub exports: Turns,
+    /// Who is uploading a picture: each takes megabytes while it waits to be decoded.
+    pub uploads: Turns,
+    /// Rung when somebody's messages are to be erased.
+    pub departures: Notify,
     settings: RwLock<Arc<Settings>>,
     /// Sessions and tokens whose time of last use is being written.
     seeing: Mutex<HashSet<Via>>,
@@ -74,6 +83,9 @@ impl App {
             tallies: Tallies::default(),
             imports: Imports::default(),
             throttle: Throttle::new(&config, seams.clock.clone())?,
+            exports: Turns::default(),
+            uploads: Turns::default(),
+            departures: Notify::new(),
             clock: seams.clock,
             settings: RwLock::new(Arc::new(settings)),
             seeing: Mutex::default(),

@@ -2,11 +2,20 @@
 
 pub mod admin;
 
+use std::path::PathBuf;
+
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ids::{AttachmentId, MessageId};
 use crate::messages::change as messages;
 use crate::on_db;
 use crate::work::Work;
+
+/// Where the file with this digest lies; `None` for what is no digest. Whether anything is there isn't asked.
+pub fn path(config: &Config, sha256: &str) -> Option<PathBuf> {
+    let is_digest = sha256.len() == 64 && sha256.bytes().all(|b| b.is_ascii_hexdigit());
+    is_digest.then(|| config.upload_dir.join("files").join(sha256))
+}
 
 /// Takes a file off its message; everyone in the room sees the message without it. Errors: [`Error::NotFound`].
 /// Cost: 7 indexed statements, O(sockets in the room).

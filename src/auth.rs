@@ -142,6 +142,11 @@ pub fn is_confirmed(person: &Person, now: Timestamp) -> bool {
     person.confirmed_at.is_some_and(|at| at.plus(CONFIRMED_FOR) > now)
 }
 
+/// Whether `person` signed in or said their password again lately: asked before what changes how one signs in.
+pub fn is_fresh(person: &Person, now: Timestamp) -> bool {
+    is_confirmed(person, now) || person.signed_in_at.is_some_and(|at| at.plus(CONFIRMED_FOR) > now)
+}
+
 /// Whether what `person` came in by still stands. Cost: 1 indexed query.
 pub async fn stands(app: &App, person: &Person) -> Result<bool> {
     let (mut conn, now) = (app.db.read().await?, app.clock.now());

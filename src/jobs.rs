@@ -1,5 +1,5 @@
 //! What goes on beside the requests: sockets told of what ended elsewhere, settings kept fresh, old rows swept,
-//! unread counts. [`start`] is called once by `serve`.
+//! unread counts, what people who go left to be erased. [`start`] is called once by `serve`.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::live::unread;
 use crate::revocations::{self, OVERLAP, Revocation};
 use crate::rooms::members;
-use crate::users::{Via, address};
+use crate::users::{Via, address, departure};
 
 /// Twice as often as the second within which a socket must end.
 const POLL_EVERY: Duration = Duration::from_millis(500);
@@ -26,6 +26,7 @@ pub fn start(app: &App) -> JoinSet<()> {
     jobs.spawn(unread::run(app.clone()));
     jobs.spawn(poll(app.clone()));
     jobs.spawn(sweep(app.clone()));
+    jobs.spawn(departure::run(app.clone()));
     jobs
 }
 
@@ -99,7 +100,9 @@ async fn sweep(app: App) {
     }
 }
 
-async fn sweep_once(app: &App) -> Result<()> {
+/// Deletes what has run out, and closes the sockets that it kept open. Once a minute; tests, whose clock leaps, call it.
+/// Cost: 1 write transaction.
+pub async fn sweep_once(app: &App) -> Result<()> {
     app.message_limit.sweep();
     app.throttle.sweep();
     let now = app.clock.now();

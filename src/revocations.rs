@@ -34,10 +34,11 @@ pub async fn end_sessions(conn: &mut Conn, user: UserId, now: Timestamp) -> Resu
     add(conn, user, Of::All, now).await
 }
 
-/// Deletes all sessions of `user` but one and tells every node. Cost: 2 statements, O(sessions).
-pub async fn end_other_sessions(conn: &mut Conn, user: UserId, but: SessionId, now: Timestamp) -> Result<()> {
+/// Deletes the sessions of `user` but `kept` and tells every node. Cost: 2 statements, O(sessions).
+pub async fn end_other_sessions(conn: &mut Conn, user: UserId, kept: Option<SessionId>, now: Timestamp) -> Result<()> {
+    // No session has the id -1.
     on_db!(conn, c => sqlx::query("delete from sessions where user_id = $1 and id <> $2")
-        .bind(user).bind(but).execute(c).await.map(|_| ()))?;
+        .bind(user).bind(kept.unwrap_or(SessionId(-1))).execute(c).await.map(|_| ()))?;
     add(conn, user, Of::All, now).await
 }
 

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::compression::{CompressionLayer, CompressionLevel};
 use tower_http::timeout::TimeoutLayer;
 
@@ -22,7 +23,8 @@ use crate::web::pages::mailed::MailedPages;
 use crate::web::pages::members::MemberPages;
 use crate::web::pages::rooms::RoomPages;
 use crate::web::pages::second_step::SecondStepPages;
-use crate::web::{api, assets, headers, status};
+use crate::web::pages::settings;
+use crate::web::{api, assets, avatars, headers, status};
 
 /// Bytes in a form.
 const MOST_IN_A_FORM: usize = 256 * 1024;
@@ -36,25 +38,33 @@ pub async fn router(app: App) -> Result<Router> {
         .merge(chat())
         .merge(rooms())
         .merge(sockets())
+        .merge(settings::routes())
         .merge(admin::routes())
         .merge(if app.config.api { api::routes() } else { Router::new() })
+        .route("/avatars/{name}", get(avatars::get))
         .layer(session);
     Ok(Router::new()
         .merge(signed_in)
         .route("/up", get(status::up))
         .route("/health", get(status::health))
         .route("/assets/{name}", get(assets::get))
+        .route("/avatars/initials/{name}", get(avatars::initials))
         .fallback(headers::not_found)
         .method_not_allowed_fallback(headers::wrong_method)
         .layer(DefaultBodyLimit::max(MOST_IN_A_FORM))
         .layer(headers::cross_site(&app.config)?)
         .layer(from_fn(api::caller::by_token_alone))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
-        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_compressing()))
         .layer(CatchPanicLayer::custom(headers::panicked))
         .layer(from_fn(api::problem::around))
         .layer(from_fn_with_state(app.clone(), headers::around))
         .with_state(app))
+}
+
+/// An archive is compressed already.
+fn worth_compressing() -> impl Predicate {
+    DefaultPredicate::new().and(NotForContentType::const_new("application/zip"))
 }
 
 fn account() -> Router<App> {

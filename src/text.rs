@@ -36,3 +36,12 @@ pub fn paragraphs(errors: &mut FieldErrors, field: &'static str, text: &str, lon
     }
     text
 }
+
+/// One or two letters that stand for somebody, of any script: the first of each name there is, else that of the user
+/// name; `?` where there is none. Marks written as characters of their own are left out. Cost: O(length).
+pub fn initials(first_name: &str, last_name: &str, username: &str) -> String {
+    let letter = |name: &str| name.chars().find(|c| c.is_alphanumeric());
+    let letters: String = [first_name, last_name].into_iter().filter_map(letter).collect();
+    let letters = if letters.is_empty() { letter(username).map_or_else(|| "?".into(), String::from) } else { letters };
+    letters.to_uppercase().chars().take(2).collect()
+}

@@ -7,7 +7,10 @@ pub mod admin;
 pub mod authority;
 pub mod avatar;
 pub mod change;
+pub mod departure;
+pub mod my_data;
 mod person;
+pub mod turns;
 
 use serde::Deserialize;
 use sqlx::FromRow;
@@ -71,20 +74,33 @@ pub struct User {
     pub id: UserId,
     pub username: String,
     pub email: String,
-    #[sqlx(try_from = "String")]
-    pub role: Role,
     pub first_name: String,
     pub last_name: String,
     pub bio: String,
+    /// The file of their picture, in the folder `avatars` of the uploads.
     pub avatar: Option<String>,
+    #[sqlx(try_from = "String")]
+    pub role: Role,
     pub is_active: bool,
     pub totp_enabled: bool,
     pub last_seen_at: Option<Timestamp>,
     pub created_at: Timestamp,
 }
 
-const COLUMNS: &str = "id, username, email, role, first_name, last_name, bio, avatar, is_active, totp_enabled, \
+const COLUMNS: &str = "id, username, email, first_name, last_name, bio, avatar, role, is_active, totp_enabled, \
      last_seen_at, created_at";
+
+impl User {
+    /// What `avatar_url` is in the JSON API. Cost: O(length).
+    pub fn avatar_url(&self) -> String {
+        avatar::url(self.id, &self.username, &self.first_name, &self.last_name, self.avatar.as_deref())
+    }
+
+    /// Their picture, if they have one.
+    pub fn picture(&self) -> Option<String> {
+        self.avatar.as_deref().map(avatar::file_url)
+    }
+}
 
 /// What a registration form holds; [`NewUser::parse`] makes it safe.
 #[derive(Clone, Default, Deserialize)]
@@ -146,6 +162,14 @@ impl Profile {
         let bio = paragraphs(errors, "bio", bio, 1000);
         Self { username, email, first_name, last_name, bio }
     }
+}
+
+/// What people may say of themselves; what is `None` stays.
+#[derive(Clone, Default)]
+pub struct Description {
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub bio: Option<String>,
 }
 
 /// Makes an ordinary account, when the setting `registration` lets strangers do that.

@@ -3,10 +3,12 @@
 
 pub mod api;
 pub mod assets;
+pub mod avatars;
 pub mod chart;
 pub mod device;
 pub mod extract;
 pub mod headers;
+pub mod once;
 pub mod pages;
 pub mod render;
 pub mod status;

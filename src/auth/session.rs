@@ -91,14 +91,14 @@ pub async fn end(work: &mut Work, id: SessionId) -> Result<()> {
 /// The person this cookie stands for, if its session still stands and the account is active.
 /// Cost: 2 indexed queries (the store's and ours); now and then one small write in the background.
 pub async fn person(app: &App, session: &Session) -> Result<Option<Person>> {
-    match own(session).await? {
+    match of_browser(session).await? {
         Some(id) => holder(app, id, None).await,
         None => Ok(None),
     }
 }
 
 /// The row that this browser's cookie names, whether it still stands or not. Cost: 1 indexed query.
-pub async fn own(session: &Session) -> Result<Option<SessionId>> {
+pub async fn of_browser(session: &Session) -> Result<Option<SessionId>> {
     session.get::<SessionId>(KEY).await.map_err(unavailable)
 }
 
@@ -130,6 +130,47 @@ pub(super) async fn of_user(conn: &mut Conn, user: UserId) -> Result<Vec<Session
         .bind(user).fetch_all(c).await)?)
 }
 
+/// A session as its owner sees it.
+#[derive(FromRow)]
+pub struct Own {
+    pub id: SessionId,
+    pub ip: String,
+    pub user_agent: String,
+    pub created_at: Timestamp,
+    pub last_seen_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+/// The sessions of `user` that are neither idle too long nor run out, the last used first; at most `limit`.
+/// Cost: 1 indexed query, O(sessions).
+pub async fn own(conn: &mut Conn, user: UserId, now: Timestamp, limit: i64) -> Result<Vec<Own>> {
+    Ok(on_db!(conn, c => sqlx::query_as(
+        "select id, ip, user_agent, created_at, last_seen_at, expires_at from sessions
+         where user_id = $1 and expires_at > $2 and last_seen_at > $3 order by last_seen_at desc, id desc limit $4")
+        .bind(user).bind(now).bind(now.minus(IDLE)).bind(limit).fetch_all(c).await)?)
+}
+
+/// Ends a session of `user`. Errors: [`Error::NotFound`] for one that has ended, and for somebody else's.
+/// Cost: 3 statements.
+pub async fn end_of(work: &mut Work, user: UserId, id: SessionId) -> Result<()> {
+    let found: Option<i64> = on_db!(work, c => sqlx::query_scalar("select id from sessions where id = $1 and user_id = $2")
+        .bind(id).bind(user).fetch_optional(c).await)?;
+    if found.is_none() {
+        return Err(Error::NotFound("There is no such session of yours."));
+    }
+    end(work, id).await
+}
+
+/// Ends every session of `person` but the one they are in; who came by a personal token is in none. Their personal
+/// tokens stand. Cost: 4 statements, O(sessions).
+pub async fn end_others(work: &mut Work, person: &Person) -> Result<()> {
+    let (user, now) = (person.id, work.now());
+    revocations::end_other_sessions(work, user, person.session(), now).await?;
+    let standing = super::standing(work, user, now).await?;
+    work.then(move |app| app.hub.end_user(user, &standing));
+    Ok(())
+}
+
 /// Whether the session still stands. Cost: 1 indexed query.
 pub(super) async fn stands(conn: &mut Conn, id: SessionId, now: Timestamp) -> Result<bool> {
     Ok(by_id(conn, id, now).await?.is_some())
@@ -140,19 +181,21 @@ pub(super) async fn stands(conn: &mut Conn, id: SessionId, now: Timestamp) -> Re
 struct Standing {
     #[sqlx(flatten)]
     holder: Holder,
+    created_at: Timestamp,
     last_seen_at: Timestamp,
     confirmed_at: Option<Timestamp>,
 }
 
 impl Standing {
     fn person(self, settings: &Settings, id: SessionId) -> Person {
-        Person::new(settings, self.holder, Via::Session(id), self.confirmed_at)
+        let person = Person::new(settings, self.holder, Via::Session(id), self.confirmed_at);
+        Person { signed_in_at: Some(self.created_at), ..person }
     }
 }
 
 async fn by_id(conn: &mut Conn, id: SessionId, now: Timestamp) -> Result<Option<Standing>> {
     Ok(on_db!(conn, c => sqlx::query_as(
-        "select s.user_id, u.username, u.role, u.totp_enabled, s.last_seen_at, s.confirmed_at
+        "select s.user_id, u.username, u.role, u.totp_enabled, u.avatar, s.last_seen_at, s.confirmed_at
          from sessions s join users u on u.id = s.user_id
          where s.id = $1 and s.expires_at > $2 and s.last_seen_at > $3 and u.is_active")
         .bind(id).bind(now).bind(now.minus(IDLE)).fetch_optional(c).await)?)

@@ -22,14 +22,22 @@ use crate::{on_db, users};
 pub struct Member {
     pub user_id: UserId,
     pub username: String,
+    pub avatar: Option<String>,
     pub role: String,
     pub joined_at: Timestamp,
+}
+
+impl Member {
+    /// Their picture, if they have one.
+    pub fn picture(&self) -> Option<String> {
+        self.avatar.as_deref().map(users::avatar::file_url)
+    }
 }
 
 /// Members by name, those after `after`; at most `limit`. Doesn't check who asks. Cost: 1 query, O(members).
 pub async fn page(conn: &mut Conn, room: RoomId, after: &str, limit: i64) -> Result<Vec<Member>> {
     Ok(on_db!(conn, c => sqlx::query_as(
-        "select m.user_id, u.username, m.role, m.joined_at from memberships m join users u on u.id = m.user_id
+        "select m.user_id, u.username, u.avatar, m.role, m.joined_at from memberships m join users u on u.id = m.user_id
          where m.room_id = $1 and u.username_folded > $2 order by u.username_folded limit $3")
         .bind(room).bind(crate::text::fold(after)).bind(limit).fetch_all(c).await)?)
 }

@@ -83,7 +83,9 @@ mod tests {
             username: "ann".into(),
             role,
             via: Via::Session(SessionId(1)),
+            signed_in_at: None,
             confirmed_at: None,
+            avatar: None,
             held_back: false,
         }
     }

@@ -2,12 +2,13 @@
 //! the command line. What must not happen to the last administrator, or to oneself, is refused here.
 
 use super::authority::{self, Act, may_to};
-use super::{COLUMNS, Profile, Role, User, address, count_admins};
-use crate::auth::{self, api_tokens, password, reset_tokens};
+use super::{COLUMNS, Description, Person, Profile, Registration, Role, User, address, avatar, count_admins};
+use crate::app::App;
+use crate::auth::{self, api_tokens, password, reset_tokens, session};
 use crate::clock::Timestamp;
 use crate::emails::letter::{self, Letter};
 use crate::error::{Error, FieldErrors, Result, is_taken};
-use crate::ids::{RoomId, SessionId, UserId};
+use crate::ids::{RoomId, UserId};
 use crate::rooms::members;
 use crate::text::fold;
 use crate::work::Work;
@@ -49,67 +50,60 @@ pub async fn set_active(work: &mut Work, user: &User, active: bool) -> Result<()
 }
 
 /// Sets a new password and ends everything that `user` is signed in by, who is told by mail. Errors: [`Error::Invalid`]
-/// at `password`. Cost: 1 argon2 hash, 7 statements.
+/// at `password`. Cost: 1 argon2 hash, 8 statements.
 pub async fn set_password(work: &mut Work, user: &User, new: String) -> Result<()> {
-    let mut errors = FieldErrors::default();
-    let site_name = work.app.settings().site_name.clone();
-    password::check(&mut errors, "password", &new, &[&user.username, &user.email, &site_name]);
-    errors.or(())?;
-    let hash = password::hash_at_once(new).await?;
+    let hash = hashed(&work.app, user, "password", new).await?;
     store_password(work, user, &hash).await
 }
 
-/// The same with a password that was checked and hashed before. Cost: 6 statements.
+async fn hashed(app: &App, user: &User, field: &'static str, new: String) -> Result<String> {
+    let mut errors = FieldErrors::default();
+    let site_name = app.settings().site_name.clone();
+    password::check(&mut errors, field, &new, &[&user.username, &user.email, &site_name]);
+    errors.or(())?;
+    password::hash_at_once(new).await
+}
+
+/// The same with a password that was checked and hashed before. Cost: 7 statements.
 pub async fn store_password(work: &mut Work, user: &User, hash: &str) -> Result<()> {
+    replace_hash(work, user, hash).await?;
+    api_tokens::revoke_all(work, user.id).await?;
+    end_sessions(work, user).await?;
+    tell_of_password(work, user, "You were logged out everywhere, and your personal tokens are revoked.").await
+}
+
+/// Sets the password of whoever is signed in, ends all their other sessions and their sockets, and tells them by mail.
+/// Personal tokens stay, and the mail says so. Doesn't ask for the current one: [`auth::ask_again`] does. Errors:
+/// [`Error::Invalid`] at `new_password`. Cost: 1 argon2 hash, 10 statements.
+pub async fn set_own_password(work: &mut Work, person: &Person, new: String) -> Result<()> {
+    let user = hold(work, person.id).await?;
+    let hash = hashed(&work.app, &user, "new_password", new).await?;
+    replace_hash(work, &user, &hash).await?;
+    session::end_others(work, person).await?;
+    let rest =
+        "Everywhere else you were logged out. Your personal tokens still work; you revoke them in your settings.";
+    tell_of_password(work, &user, rest).await
+}
+
+/// Links in letters, to a new password or address, end with the password that they were asked for under.
+async fn replace_hash(work: &mut Work, user: &User, hash: &str) -> Result<()> {
     let now = work.now();
     on_db!(work, c => sqlx::query("update users set password_hash = $2, updated_at = $3 where id = $1")
         .bind(user.id).bind(hash).bind(now).execute(c).await.map(|_| ()))?;
-    end_everything(work, user).await?;
+    reset_tokens::end_all(work, user.id).await?;
+    address::forget(work, user.id).await
+}
+
+async fn tell_of_password(work: &mut Work, user: &User, rest: &str) -> Result<()> {
     let letter = Letter {
         subject: format!("Your password at {} was changed", work.app.settings().site_name),
         name: user.username.clone(),
-        says: vec!["Your password was changed, and you were logged out everywhere.".into()],
-        then: vec![
-            "If that wasn't you, ask for a new password on the log-in page, or write to an administrator.".into(),
-        ],
+        says: vec!["Your account has a new password.".into(), rest.into()],
+        button: Some(("If this wasn't you, set another one".into(), letter::link(&work.app, "/password-reset"))),
+        then: vec!["An administrator can help you if that doesn't.".into()],
         ..Letter::default()
     };
     letter::send(work, &user.email, &letter).await.map(|_| ())
-}
-
-/// Ends all that could still let somebody in as `user`: sessions, personal tokens, links in letters. Cost: 5 statements.
-pub async fn end_everything(work: &mut Work, user: &User) -> Result<()> {
-    api_tokens::revoke_all(work, user.id).await?;
-    reset_tokens::end_all(work, user.id).await?;
-    address::forget(work, user.id).await?;
-    end_sessions(work, user).await
-}
-
-/// Gives `user` the password they chose themselves, ends every session of theirs but `here`, and tells them by mail.
-/// Personal tokens stay, and the mail says so: they are revoked one by one. Doesn't ask for the old one. Errors:
-/// [`Error::Invalid`] at `new_password`. Cost: 1 argon2 hash, 7 statements.
-pub async fn set_own_password(work: &mut Work, user: &User, new: String, here: SessionId) -> Result<()> {
-    let mut errors = FieldErrors::default();
-    password::check(&mut errors, "new_password", &new, &[&user.username, &user.email]);
-    errors.or(())?;
-    let hash = password::hash_at_once(new).await?;
-    let (id, now) = (user.id, work.now());
-    on_db!(work, c => sqlx::query("update users set password_hash = $2, updated_at = $3 where id = $1")
-        .bind(id).bind(hash).bind(now).execute(c).await.map(|_| ()))?;
-    revocations::end_other_sessions(work, id, here, now).await?;
-    let standing = auth::standing(work, id, now).await?;
-    work.then(move |app| app.hub.end_user(id, &standing));
-    letter::send(work, &user.email, &new_password_letter(work, user)).await.map(|_| ())
-}
-
-fn new_password_letter(work: &Work, user: &User) -> Letter {
-    let letter =
-        Letter { subject: "Your password was changed".into(), name: user.username.clone(), ..Letter::default() };
-    let says = "Your account has a new password. Everywhere else it was signed in, it isn't any more; your personal \
-                tokens still work, and are revoked in your settings.";
-    let then = "If this wasn't you, set a new password at once and ask an administrator for help.";
-    let button = Some(("Set a new password".to_owned(), letter::link(&work.app, "/password-reset")));
-    Letter { says: vec![says.into()], button, then: vec![then.into()], ..letter }
 }
 
 /// Ends every session and socket of `user`. Cost: 2 statements.
@@ -137,12 +131,46 @@ pub async fn set_profile(work: &mut Work, user: &User, new: &Profile) -> Result<
     })
 }
 
-/// Deletes an account with its memberships, sessions and tokens; what it wrote stays, as by a deleted account. Errors:
-/// [`Error::Conflict`] for the last administrator and for oneself. Cost: 6 statements, O(what refers to it).
+/// Changes what people say of themselves. Errors: [`Error::Invalid`] with a message for each bad field.
+/// Cost: 3 statements.
+pub async fn describe(work: &mut Work, id: UserId, new: &Description) -> Result<()> {
+    let user = hold(work, id).await?;
+    let form = Registration {
+        username: user.username.clone(),
+        email: user.email.clone(),
+        first_name: new.first_name.as_ref().unwrap_or(&user.first_name).clone(),
+        last_name: new.last_name.as_ref().unwrap_or(&user.last_name).clone(),
+        password: String::new(),
+    };
+    let profile = Profile::parse(&form, new.bio.as_ref().unwrap_or(&user.bio))?;
+    set_profile(work, &user, &profile).await
+}
+
+/// Deletes an account with its memberships, sessions, tokens and picture; what it wrote stays, as by a deleted account.
+/// Errors: [`Error::Conflict`] for the last administrator and for oneself. Cost: 6 statements, O(what refers to it).
 pub async fn delete(work: &mut Work, user: &User) -> Result<()> {
     may_delete(work, user).await?;
+    take_out(work, user).await
+}
+
+/// Deletes the account of whoever asks for that, as [`delete`] does. Errors: [`Error::Conflict`] for the last
+/// administrator. Cost: 8 statements, O(what refers to it).
+pub async fn leave(work: &mut Work, user: &User) -> Result<()> {
+    may_leave(work, user).await?;
+    take_out(work, user).await
+}
+
+/// Errors: [`Error::Conflict`] for the last administrator. Cost: 2 statements.
+pub async fn may_leave(work: &mut Work, user: &User) -> Result<()> {
+    keep_an_admin(work, user, false).await
+}
+
+async fn take_out(work: &mut Work, user: &User) -> Result<()> {
     members::remove_everywhere(work, user.id).await?;
     end_sessions(work, user).await?;
+    if let Some(file) = user.avatar.clone() {
+        work.then(move |app| avatar::discard(app, file));
+    }
     Ok(on_db!(work, c => sqlx::query("delete from users where id = $1").bind(user.id).execute(c).await.map(|_| ()))?)
 }
 

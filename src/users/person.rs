@@ -25,8 +25,12 @@ pub struct Person {
     /// The rights they have; the account's own role unless they are held back.
     pub role: Role,
     pub via: Via,
+    /// When they signed in; `None` for who came by a personal token.
+    pub signed_in_at: Option<Timestamp>,
     /// When the password was last asked for again in this session.
     pub confirmed_at: Option<Timestamp>,
+    /// Their picture's file, as `User::avatar`.
+    pub avatar: Option<String>,
     /// Staff with an ordinary person's rights, until they turn two-factor on.
     pub held_back: bool,
 }
@@ -39,16 +43,17 @@ pub(crate) struct Holder {
     #[sqlx(try_from = "String")]
     pub role: Role,
     pub totp_enabled: bool,
+    pub avatar: Option<String>,
 }
 
 impl Person {
     /// Whoever holds a session or a token that stands. With the setting `staff_two_factor` at `required`, staff without
     /// two-factor have the rights of anybody: they can still turn it on, and are staff again by their next request.
     pub(crate) fn new(settings: &Settings, holder: Holder, via: Via, confirmed_at: Option<Timestamp>) -> Self {
-        let Holder { user_id: id, username, role, totp_enabled } = holder;
+        let Holder { user_id: id, username, role, totp_enabled, avatar } = holder;
         let held_back = settings.staff_need_two_factor && role != Role::User && !totp_enabled;
         let role = if held_back { Role::User } else { role };
-        Self { id, username, role, via, confirmed_at, held_back }
+        Self { id, username, role, via, signed_in_at: None, confirmed_at, avatar, held_back }
     }
 
     pub fn is_staff(&self) -> bool {
@@ -65,5 +70,10 @@ impl Person {
             Via::Session(id) => Some(id),
             Via::Token(_) => None,
         }
+    }
+
+    /// Their picture, if they have one.
+    pub fn picture(&self) -> Option<String> {
+        self.avatar.as_deref().map(super::avatar::file_url)
     }
 }

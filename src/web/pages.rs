@@ -7,3 +7,4 @@ pub mod mailed;
 pub mod members;
 pub mod rooms;
 pub mod second_step;
+pub mod settings;

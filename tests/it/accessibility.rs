@@ -51,6 +51,7 @@ async fn axe_finds_nothing_on_any_page_at_any_width_in_any_scheme() {
         bob.say(room, "Right.").await;
     }
     bob.public_room("Design").await;
+    ann.post("/settings/api-tokens", &[("name", "Backup")]).await.leads_to();
     let direct = bob.post("/rooms/new", &[("member_ids", "1")]).await.room();
     bob.say(direct, "Have you a minute?").await;
     Visitor::registered(&site, "cleo").await;
@@ -83,7 +84,8 @@ async fn axe_finds_nothing_on_any_page_at_any_width_in_any_scheme() {
             ("new-room", "/rooms/new".to_owned()),
             ("new-group", "/rooms/new?kind=group&member_ids=2".to_owned()),
             ("new-direct", "/rooms/new?kind=direct".to_owned()),
-            ("settings", format!("/rooms/{room}/settings")),
+            ("own-settings", "/settings".to_owned()),
+            ("room-settings", format!("/rooms/{room}/settings")),
             ("members", format!("/rooms/{room}/members")),
         ] {
             look(&window, &axe, &path, &name(page)).await;

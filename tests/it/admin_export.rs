@@ -273,8 +273,9 @@ both! {
             username: "ann".into(),
             role: Role::Admin,
             via: Via::Session(SessionId(1)),
-            confirmed_at: None,
+            signed_in_at: None, confirmed_at: None,
             held_back: false,
+            avatar: None,
         };
         let taken = async |query: &str, keys: Vec<i64>, person: &Person| -> Result<Vec<i64>, Error> {
             let query = Query::parse(users, person, query)?;

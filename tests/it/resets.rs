@@ -31,8 +31,8 @@ both! {
         assert!(page.status == 200 && page.text.contains("name=\"password\""), "{}", page.text);
         let mut visitor = visitor;
         let set = visitor.post("/password-reset/confirm", &[("token", &token(&letter)), ("password", NEW)]).await;
-        assert_eq!(set.leads_to(), "/login?notice=password");
-        assert!(visitor.get("/login?notice=password").await.text.contains("Your new password is set"));
+        assert_eq!(set.leads_to(), "/login");
+        assert!(visitor.get("/login").await.text.contains("Your new password is set"));
         let old = visitor.post("/login", &[("username", "ann"), ("password", PASSWORD)]).await;
         assert_eq!(old.status, 422);
         assert_eq!(visitor.post("/login", &[("username", "ann"), ("password", NEW)]).await.leads_to(), "/chat");

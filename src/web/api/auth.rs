@@ -141,7 +141,7 @@ impl AuthApi {
         let ended = person.as_ref().and_then(Person::session);
         auth::end_program(&app, person.as_ref(), refresh.as_deref()).await?;
         // By a token no cookie came along; its session is gone all the same, and the cookie worth nothing.
-        if ended.is_some() && session::own(&browser).await? == ended {
+        if ended.is_some() && session::of_browser(&browser).await? == ended {
             browser.flush().await.map_err(Error::internal)?;
         }
         Ok(StatusCode::NO_CONTENT)

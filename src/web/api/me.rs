@@ -8,13 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::auth::{Answer, needed, require, user};
 use super::caller::Caller;
 use super::json::Body;
-use super::problem::Problem;
 use super::user::UserShape;
 use crate::app::App;
 use crate::auth::{self, two_factor};
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::SessionId;
-use crate::users::{Person, Profile, Registration, User, change};
+use crate::users::{Person, Profile, Registration, User, address, change};
 use crate::web::extract::Client;
 use crate::work::Work;
 
@@ -27,6 +26,8 @@ pub struct Edit {
     last_name: Option<String>,
     bio: Option<String>,
     email: Option<String>,
+    /// Needed for another address when one signed in long ago.
+    current_password: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -66,20 +67,25 @@ impl MeApi {
         Ok(Json(UserShape::own(user(&app, caller.person.id).await?)))
     }
 
-    /// `PATCH /auth/me`: what isn't given, or is null, stays.
+    /// `PATCH /auth/me`: what isn't given, or is null, stays. A new address counts once it is confirmed, where the site
+    /// sends mail; it takes a sign-in of the last 15 minutes, or `current_password`.
     pub async fn change_me(
         State(app): State<App>,
         caller: Caller,
         Client(device): Client,
         Body(edit): Body<Edit>,
     ) -> Answer<Json<UserShape>> {
+        let before = user(&app, caller.person.id).await?;
+        let email = edit.email.clone().filter(|email| *email != before.email);
+        if email.is_some() {
+            prove(&app, &caller.person, edit.current_password.clone()).await?;
+        }
         let mut work = begin(&app, &caller.person, device.ip).await?;
         let user = change::hold(&mut work, caller.person.id).await?;
-        // users::address::change stands here: an address is confirmed before it is the account's.
-        if edit.email.as_ref().is_some_and(|email| *email != user.email) {
-            return Err(Problem::field("email", "An address can't be changed here yet."));
-        }
         change::set_profile(&mut work, &user, &edit.over(&user)?).await?;
+        if let Some(email) = email {
+            address::change(&mut work, &user, &email).await?;
+        }
         let user = change::hold(&mut work, user.id).await?;
         work.commit().await?;
         Ok(Json(UserShape::own(user)))
@@ -92,15 +98,14 @@ impl MeApi {
         Client(device): Client,
         Body(new): Body<NewPassword>,
     ) -> Answer<StatusCode> {
-        let session = own_session(&caller.person)?;
+        own_session(&caller.person)?;
         let mut missing = FieldErrors::default();
         let current = require(&mut missing, "current_password", new.current_password);
         let password = require(&mut missing, "new_password", new.new_password);
         missing.or(())?;
         ask_again(&app, &caller.person, "current_password", current).await?;
         let mut work = begin(&app, &caller.person, device.ip).await?;
-        let user = change::hold(&mut work, caller.person.id).await?;
-        change::set_own_password(&mut work, &user, password, session).await?;
+        change::set_own_password(&mut work, &caller.person, password).await?;
         work.commit().await?;
         Ok(StatusCode::NO_CONTENT)
     }
@@ -112,6 +117,9 @@ impl MeApi {
         Client(device): Client,
     ) -> Answer<Json<Setup>> {
         own_session(&caller.person)?;
+        if !auth::is_fresh(&caller.person, app.clock.now()) {
+            return Err(Error::Forbidden("You signed in a while ago: log in again to set up two-factor.").into());
+        }
         let mut work = begin(&app, &caller.person, device.ip).await?;
         let user = change::hold(&mut work, caller.person.id).await?;
         let two_factor::Setup { secret, otpauth_url, qr_svg } = two_factor::begin(&mut work, &user).await?;
@@ -163,6 +171,17 @@ async fn begin(app: &App, person: &Person, ip: String) -> Result<Work> {
 /// itself.
 fn own_session(person: &Person) -> Result<SessionId> {
     person.session().ok_or(Error::Forbidden("A personal token can't change how you sign in: log in for that."))
+}
+
+/// Whoever finds a device that is signed in must not take the account over with it. Errors: [`Error::Forbidden`] for a
+/// personal token, [`Error::Invalid`] at `current_password` without the password for who signed in long ago.
+async fn prove(app: &App, person: &Person, password: Option<String>) -> Result<()> {
+    own_session(person)?;
+    match password {
+        Some(password) => ask_again(app, person, "current_password", password).await,
+        None if auth::is_fresh(person, app.clock.now()) => Ok(()),
+        None => Err(Error::field("current_password", "You signed in a while ago: say your password again.")),
+    }
 }
 
 /// Errors: [`Error::Invalid`] at `field` for a wrong password, and what [`auth::ask_again`] says.

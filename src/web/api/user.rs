@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::clock::Timestamp;
 use crate::ids::UserId;
-use crate::users::{Person, User, avatar};
+use crate::users::{Person, User};
 
 /// The contract's user.
 #[derive(Serialize)]
@@ -16,7 +16,7 @@ pub struct UserShape {
     first_name: String,
     last_name: String,
     bio: String,
-    avatar_url: Option<String>,
+    avatar_url: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     role: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,7 +36,7 @@ impl UserShape {
     /// As they see themselves.
     pub fn own(user: User) -> Self {
         Self {
-            avatar_url: avatar::url(&user),
+            avatar_url: user.avatar_url(),
             id: user.id,
             username: user.username,
             email: Some(user.email),

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
@@ -16,6 +16,7 @@ use crate::ids::UserId;
 use crate::settings;
 use crate::users::{self, NewUser, Registration};
 use crate::web::extract::{Asked, Client, Fields, Visitor, local_path};
+use crate::web::once::Once;
 use crate::web::pages::second_step::SecondStepPages;
 use crate::web::render::{Chrome, PageError, page, refused};
 
@@ -41,7 +42,8 @@ struct LoginPage {
     next: String,
     username: String,
     may_register: bool,
-    notice: &'static str,
+    /// What was just done, in words.
+    notice: String,
     errors: FieldErrors,
 }
 
@@ -61,18 +63,6 @@ pub struct Login {
 pub struct Next {
     next: String,
 }
-
-/// To the log-in page, and why.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct Arrival {
-    next: String,
-    notice: String,
-}
-
-/// What the log-in page says to who was led there, by the word in its address.
-const NOTICES: &[(&str, &str)] =
-    &[("password", "Your new password is set. Log in with it."), ("gone", "Your account is deleted.")];
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -166,14 +156,18 @@ impl AccountPages {
     pub async fn login(
         State(app): State<App>,
         Visitor(person): Visitor,
-        Asked(Arrival { next, notice }): Asked<Arrival>,
+        headers: HeaderMap,
+        Asked(Next { next }): Asked<Next>,
     ) -> Result<Response, PageError> {
         if person.is_some() {
             return Ok(Redirect::to(local_path(&next)).into_response());
         }
         let mut shown = LoginPage::new(&app, next, String::new(), FieldErrors::default());
-        shown.notice = NOTICES.iter().find(|(name, _)| *name == notice).map_or("", |(_, text)| text);
-        Ok(page(StatusCode::OK, &shown))
+        let Some(once) = Once::of(&app, &headers, None)? else { return Ok(page(StatusCode::OK, &shown)) };
+        shown.notice = once.notice;
+        let mut response = page(StatusCode::OK, &shown);
+        Once::end(&app, &mut response)?;
+        Ok(response)
     }
 
     /// `POST /login`.
@@ -259,6 +253,6 @@ impl RegisterPage {
 impl LoginPage {
     fn new(app: &App, next: String, username: String, errors: FieldErrors) -> Self {
         let may_register = app.settings().registration == settings::Registration::Open;
-        Self { chrome: Chrome::new(app, None), next, username, may_register, notice: "", errors }
+        Self { chrome: Chrome::new(app, None), next, username, may_register, notice: String::new(), errors }
     }
 }

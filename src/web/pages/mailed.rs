@@ -12,7 +12,8 @@ use crate::app::App;
 use crate::auth::reset_tokens;
 use crate::error::{Error, FieldErrors};
 use crate::users::address;
-use crate::web::extract::{Asked, Client, Fields};
+use crate::web::extract::{Asked, Client, Fields, Visitor};
+use crate::web::once::Once;
 use crate::web::render::{Chrome, PageError, page, refused};
 use crate::work::Work;
 
@@ -120,7 +121,10 @@ impl MailedPages {
         Fields(NewPassword { token, password }): Fields<NewPassword>,
     ) -> Result<Response, PageError> {
         match reset_tokens::redeem(&app, &token, password).await {
-            Ok(_) => Ok(Redirect::to("/login?notice=password").into_response()),
+            Ok(_) => {
+                let notice = Once::notice("Your new password is set. Log in with it.");
+                Ok(notice.along(&app, None, Redirect::to("/login"))?)
+            }
             Err(error @ Error::Invalid(_)) => {
                 let chrome = Chrome::new(&app, None);
                 let again = |errors| NewPasswordPage { chrome, token, username: String::new(), errors };
@@ -144,6 +148,7 @@ impl MailedPages {
     /// `POST /settings/email/confirm`.
     pub async fn confirm_address(
         State(app): State<App>,
+        Visitor(person): Visitor,
         Fields(Token { token }): Fields<Token>,
     ) -> Result<Response, PageError> {
         let mut work = Work::begin(&app, None).await?;
@@ -152,7 +157,11 @@ impl MailedPages {
             Err(error) => Err(error),
         };
         match confirmed {
-            Ok(()) => Ok(Redirect::to("/settings#email").into_response()),
+            Ok(()) => {
+                let session = person.and_then(|person| person.session());
+                let leads_to = if session.is_some() { "/settings#email" } else { "/login?next=%2Fsettings" };
+                Ok(Once::notice("Your new address is confirmed.").along(&app, session, Redirect::to(leads_to))?)
+            }
             Err(error @ Error::Invalid(_)) => {
                 let chrome = Chrome::new(&app, None);
                 refused(error, "email", |errors| AddressPage { chrome, token, email: String::new(), errors })

@@ -14,6 +14,8 @@ pub struct Visitor {
     client: Client,
     base: String,
     cookie: Option<String>,
+    /// What the next page says once, as it came with the last post.
+    once: Option<String>,
     pub name: String,
 }
 
@@ -51,7 +53,7 @@ impl Visitor {
 
     pub fn at(base: &str) -> Self {
         let client = Client::builder().redirect(redirect::Policy::none()).build().unwrap();
-        Self { client, base: base.to_owned(), cookie: None, name: String::new() }
+        Self { client, base: base.to_owned(), cookie: None, once: None, name: String::new() }
     }
 
     /// Registers `name` and is signed in.
@@ -91,10 +93,8 @@ impl Visitor {
 
     fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let request = self.client.request(method.parse().unwrap(), format!("{}{path}", self.base));
-        match &self.cookie {
-            Some(cookie) => request.header("cookie", cookie),
-            None => request,
-        }
+        let cookies: Vec<&str> = [&self.cookie, &self.once].into_iter().flatten().map(String::as_str).collect();
+        if cookies.is_empty() { request } else { request.header("cookie", cookies.join("; ")) }
     }
 
     pub async fn get(&self, path: &str) -> Page {
@@ -117,8 +117,14 @@ impl Visitor {
             request = request.header(*name, *value);
         }
         let page = Page::of(request.send().await.unwrap()).await;
-        if let Some(cookie) = page.headers.get(SET_COOKIE) {
-            self.cookie = cookie.to_str().unwrap().split(';').next().map(str::to_owned);
+        self.once = None;
+        for cookie in page.headers.get_all(SET_COOKIE) {
+            let cookie = cookie.to_str().unwrap().split(';').next().unwrap();
+            match cookie.split_once('=').unwrap() {
+                ("switchboard" | "__Host-switchboard", _) => self.cookie = Some(cookie.to_owned()),
+                ("switchboard-once" | "__Host-switchboard-once", _) => self.once = Some(cookie.to_owned()),
+                _ => {}
+            }
         }
         page
     }
@@ -133,6 +139,15 @@ impl Visitor {
 
     pub fn cookie(&self) -> Option<&str> {
         self.cookie.as_deref()
+    }
+
+    /// The cookie with what the next page says once.
+    pub fn once(&self) -> Option<&str> {
+        self.once.as_deref()
+    }
+
+    pub fn set_once(&mut self, cookie: &str) {
+        self.once = Some(cookie.to_owned());
     }
 
     pub fn set_cookie(&mut self, cookie: &str) {

@@ -18,8 +18,10 @@ impl Site {
             username: format!("u{id}"),
             role,
             via: Via::Session(SessionId(-1)),
+            signed_in_at: None,
             confirmed_at: None,
             held_back: false,
+            avatar: None,
         };
         Work::begin(&self.app, Some(&person)).await.unwrap()
     }

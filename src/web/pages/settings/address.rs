@@ -1,0 +1,54 @@
+//! The section E-mail: the address, changed by whoever knows the password.
+
+use axum::extract::State;
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::{Section, SettingsPage, ask, done};
+use crate::app::App;
+use crate::error::Result;
+use crate::users::address::{self, Change};
+use crate::users::{Person, change as users};
+use crate::web::extract::{Fields, SignedIn};
+use crate::web::once::Once;
+use crate::web::render::PageError;
+use crate::work::Work;
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Form {
+    email: String,
+    current_password: String,
+}
+
+/// `POST /settings/email`.
+pub async fn change(
+    State(app): State<App>,
+    SignedIn(person): SignedIn,
+    Fields(typed): Fields<Form>,
+) -> Result<Response, PageError> {
+    match change_to(&app, &person, &typed.email, typed.current_password).await {
+        Ok(change) => done(&app, &person, Section::Email, Once::notice(said(change, &typed.email))),
+        Err(error) => {
+            let mut shown = SettingsPage::load(&app, &person).await?;
+            shown.email = typed.email;
+            shown.refused(Section::Email, error)
+        }
+    }
+}
+
+fn said(change: Change, email: &str) -> String {
+    match change {
+        Change::Same => "This was your address already.".into(),
+        Change::Done => "Your address is changed.".into(),
+        Change::Asked => format!("A letter is on its way to {email}: open its link, and it is your address."),
+    }
+}
+
+async fn change_to(app: &App, person: &Person, email: &str, password: String) -> Result<Change> {
+    ask(app, person, "current_password", password).await?;
+    let mut work = Work::begin(app, Some(person)).await?;
+    let user = users::hold(&mut work, person.id).await?;
+    let change = address::change(&mut work, &user, email).await?;
+    work.commit().await.map(|()| change)
+}
