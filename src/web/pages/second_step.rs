@@ -77,7 +77,6 @@ impl SecondStepPages {
         if !two_factor::check(&app, user, &totp, &device).await? {
             return Ok(wrong(&app, &with));
         }
-        pending::end(&session).await?;
         enter(&app, &session, user, &device, &next).await
     }
 }
