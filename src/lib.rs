@@ -4,7 +4,8 @@
 //!
 //! - [`cli`]: one file a command; [`config`]: the settings of a process; [`log`]: where it writes what it does.
 //! - [`app`]: what every handler is given; [`db`]: the only file that names a driver; [`jobs`]: work beside requests.
-//! - [`routes`]: every address of the server; [`web`]: extractors, answers, pages; [`web::once`]: what a page says once.
+//! - [`routes`]: every address of the server; [`web`]: extractors, answers, pages, the JSON API; [`web::once`]: what a
+//!   page says once.
 //! - [`auth`], [`users`], [`rooms`], [`messages`], [`reactions`], [`attachments`], [`interests`], [`notifications`],
 //!   [`reports`], [`emails`], [`settings`], [`revocations`]: the rules. They know no HTTP; a page, a socket frame, a
 //!   command and a form of the backoffice that do the same thing call the same function. What is done together is one

@@ -47,7 +47,7 @@ pub async fn find(app: &App, session: &Session) -> Result<Option<(UserId, String
     Ok((mark == Some(pending.mark)).then_some((pending.user, pending.next)))
 }
 
-/// Forgets it: done, or begun anew.
+/// Forgets it: somebody is signed in.
 pub async fn end(session: &Session) -> Result<()> {
     session.remove::<Pending>(KEY).await.map(|_| ()).map_err(unavailable)
 }

@@ -13,7 +13,7 @@ use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store::{self, ExpiredDeletion};
 use tower_sessions::{Expiry, Session, SessionManagerLayer, SessionStore};
 
-use super::refresh;
+use super::{pending, refresh};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::config::Config;
@@ -73,6 +73,7 @@ pub async fn begin(app: &App, session: &Session, user: UserId, device: &Device) 
     if let (Some(owner), Some(before)) = (ended, before) {
         app.hub.end(owner, Via::Session(before));
     }
+    pending::end(session).await?;
     session.cycle_id().await.map_err(Error::internal)?;
     session.insert(KEY, id).await.map_err(Error::internal)?;
     Ok(id)

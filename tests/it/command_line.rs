@@ -2,9 +2,12 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use serde_json::json;
+
 use crate::support::actors::{PASSWORD, Visitor};
 use crate::support::app::{Database, Engine, Options, Site, both};
 use crate::support::process::{Process, run, texts};
+use crate::support::program::Program;
 
 async fn add(database: &Database, name: &str, role: &str) {
     let email = format!("{name}@example.org");
@@ -239,19 +242,27 @@ async fn an_address_that_is_taken_is_said_in_one_line() {
 #[tokio::test]
 async fn logs_go_to_files_when_asked_and_never_show_what_was_typed() {
     let database = Database::new(Engine::Sqlite).await;
-    std::fs::write(database.folder.path().join(".env"), "LOG_DIR=logs\n").unwrap();
+    std::fs::write(database.folder.path().join(".env"), "LOG_DIR=logs\nAPI=true\n").unwrap();
     let mut process = Process::over(database, "127.0.0.1:0").await;
     let mut ann = Visitor::at(&process.base);
     ann.register("ann").await;
     let room = ann.public_room("General").await;
     ann.say(room, "between us").await;
     ann.get("/setup?token=guess").await;
+    let mut program = Program::at(&process.base);
+    program.log_in("ann").await;
+    drop(program.socket("/ws").await);
+    for _ in 0..2 {
+        program.post("/auth/refresh", json!({"refresh": program.refresh})).await;
+    }
     process.terminate().await;
     let read = |name: &str| std::fs::read_to_string(process.database.folder.path().join("logs").join(name)).unwrap();
     let (main, access) = (read("switchboard.log"), read("access.log"));
     assert!(main.starts_with("[INFO] 20") && main.contains(" - listening address="), "{main}");
     assert!(access.contains("method=POST path=/chat/rooms/1 status=303"), "{access}");
-    for secret in [PASSWORD, "between us", "guess", ann.cookie().unwrap().split('=').nth(1).unwrap()] {
+    assert!(access.contains("path=/ws status=101") && main.contains("used twice"), "{access}{main}");
+    let cookie = ann.cookie().unwrap().split('=').nth(1).unwrap();
+    for secret in [PASSWORD, "between us", "guess", cookie, program.access.as_deref().unwrap(), &program.refresh] {
         assert!(!main.contains(secret) && !access.contains(secret), "{secret}");
     }
 }

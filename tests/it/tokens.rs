@@ -253,9 +253,11 @@ both! {
         assert_eq!(program.me().await, 200);
         program.with("bad").get("/auth/me").await.refuses(401, None);
         program.with("").get("/auth/me").await.refuses(401, None);
+        let ask = || reqwest::Client::new().get(site.url("/api/v1/auth/me")).header("cookie", browser.cookie().unwrap());
+        let unreadable = reqwest::header::HeaderValue::from_bytes(b"Bearer \xff").unwrap();
+        assert_eq!(ask().header("authorization", unreadable).send().await.unwrap().status(), 401);
         // A proxy's own credentials are none of ours.
-        let basic = reqwest::Client::new().get(site.url("/api/v1/auth/me")).header("cookie", browser.cookie().unwrap());
-        assert_eq!(basic.header("authorization", "Basic YTpi").send().await.unwrap().status(), 200);
+        assert_eq!(ask().header("authorization", "Basic YTpi").send().await.unwrap().status(), 200);
     }
 }
 

@@ -63,7 +63,8 @@ pub async fn by_token_alone(mut request: Request, next: Next) -> Response {
 /// The token that a request shows, perhaps an empty one; `None` without the header, or with one of another scheme, which
 /// is for a proxy before us.
 pub fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    // What can't be read is no token that is good.
+    let value = headers.get(header::AUTHORIZATION)?.to_str().unwrap_or("Bearer");
     let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

@@ -75,10 +75,7 @@ impl SecondStepPages {
             return Ok(Redirect::to("/login").into_response());
         };
         match two_factor::check(&app, user, &totp, &device).await {
-            Ok(true) => {
-                pending::end(&session).await?;
-                enter(&app, &session, user, &device, &next).await
-            }
+            Ok(true) => enter(&app, &session, user, &device, &next).await,
             Ok(false) => Ok(wrong(&app, &with)),
             Err(error) => refused(error, "totp", |errors| SecondStepPage::new(&app, &with, errors)),
         }

@@ -69,7 +69,11 @@ pub struct Program {
 
 impl Program {
     pub fn new(site: &Site) -> Self {
-        Self { client: Client::new(), base: site.url(""), access: None, refresh: String::new(), cookie: None }
+        Self::at(&site.url(""))
+    }
+
+    pub fn at(base: &str) -> Self {
+        Self { client: Client::new(), base: base.to_owned(), access: None, refresh: String::new(), cookie: None }
     }
 
     /// The same with another token.
@@ -91,9 +95,14 @@ impl Program {
 
     pub async fn logged_in(site: &Site, name: &str) -> Self {
         let mut program = Self::new(site);
-        let answer = program.post("/auth/login", json!({"username": name, "password": PASSWORD})).await.is(200);
-        program.take(&answer.json());
+        program.log_in(name).await;
         program
+    }
+
+    /// Logs in as `name` without keeping the cookie.
+    pub async fn log_in(&mut self, name: &str) {
+        let answer = self.post("/auth/login", json!({"username": name, "password": PASSWORD})).await.is(200);
+        self.take(&answer.json());
     }
 
     /// Registers `name`, who is given a role.
