@@ -13,6 +13,7 @@ use crate::db::Db;
 use crate::error::Result;
 use crate::ids::SessionId;
 use crate::live::hub::Hub;
+use crate::mail::Mail;
 use crate::messages::limit::MessageLimit;
 use crate::messages::writer::{AfterCommit, Writer};
 use crate::settings::{self, Settings};
@@ -29,6 +30,7 @@ pub struct Parts {
     pub hub: Hub,
     pub writer: Writer,
     pub keys: Keys,
+    pub mail: Mail,
     pub clock: Clock,
     pub message_limit: MessageLimit,
     /// What the dashboard counted last.
@@ -77,6 +79,7 @@ impl App {
             seeing: Mutex::default(),
             setup_token: Mutex::new(setup_token),
             guesses: Mutex::default(),
+            mail: Mail::new(&config)?,
             keys: Keys::new(&config::secret_key(&config)?),
             config,
             db,

@@ -1,5 +1,5 @@
 //! What goes on beside the requests: sockets told of what ended elsewhere, settings kept fresh, old rows swept,
-//! unread counts. [`start`] is called once by `serve`.
+//! unread counts, mails delivered. [`start`] is called once by `serve`.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use crate::auth::{self, session};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::live::unread;
+use crate::mail;
 use crate::revocations::{self, OVERLAP, Revocation};
 use crate::rooms::members;
 use crate::users::Via;
@@ -26,6 +27,7 @@ pub fn start(app: &App) -> JoinSet<()> {
     jobs.spawn(unread::run(app.clone()));
     jobs.spawn(poll(app.clone()));
     jobs.spawn(sweep(app.clone()));
+    jobs.spawn(mail::run(app.clone()));
     jobs
 }
 

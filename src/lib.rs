@@ -10,7 +10,7 @@
 //!   command and a form of the backoffice that do the same thing call the same function. What is done together is one
 //!   [`work`]; what staff do is told by [`audit`].
 //! - [`admin`]: the backoffice's engine over every model's declaration, `<model>/admin.rs`.
-//! - [`live`]: the hub, the feeds and the sockets. [`demo`]: made-up sites to look at and to measure.
+//! - [`live`]: the hub, the feeds and the sockets. [`mail`]: sends what [`emails`] queues. [`demo`]: made-up sites to look at and to measure.
 //!
 //! # A message's way
 //!
@@ -44,6 +44,7 @@ pub mod interests;
 pub mod jobs;
 pub mod live;
 pub mod log;
+pub mod mail;
 pub mod messages;
 pub mod notifications;
 pub mod reactions;

@@ -6,6 +6,7 @@ mod support {
     pub mod actors;
     pub mod app;
     pub mod browser;
+    pub mod mail;
     pub mod office;
     pub mod process;
     pub mod socket;
@@ -32,6 +33,7 @@ mod demo;
 mod dialects;
 mod endings;
 mod guarantees;
+mod mails;
 mod models;
 mod pages;
 mod people_at_once;
