@@ -101,7 +101,6 @@ async fn rest(app: &App, due: Option<Timestamp>) {
 
 async fn deliver(app: App, server: Arc<Server>, mail: Claimed, slot: OwnedSemaphorePermit) {
     let outcome = attempt(&app, &server, &mail).await;
-    tell(&mail, &outcome, app.clock.now());
     for _ in 0..MARKINGS {
         match delivery::settle(&app, &mail, &outcome).await {
             Ok(()) => break,
@@ -109,6 +108,7 @@ async fn deliver(app: App, server: Arc<Server>, mail: Claimed, slot: OwnedSemaph
         }
         sleep(Duration::from_secs(1)).await;
     }
+    tell(&mail, &outcome, app.clock.now());
     drop(slot);
 }
 

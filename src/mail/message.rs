@@ -1,8 +1,7 @@
 //! A mail as it goes over the wire: headers, the text and its HTML twin. Called by `mail` and by `switchboard mail test`.
 
-use std::net::IpAddr;
-
 use lettre::Address;
+use lettre::address::Envelope;
 use lettre::message::header::{Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
 use url::Host;
@@ -53,18 +52,14 @@ pub fn sender(config: &Config, site_name: &str) -> Result<Mailbox> {
     }
 }
 
-/// The site's host as the part of an address after its @; an IP address in brackets (RFC 5321, 4.1.3).
+/// The site's host as the part of an address after its @. An IP address stands there as it is, since lettre doesn't
+/// read it in the brackets that RFC 5321 has for it; an IPv6 one couldn't, and nobody could answer to it.
 fn host(config: &Config) -> String {
     match config.base_url.host() {
         Some(Host::Domain(name)) => name.to_owned(),
-        Some(Host::Ipv4(ip)) => literal(ip.into()),
-        Some(Host::Ipv6(ip)) => literal(ip.into()),
-        None => "localhost".to_owned(),
+        Some(Host::Ipv4(ip)) => ip.to_string(),
+        Some(Host::Ipv6(_)) | None => "localhost".to_owned(),
     }
-}
-
-fn literal(ip: IpAddr) -> String {
-    format!("[{ip}]")
 }
 
 /// The Message-ID of a queued mail, the same whenever it is sent: one that is sent twice around a crash is one to its
@@ -83,7 +78,11 @@ pub fn random_id(config: &Config) -> String {
 pub fn write(from: &Mailbox, mail: &Outgoing<'_>, id: String, now: Timestamp) -> Result<Message> {
     let to: Address =
         mail.to.parse().map_err(|_| Error::startup("The recipient's address isn't an e-mail address."))?;
+    let unfit = |error: lettre::error::Error| Error::Startup(format!("The mail can't be put together: {error}."));
+    // Given, since lettre would else read it back from the headers, where not every address that it takes can be read.
+    let envelope = Envelope::new(Some(from.email.clone()), vec![to.clone()]).map_err(unfit)?;
     let builder = Message::builder()
+        .envelope(envelope)
         .from(from.clone())
         .to(Mailbox::new(None, to))
         .subject(mail.subject)
@@ -95,5 +94,5 @@ pub fn write(from: &Mailbox, mail: &Outgoing<'_>, id: String, now: Timestamp) ->
     } else {
         builder.multipart(MultiPart::alternative_plain_html(mail.text.to_owned(), mail.html.to_owned()))
     };
-    message.map_err(|error| Error::startup(format!("The mail can't be put together: {error}.")))
+    message.map_err(unfit)
 }

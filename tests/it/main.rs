@@ -9,6 +9,7 @@ mod support {
     pub mod mail;
     pub mod office;
     pub mod process;
+    pub mod smtp_server;
     pub mod socket;
     pub mod work;
 }
@@ -33,6 +34,8 @@ mod demo;
 mod dialects;
 mod endings;
 mod guarantees;
+mod mail_admin;
+mod mail_servers;
 mod mails;
 mod models;
 mod pages;
