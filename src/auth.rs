@@ -2,10 +2,12 @@
 //! (`auth/{token,throttle,totp}.rs`).
 
 pub mod api_tokens;
+pub mod devices;
 pub mod keys;
 pub mod password;
 pub mod reset_tokens;
 pub mod session;
+pub mod user_agent;
 
 use tower_sessions::Session;
 

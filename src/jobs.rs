@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tower_sessions::ExpiredDeletion;
 
 use crate::app::App;
-use crate::auth::{self, session};
+use crate::auth::{self, devices, session};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::live::unread;
@@ -101,6 +101,7 @@ async fn sweep_once(app: &App) -> Result<()> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
     revocations::sweep(&mut tx, now).await?;
+    devices::sweep(&mut tx, now).await?;
     let ended = session::sweep(&mut tx, now).await?;
     tx.commit().await?;
     for (user, session) in ended {

@@ -3,7 +3,7 @@
 
 pub mod assets;
 pub mod chart;
-pub mod device;
+pub mod cookies;
 pub mod extract;
 pub mod headers;
 pub mod pages;

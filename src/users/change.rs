@@ -2,7 +2,7 @@
 //! the command line. What must not happen to the last administrator, or to oneself, is refused here.
 
 use super::{COLUMNS, Profile, Role, User, count_admins};
-use crate::auth::{self, password};
+use crate::auth::{self, devices, password};
 use crate::clock::Timestamp;
 use crate::error::{Error, FieldErrors, Result, is_taken};
 use crate::ids::{RoomId, UserId};
@@ -63,10 +63,11 @@ pub async fn set_password(work: &mut Work, user: &User, new: String) -> Result<(
     end_sessions(work, user).await
 }
 
-/// Ends every session and socket of `user`. Cost: 2 statements.
+/// Ends every session and socket of `user`, and forgets where they signed in from. Cost: 3 statements.
 pub async fn end_sessions(work: &mut Work, user: &User) -> Result<()> {
     let (id, now) = (user.id, work.now());
     revocations::end_sessions(work, id, now).await?;
+    devices::forget(work, id).await?;
     work.then(move |app| app.hub.end_user(id, &[]));
     Ok(())
 }

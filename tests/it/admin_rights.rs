@@ -14,6 +14,7 @@ use crate::support::office::office;
 /// Each model with what administrators and moderators may: View, Add, Change, Delete, Export.
 const TABLE: &[(&str, &str, &str)] = &[
     ("users", "VACDE", "V"),
+    ("invitations", "VADE", ""),
     ("interests", "VCDE", "V"),
     ("notifications", "VDE", "V"),
     ("rooms", "VACDE", "VACDE"),
@@ -183,6 +184,9 @@ both! {
             ("/admin/users/2/", vec![("role", "admin")]),
             ("/admin/users/add", vec![("username", "evil"), ("email", "e@example.org"), ("password", "swordfish 99"), ("role", "admin")]),
             ("/admin/users/2/delete", vec![("confirm", "1")]),
+            ("/admin/invitations/add", vec![("email", "e@example.org")]),
+            ("/admin/invitations/1/delete", vec![("confirm", "1")]),
+            ("/admin/invitations/action", vec![("action", "send-again"), ("ids", "1"), ("confirm", "1")]),
             ("/admin/interests/1/", vec![("status", "accepted")]),
             ("/admin/notifications/1/delete", vec![("confirm", "1")]),
             ("/admin/reactions/1/delete", vec![("confirm", "1")]),
@@ -302,7 +306,7 @@ both! {
         Visitor::registered(&site, "bob").await;
         site.furnish().await;
         let hash = site.text("select password_hash from users where id = 2").await;
-        for (slug, secret) in [("users", "password_hash"), ("api-tokens", "token_hash"), ("password-reset-tokens", "token_hash")] {
+        for (slug, secret) in [("users", "password_hash"), ("api-tokens", "token_hash"), ("password-reset-tokens", "token_hash"), ("invitations", "token_hash")] {
             for query in [format!("{secret}=x"), format!("sort={secret}"), format!("sort=-created_at,{secret}"), format!("{secret}.from=a"), format!("{secret}.empty=false")] {
                 ann.get(&format!("/admin/{slug}/?{query}")).await.is(400, &format!("“{secret}” is secret"));
                 let all = [("action", "delete"), ("all", "1"), ("list", query.as_str()), ("confirm", "1")];

@@ -13,8 +13,10 @@ use crate::auth;
 use crate::auth::session::{self, Device};
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::UserId;
+use crate::invitations;
 use crate::settings;
 use crate::users::{self, NewUser, Registration};
+use crate::web::cookies;
 use crate::web::extract::{Asked, Client, Fields, Visitor, local_path};
 use crate::web::render::{Chrome, PageError, page};
 
@@ -28,6 +30,8 @@ struct RegisterPage {
     action: &'static str,
     /// Set on the setup page only.
     token: Option<String>,
+    /// An invitation's token; empty without one.
+    invitation: String,
     next: String,
     form: Registration,
     errors: FieldErrors,
@@ -66,6 +70,13 @@ pub struct Token {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
+pub struct Entrance {
+    next: String,
+    token: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub struct Setup {
     token: String,
     #[serde(flatten)]
@@ -76,6 +87,7 @@ pub struct Setup {
 #[serde(default)]
 pub struct NewAccount {
     next: String,
+    token: String,
     #[serde(flatten)]
     form: Registration,
 }
@@ -115,20 +127,21 @@ impl AccountPages {
         entered(&app, &session, &device, made, again).await
     }
 
-    /// `GET /register`.
+    /// `GET /register`; with `?token=…` by an invitation.
     pub async fn register(
         State(app): State<App>,
         Visitor(person): Visitor,
-        Asked(Next { next }): Asked<Next>,
+        Asked(Entrance { next, token }): Asked<Entrance>,
     ) -> Result<Response, PageError> {
         if person.is_some() {
             return Ok(Redirect::to(local_path(&next)).into_response());
         }
-        if app.settings().registration != settings::Registration::Open {
-            return Err(Error::Forbidden("Registration is closed on this site. Ask an administrator for an account."))?;
-        }
-        let shown = RegisterPage::new(&app, "/register", None, &next, Registration::default(), FieldErrors::default());
-        Ok(page(StatusCode::OK, &shown))
+        let invitation = invitations::admit(&app, Some(&token)).await?;
+        let token = if invitation.is_some() { token } else { String::new() };
+        let email = invitation.map(|invitation| invitation.email).unwrap_or_default();
+        let form = Registration { email, ..Registration::default() };
+        let shown = RegisterPage::new(&app, "/register", None, &next, form, FieldErrors::default());
+        Ok(page(StatusCode::OK, &shown.invited_by(token)))
     }
 
     /// `POST /register`: makes an account and signs it in.
@@ -138,12 +151,14 @@ impl AccountPages {
         Client(device): Client,
         Fields(new): Fields<NewAccount>,
     ) -> Result<Response, PageError> {
+        // Before the form: whoever may not register isn't told what is wrong with theirs.
+        invitations::admit(&app, Some(&new.token)).await?;
         let made = match NewUser::parse(&new.form) {
-            Ok(parsed) => users::register(&app, parsed).await,
+            Ok(parsed) => users::register(&app, parsed, Some(&new.token)).await,
             Err(error) => Err(error),
         };
         let again = RegisterPage::new(&app, "/register", None, &new.next, new.form, FieldErrors::default());
-        entered(&app, &session, &device, made, again).await
+        entered(&app, &session, &device, made, again.invited_by(new.token)).await
     }
 
     /// `GET /login`.
@@ -209,8 +224,10 @@ async fn entered(
 
 /// Signs `user` in and sends them on.
 async fn enter(app: &App, session: &Session, user: UserId, device: &Device, next: &str) -> Result<Response, PageError> {
-    session::begin(app, session, user, device).await?;
-    Ok(Redirect::to(local_path(next)).into_response())
+    let token = session::begin(app, session, user, device).await?;
+    let mut response = Redirect::to(local_path(next)).into_response();
+    cookies::keep(&mut response, token);
+    Ok(response)
 }
 
 /// Errors: [`Error::Forbidden`] for a link that was used, is of an earlier start, or was made up.
@@ -229,7 +246,12 @@ impl RegisterPage {
         form: Registration,
         errors: FieldErrors,
     ) -> Self {
-        Self { chrome: Chrome::new(app, None), action, token, next: next.to_owned(), form, errors }
+        let (chrome, invitation) = (Chrome::new(app, None), String::new());
+        Self { chrome, action, token, invitation, next: next.to_owned(), form, errors }
+    }
+
+    fn invited_by(self, token: String) -> Self {
+        Self { invitation: token, ..self }
     }
 }
 
