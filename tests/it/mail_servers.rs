@@ -53,7 +53,21 @@ async fn arrives(engine: Engine, kind: &'static str) {
     assert_eq!(mail["envelope_from"], "chat@example.org");
     assert_eq!(mail["envelope_to"], serde_json::json!(["bob@example.org"]));
     assert_eq!((&mail["auto_submitted"], &mail["defects"]), (&"auto-generated".into(), &serde_json::json!([])));
-    tells_nothing(&process.logs("a mail was sent").await);
+    ada.post("/admin/invitations/add", &[("email", "new@example.org")]).await.leads_to();
+    let letter = server.mail().await;
+    assert_eq!((&letter["type"], &letter["to"]), (&"multipart/alternative".into(), &"new@example.org".into()));
+    let (text, html) = (letter["text"].as_str().unwrap(), letter["html"].as_str().unwrap());
+    let link = text.lines().find(|line| line.starts_with(&format!("{}/register?token=", process.base))).unwrap();
+    assert!(html.contains(&format!("<a href=\"{link}\"")), "{letter}");
+    let new = Visitor::at(&process.base).get(link.strip_prefix(&process.base).unwrap()).await;
+    new.is(200, "value=\"new@example.org\"");
+    assert_ne!(letter["message_id"], mail["message_id"]);
+    let mut log = process.logs("a mail was sent").await;
+    log.extend(process.logs("a mail was sent").await);
+    tells_nothing(&log);
+    assert!(log.iter().all(|line| !line.contains(link.split_once('=').unwrap().1)), "a link is in the log");
+    let kept = ada.get("/admin/emails/2/").await;
+    assert!(kept.says("token=…") && !kept.says(link), "the outbox holds no link that works");
     ada.get("/admin/emails/1/").await.is(200, "Sent");
 }
 
