@@ -47,6 +47,7 @@ use resource::Resource;
 /// Every model, in the order of the menu.
 pub const RESOURCES: &[&Resource] = &[
     &crate::users::admin::RESOURCE,
+    &crate::invitations::admin::RESOURCE,
     &crate::interests::admin::RESOURCE,
     &crate::notifications::admin::RESOURCE,
     &crate::rooms::admin::RESOURCE,

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::error::Result;
 use crate::live::hub::Hub;
+use crate::mail::Mail;
 use crate::messages::limit::MessageLimit;
 use crate::messages::writer::{AfterCommit, Writer};
 use crate::settings::{self, Settings};
@@ -33,6 +34,7 @@ pub struct Parts {
     pub writer: Writer,
     pub keys: Keys,
     pub throttle: Throttle,
+    pub mail: Mail,
     pub clock: Clock,
     pub message_limit: MessageLimit,
     /// What the dashboard counted last.
@@ -91,6 +93,7 @@ impl App {
             seeing: Mutex::default(),
             setup_token: Mutex::new(setup_token),
             guesses: Mutex::default(),
+            mail: Mail::new(&config)?,
             keys: Keys::new(&config::secret_key(&config)?),
             config,
             db,

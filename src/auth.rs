@@ -14,6 +14,7 @@ pub mod throttle;
 pub mod token;
 pub mod totp;
 pub mod two_factor;
+pub mod user_agent;
 
 use std::time::Duration;
 
@@ -56,7 +57,7 @@ async fn knock(app: &App, name: &str, password: String, device: &Device) -> Resu
     let found = users::credentials(&mut conn, name).await?;
     // Asked for nobody, too: it takes as long.
     let whose = found.as_ref().map_or(UserId(-1), |(id, _)| *id);
-    let keys = door(&mut conn, whose, name, device).await?;
+    let keys = door(&mut conn, whose, name, device, app.clock.now()).await?;
     drop(conn);
     let attempt = app.throttle.admit(keys).await?;
     let entered = fit(app, found, password).await;
@@ -68,14 +69,14 @@ async fn knock(app: &App, name: &str, password: String, device: &Device) -> Resu
 
 /// What a failed log-in counts in. A browser that was signed in to the account before counts by itself alone, and so does
 /// an address at the account: neither is shut out by what strangers do.
-async fn door(conn: &mut Conn, whose: UserId, name: &str, device: &Device) -> Result<Vec<Key>> {
+async fn door(conn: &mut Conn, whose: UserId, name: &str, device: &Device, now: Timestamp) -> Result<Vec<Key>> {
     const WHAT: &str = "log-in";
     if let Some(token) = &device.token
-        && devices::is_known(conn, whose, Some(token), "").await?
+        && devices::is_known(conn, whose, Some(token), "", now).await?
     {
         return Ok(vec![Key::known(WHAT, name, token)]);
     }
-    let known = devices::is_known(conn, whose, None, &device.ip).await?;
+    let known = devices::is_known(conn, whose, None, &device.ip, now).await?;
     let name = if known { Key::known(WHAT, name, &device.ip) } else { Key::name(WHAT, name) };
     Ok(vec![Key::address(WHAT, &device.ip), name])
 }
@@ -97,9 +98,9 @@ async fn fit(app: &App, found: Option<(UserId, String)>, password: String) -> Re
 
 /// Makes an ordinary account for a stranger at the door. Errors: as [`users::register`], [`Error::TooMany`].
 /// Cost: 1 argon2 hash, 1 write transaction.
-pub async fn register(app: &App, new: NewUser, device: &Device) -> Result<UserId> {
+pub async fn register(app: &App, new: NewUser, invitation: Option<&str>, device: &Device) -> Result<UserId> {
     app.throttle.admit(vec![Key::address("registration", &device.ip)]).await?.count().await;
-    users::register(app, new).await
+    users::register(app, new, invitation).await
 }
 
 /// What a right password opens.

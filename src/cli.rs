@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod demo;
+pub mod mail;
 pub mod migrate;
 pub mod serve;
 pub mod user;
@@ -35,6 +36,9 @@ pub enum Command {
     User(user::UserCommand),
     /// Fill an empty database with believable people, rooms and talk
     Demo(demo::DemoCommand),
+    /// Send a test message through the configured SMTP server
+    #[command(subcommand)]
+    Mail(mail::MailCommand),
     /// Print the effective settings, and try the database, Redis and SMTP
     Check,
 }
@@ -78,6 +82,7 @@ pub async fn run(command: Command, sources: &Sources) -> Result<ExitCode> {
         Command::Migrate => migrate::run(config).await.map(|()| ExitCode::SUCCESS),
         Command::User(command) => user::run(&open(config).await?, command).await.map(|()| ExitCode::SUCCESS),
         Command::Demo(command) => demo::run(config, command).await.map(|()| ExitCode::SUCCESS),
+        Command::Mail(command) => mail::run(&config, command).await.map(|()| ExitCode::SUCCESS),
         Command::Check => Ok(check::run(&config).await),
     }
 }

@@ -1,7 +1,8 @@
-//! The outbox: the model `emails`. A mail is queued in the transaction of what it tells of, and sent by a job later.
-//! Called by the admin.
+//! The outbox: the model `emails`. A mail is queued in the transaction of what it tells of, and sent by the job in
+//! `crate::mail` later, which asks [`delivery`] for what is due. Called by the admin and by [`letter`].
 
 pub mod admin;
+pub mod delivery;
 pub mod letter;
 
 use crate::clock::Timestamp;
@@ -13,6 +14,7 @@ use crate::work::Work;
 
 const LONGEST_SUBJECT: usize = 200;
 const LONGEST_TEXT: usize = 100_000;
+const NO_MAIL: Error = Error::NotFound("There is no such mail.");
 
 /// A mail that may be queued: every field checked.
 pub struct NewEmail {
@@ -51,6 +53,7 @@ impl NewEmail {
 /// Queues a mail, due at once; not sent any more after `until`. Cost: 1 statement.
 pub async fn queue(work: &mut Work, new: &NewEmail, until: Option<Timestamp>) -> Result<EmailId> {
     let now = work.now();
+    work.then(|app| app.mail.wake());
     Ok(on_db!(work, c => sqlx::query_scalar(
         "insert into emails (\"to\", subject, text, html, next_attempt_at, created_at, expires_at)
          values ($1, $2, $3, $4, $5, $5, $6) returning id")
@@ -59,26 +62,57 @@ pub async fn queue(work: &mut Work, new: &NewEmail, until: Option<Timestamp>) ->
 }
 
 /// Queues a mail that was sent or has failed once more, due at once, with all its attempts before it. Errors:
-/// [`Error::NotFound`], [`Error::Conflict`] for one that waits already. Cost: 1 statement, 2 when refused.
+/// [`Error::NotFound`], [`Error::Conflict`] for one that waits already, and for one whose link is gone or has run out.
+/// Cost: 1 statement, 2 when refused.
 pub async fn resend(work: &mut Work, id: EmailId) -> Result<()> {
     let now = work.now();
     let queued = on_db!(work, c => sqlx::query(
-        "update emails set status = 'queued', attempts = 0, last_error = null, sent_at = null, next_attempt_at = $2
-         where id = $1 and status <> 'queued'").bind(id).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
+        "update emails set status = 'queued', attempts = 0, last_error = null, sent_at = null, next_attempt_at = $2,
+                           leased_until = null
+         where id = $1 and (status = 'sent' and expires_at is null
+                            or status = 'failed' and (expires_at is null or expires_at > $2))")
+        .bind(id).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
     if queued > 0 {
+        work.then(|app| app.mail.wake());
         return Ok(());
     }
-    let found: Option<i64> = on_db!(work, c => sqlx::query_scalar("select id from emails where id = $1")
-        .bind(id).fetch_optional(c).await)?;
-    Err(match found {
-        Some(_) => Error::Conflict("This mail waits to be sent already."),
-        None => Error::NotFound("There is no such mail."),
+    Err(match state(work, id).await? {
+        None => NO_MAIL,
+        Some((status, _)) if status == "queued" => Error::Conflict("This mail waits to be sent already."),
+        Some(_) => Error::Conflict("This mail's link isn't kept or has run out: whoever needs it asks for a new one."),
     })
+}
+
+/// A mail that waits isn't sent any more. Errors: [`Error::NotFound`], [`Error::Conflict`] for one that doesn't wait, or
+/// that is being sent at this moment. Cost: 1 statement, 2 when refused.
+pub async fn cancel(work: &mut Work, id: EmailId) -> Result<()> {
+    let now = work.now();
+    let by = work.by.as_ref().map_or("the command line", |by| by.username.as_str());
+    let why = format!("Cancelled by {by}.");
+    let cancelled = on_db!(work, c => sqlx::query(
+        "update emails set status = 'failed', last_error = $3, next_attempt_at = null, leased_until = null
+         where id = $1 and status = 'queued' and (leased_until is null or leased_until <= $2)")
+        .bind(id).bind(now).bind(why).execute(c).await.map(|done| done.rows_affected()))?;
+    if cancelled > 0 {
+        return Ok(());
+    }
+    Err(match state(work, id).await? {
+        None => NO_MAIL,
+        Some((status, Some(leased_until))) if status == "queued" && leased_until > now => {
+            Error::Conflict("This mail is being sent at this moment.")
+        }
+        Some(_) => Error::Conflict("This mail doesn't wait to be sent."),
+    })
+}
+
+async fn state(work: &mut Work, id: EmailId) -> Result<Option<(String, Option<Timestamp>)>> {
+    Ok(on_db!(work, c => sqlx::query_as("select status, leased_until from emails where id = $1")
+        .bind(id).fetch_optional(c).await)?)
 }
 
 /// Deletes a mail; one that waits is never sent. Errors: [`Error::NotFound`]. Cost: 1 statement.
 pub async fn delete(work: &mut Work, id: EmailId) -> Result<()> {
     let gone = on_db!(work, c => sqlx::query("delete from emails where id = $1")
         .bind(id).execute(c).await.map(|done| done.rows_affected()))?;
-    if gone == 0 { Err(Error::NotFound("There is no such mail.")) } else { Ok(()) }
+    if gone == 0 { Err(NO_MAIL) } else { Ok(()) }
 }

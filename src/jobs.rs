@@ -1,5 +1,5 @@
 //! What goes on beside the requests: sockets told of what ended elsewhere, settings kept fresh, old rows swept,
-//! unread counts, what people who go left to be erased. [`start`] is called once by `serve`.
+//! unread counts, mails delivered, what people who go left to be erased. [`start`] is called once by `serve`.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -8,10 +8,11 @@ use tokio::task::JoinSet;
 use tower_sessions::ExpiredDeletion;
 
 use crate::app::App;
-use crate::auth::{self, api_tokens, reset_tokens, session};
+use crate::auth::{self, api_tokens, devices, reset_tokens, session};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::live::unread;
+use crate::mail;
 use crate::revocations::{self, OVERLAP, Revocation};
 use crate::rooms::members;
 use crate::users::{Via, address, departure};
@@ -27,6 +28,7 @@ pub fn start(app: &App) -> JoinSet<()> {
     jobs.spawn(poll(app.clone()));
     jobs.spawn(sweep(app.clone()));
     jobs.spawn(departure::run(app.clone()));
+    jobs.spawn(mail::run(app.clone()));
     jobs
 }
 
@@ -110,6 +112,7 @@ pub async fn sweep_once(app: &App) -> Result<()> {
     revocations::sweep(&mut tx, now).await?;
     reset_tokens::sweep(&mut tx, now).await?;
     address::sweep(&mut tx, now).await?;
+    devices::sweep(&mut tx, now).await?;
     let ended = session::sweep(&mut tx, now).await?;
     tx.commit().await?;
     for (user, session) in ended {

@@ -6,12 +6,13 @@
 //! - [`app`]: what every handler is given; [`db`]: the only file that names a driver; [`jobs`]: work beside requests.
 //! - [`routes`]: every address of the server; [`web`]: extractors, answers, pages, the JSON API; [`web::once`]: what a
 //!   page says once.
-//! - [`auth`], [`users`], [`rooms`], [`messages`], [`reactions`], [`attachments`], [`interests`], [`notifications`],
+//! - [`auth`], [`users`], [`rooms`], [`messages`], [`reactions`], [`attachments`], [`interests`], [`invitations`],
+//!   [`notifications`],
 //!   [`reports`], [`emails`], [`settings`], [`revocations`]: the rules. They know no HTTP; a page, a socket frame, a
 //!   command and a form of the backoffice that do the same thing call the same function. What is done together is one
 //!   [`work`]; what staff do is told by [`audit`].
 //! - [`admin`]: the backoffice's engine over every model's declaration, `<model>/admin.rs`.
-//! - [`live`]: the hub, the feeds and the sockets. [`demo`]: made-up sites to look at and to measure.
+//! - [`live`]: the hub, the feeds and the sockets. [`mail`]: sends what [`emails`] queues. [`demo`]: made-up sites to look at and to measure.
 //!
 //! # A message's way
 //!
@@ -42,9 +43,11 @@ pub mod emails;
 pub mod error;
 pub mod ids;
 pub mod interests;
+pub mod invitations;
 pub mod jobs;
 pub mod live;
 pub mod log;
+pub mod mail;
 pub mod messages;
 pub mod notifications;
 pub mod reactions;

@@ -23,7 +23,7 @@ use crate::error::{Error, FieldErrors, Result, is_taken};
 use crate::ids::UserId;
 use crate::text::{fold, line, paragraphs};
 use crate::work::Work;
-use crate::{on_db, settings};
+use crate::{invitations, on_db, settings};
 
 pub(crate) use person::Holder;
 pub use person::{Person, Via};
@@ -172,14 +172,20 @@ pub struct Description {
     pub bio: Option<String>,
 }
 
-/// Makes an ordinary account, when the setting `registration` lets strangers do that.
-/// Errors: [`Error::Forbidden`], or [`Error::Invalid`] when name or address is taken.
-/// Cost: 1 argon2 hash, 1 write transaction.
-pub async fn register(app: &App, new: NewUser) -> Result<UserId> {
-    if app.settings().registration != settings::Registration::Open {
-        return Err(Error::Forbidden("Registration is closed on this site. Ask an administrator for an account."));
+/// Makes an ordinary account, when the setting `registration` lets strangers do that; `token` is an invitation's, which is
+/// used up. Errors: [`Error::Forbidden`], or [`Error::Invalid`] when name or address is taken.
+/// Cost: 1 argon2 hash, 1 write transaction, with a token 1 query.
+pub async fn register(app: &App, new: NewUser, token: Option<&str>) -> Result<UserId> {
+    let invitation = invitations::admit(app, token).await?;
+    let hash = password::hash(new.password.clone()).await?;
+    let mut work = Work::begin(app, None).await?;
+    let now = work.now();
+    let id = insert(&mut work, &new, &hash, Role::User, now).await?;
+    if let (Some(invitation), Some(token)) = (invitation, token) {
+        invitations::accept(&mut work, invitation.id, token, id).await?;
     }
-    add(app, new, Role::User).await
+    work.commit().await?;
+    Ok(id)
 }
 
 /// Makes an account with `role`; asks nobody. Cost: 1 argon2 hash, 1 write transaction.

@@ -5,7 +5,7 @@ pub mod api;
 pub mod assets;
 pub mod avatars;
 pub mod chart;
-pub mod device;
+pub mod cookies;
 pub mod extract;
 pub mod headers;
 pub mod once;

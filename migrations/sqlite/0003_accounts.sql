@@ -5,6 +5,9 @@ alter table emails add column leased_until bigint;
 -- From when on a mail is worthless (its link has run out): it isn't sent any more.
 alter table emails add column expires_at bigint;
 
+-- When somebody first signed in to the account: that time nobody is written to.
+alter table users add column signed_in_at bigint;
+
 alter table revocations add column api_token_id bigint;
 -- Which personal tokens have just run out is asked twice a second.
 create index api_tokens_expires_at on api_tokens (expires_at) where expires_at is not null;
@@ -48,6 +51,7 @@ create table known_devices (
     last_seen_at bigint not null,
     unique (user_id, token_hash)
 );
+create index known_devices_token on known_devices (token_hash);
 create index known_devices_ip on known_devices (user_id, ip);
 create index known_devices_last_seen_at on known_devices (last_seen_at, id);
 

@@ -141,6 +141,8 @@ pub struct Resource {
     pub name: &'static str,
     pub columns: &'static [Column],
     pub secrets: &'static [Secret],
+    /// A row as a page of its own, HTML that is shown in a frame which can do nothing; for administrators only.
+    pub preview: Option<fn(&Row) -> Result<String>>,
     pub passwords: &'static [Password],
     pub search: Search,
     /// The default order: one column, `-` before it for falling. The id settles ties.
@@ -183,6 +185,7 @@ impl Resource {
         name: "",
         columns: &[],
         secrets: &[],
+        preview: None,
         passwords: &[],
         search: Search::None,
         order: "-created_at",

@@ -1,5 +1,5 @@
 //! Keys derived from SECRET_KEY, one a purpose (HKDF-SHA-256, RFC 5869), and what is done with them: texts sealed for
-//! the database or a cookie (AES-256-GCM), and the key that signs access tokens.
+//! the database or a cookie (AES-256-GCM), names that tell nothing (HMAC), and the key that signs access tokens.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -19,6 +19,8 @@ pub enum Purpose {
     Recovery,
     /// What a page shows once, in a cookie.
     Once,
+    /// The name of a mail, the same whenever it is sent.
+    MessageId,
 }
 
 impl Purpose {
@@ -27,6 +29,7 @@ impl Purpose {
             Self::TwoFactor => "two-factor",
             Self::Recovery => "recovery",
             Self::Once => "once",
+            Self::MessageId => "message-id",
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
+use super::devices;
 use super::session::Device;
 use super::throttle::Key;
 use super::{password, random_token, token_hash};
@@ -102,7 +103,7 @@ pub async fn owner(conn: &mut Conn, token: &str, now: Timestamp) -> Result<User>
 /// Sets a new password by a link, which is used up; every session and token of the account ends, and its owner is told.
 /// Errors: [`Error::Malformed`] for a link that doesn't work, [`Error::Invalid`] at `password`, which leaves it working.
 /// Cost: 2 queries, 1 argon2 hash, 1 write transaction.
-pub async fn redeem(app: &App, token: &str, new: String) -> Result<UserId> {
+pub async fn redeem(app: &App, token: &str, new: String, device: &Device) -> Result<UserId> {
     let user = owner(&mut app.db.read().await?, token, app.clock.now()).await?;
     let mut errors = FieldErrors::default();
     password::check(&mut errors, "password", &new, &[&user.username, &user.email, &app.settings().site_name]);
@@ -119,6 +120,8 @@ pub async fn redeem(app: &App, token: &str, new: String) -> Result<UserId> {
     }
     let user = change::hold(&mut work, user.id).await?;
     change::store_password(&mut work, &user, &hash).await?;
+    // Whoever has the mailbox is at home here: a stranger's guesses don't keep them out of the log-in that follows.
+    devices::trust(&mut work, user.id, device).await?;
     work.commit().await?;
     Ok(user.id)
 }

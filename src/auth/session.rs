@@ -13,6 +13,7 @@ use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store::{self, ExpiredDeletion};
 use tower_sessions::{Expiry, Session, SessionManagerLayer, SessionStore};
 
+use super::devices::{self, Caller};
 use super::{pending, refresh};
 use crate::app::App;
 use crate::clock::Timestamp;
@@ -43,40 +44,45 @@ pub fn layer(config: &Config, stores: SessionStores) -> SessionManagerLayer<Sess
         .with_expiry(Expiry::OnInactivity(time::Duration::seconds_f64(LIFETIME.as_secs_f64())))
 }
 
-/// Where a log-in comes from, for the list of sessions.
+/// Where a log-in comes from, for the list of sessions, and to tell a known place from a new one.
+#[derive(Clone, Debug, Default)]
 pub struct Device {
     pub ip: String,
     pub user_agent: String,
-    /// Of the cookie that marks a browser, if it has one.
+    /// What the browser's cookie of known devices holds, as it was sent.
     pub token: Option<String>,
+}
+
+/// Somebody just signed in.
+pub struct Begun {
+    pub id: SessionId,
+    /// What the browser's device cookie is to hold from now on (`web::cookies::keep`).
+    pub device_token: String,
 }
 
 /// Signs `user` in: a new row, and a new cookie id, so that one planted before is worth nothing. Whoever this browser
 /// was signed in as before is signed out, sockets included; but for a session that a program holds refresh tokens of,
 /// which only loses the cookie. Cost: 2 write transactions.
-pub async fn begin(app: &App, session: &Session, user: UserId, device: &Device) -> Result<SessionId> {
-    let now = app.clock.now();
-    let before = session.get::<SessionId>(KEY).await.map_err(unavailable)?;
-    let mut tx = app.db.write().await?;
-    let ended = match before {
-        Some(before) if !refresh::has_any(&mut tx, before).await? => {
-            revocations::end_session(&mut tx, before, now).await?
-        }
-        _ => None,
-    };
-    let id: SessionId = on_db!(tx, c => sqlx::query_scalar(
+pub async fn begin(app: &App, session: &Session, user: UserId, device: &Device, caller: Caller) -> Result<Begun> {
+    let before = of_browser(session).await?;
+    let mut work = Work::begin(app, None).await?;
+    let now = work.now();
+    if let Some(before) = before
+        && !refresh::has_any(&mut work, before).await?
+    {
+        end(&mut work, before).await?;
+    }
+    let device_token = devices::greet(&mut work, user, device, caller).await?;
+    let id: SessionId = on_db!(work, c => sqlx::query_scalar(
         "insert into sessions (user_id, ip, user_agent, created_at, last_seen_at, expires_at)
          values ($1, $2, $3, $4, $4, $5) returning id")
         .bind(user).bind(&device.ip).bind(&device.user_agent).bind(now).bind(now.plus(LIFETIME))
         .fetch_one(c).await)?;
-    tx.commit().await?;
-    if let (Some(owner), Some(before)) = (ended, before) {
-        app.hub.end(owner, Via::Session(before));
-    }
+    work.commit().await?;
     pending::end(session).await?;
     session.cycle_id().await.map_err(Error::internal)?;
     session.insert(KEY, id).await.map_err(Error::internal)?;
-    Ok(id)
+    Ok(Begun { id, device_token })
 }
 
 /// Ends a session: its cookie is worth nothing, its sockets close on every node. One that has ended already is left at

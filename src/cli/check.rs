@@ -3,13 +3,12 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use lettre::Tokio1Executor;
-use lettre::transport::smtp::AsyncSmtpTransport;
 use tokio::time::timeout;
 
-use crate::config::{Config, mask_password};
+use crate::config::{Config, Secret, mask_password};
 use crate::db::Db;
 use crate::error::{Error, Result};
+use crate::mail::smtp::Server;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -22,7 +21,7 @@ pub async fn run(config: &Config) -> ExitCode {
     let mut sound = report("database", Some(try_database(config)).into_iter()).await;
     let redis = config.redis_url.as_ref().map(|url| ping_redis(url.reveal()));
     sound &= report("redis", redis.into_iter()).await;
-    let smtp = config.smtp_url.as_ref().map(|url| try_smtp(url.reveal()));
+    let smtp = config.smtp_url.as_ref().map(try_smtp);
     sound &= report("smtp", smtp.into_iter()).await;
     if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -66,19 +65,9 @@ pub async fn ping_redis(url: &str) -> Result<String> {
     Ok("Redis answers".to_owned())
 }
 
-async fn try_smtp(url: &str) -> Result<String> {
-    let fault = |e: lettre::transport::smtp::Error| {
-        Error::Startup(format!("The SMTP server at {} doesn't take mail: {e}", mask_password(url)))
-    };
-    // lettre spells STARTTLS as a parameter.
-    let address = match url.strip_prefix("smtp+starttls://") {
-        Some(rest) => format!("smtp://{rest}?tls=required"),
-        None => url.to_owned(),
-    };
-    let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&address).map_err(fault)?;
-    let transport: AsyncSmtpTransport<Tokio1Executor> = transport.build();
-    match transport.test_connection().await.map_err(fault)? {
-        true => Ok("the SMTP server answers".to_owned()),
-        false => Err(Error::startup("The SMTP server answered, but not as it should.")),
-    }
+/// Connects and logs in as for a mail.
+async fn try_smtp(url: &Secret) -> Result<String> {
+    let server = Server::parse(url)?;
+    server.try_out().await.map_err(|fault| Error::Startup(fault.to_string()))?;
+    Ok(format!("the SMTP server at {} answers", server.place()))
 }

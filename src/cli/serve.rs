@@ -18,6 +18,8 @@ use crate::{jobs, log, routes};
 
 const SOCKETS_MAY_TAKE: Duration = Duration::from_secs(3);
 const REQUESTS_MAY_TAKE: Duration = Duration::from_secs(3);
+/// Mails on their way: beside the sockets and the requests. The leases cover the rest.
+const MAILS_MAY_TAKE: Duration = Duration::from_secs(5);
 const WRITES_MAY_TAKE: Duration = Duration::from_secs(3);
 
 /// Serves until told to stop. Errors: what keeps it from starting, in one line.
@@ -49,8 +51,11 @@ pub async fn serve(app: App, listener: TcpListener, stop: impl Future<Output = (
     }
     tracing::info!(sockets = app.hub.open_sockets(), "stopping");
     let _ = drain.send(());
-    let _ = timeout(SOCKETS_MAY_TAKE, app.hub.close_all(Close::Restart)).await;
-    let _ = timeout(REQUESTS_MAY_TAKE, &mut server).await;
+    let requests = async {
+        let _ = timeout(SOCKETS_MAY_TAKE, app.hub.close_all(Close::Restart)).await;
+        let _ = timeout(REQUESTS_MAY_TAKE, &mut server).await;
+    };
+    let _ = tokio::join!(requests, timeout(MAILS_MAY_TAKE, app.mail.drain()));
     drop(jobs);
     let _ = timeout(WRITES_MAY_TAKE, async {
         app.writer.flush().await?;

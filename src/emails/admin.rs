@@ -1,10 +1,13 @@
 //! The admin of `emails`: what was sent, what waits and what fails. Moderators see to whom and about what, and no more: a
 //! reset link that they could read would be an account taken over.
 
+use askama::Template;
+
 use super::NewEmail;
 use crate::admin::input::Input;
 use crate::admin::resource::{Action, Column, Done, Resource, Rights, Search};
 use crate::admin::value::{Key, Row};
+use crate::error::{Error, Result};
 use crate::ids::EmailId;
 use crate::work::Work;
 
@@ -32,7 +35,11 @@ pub const RESOURCE: Resource = Resource {
     ],
     search: Search::Prefix(&["lower(\"to\")"]),
     sections: &[("Mail", &["to", "subject", "text", "html"])],
-    actions: &[Action::new("resend", "Send again", "They are queued once more and sent at once.", resend)],
+    actions: &[
+        Action::new("resend", "Send again", "They are queued once more and sent at once.", resend),
+        Action::new("cancel", "Cancel", "They aren't sent, unless somebody sends them again.", cancel),
+    ],
+    preview: Some(preview),
     admin: Rights { change: false, ..Rights::ALL },
     moderator: Rights::VIEW,
     export_sudo: true,
@@ -52,6 +59,25 @@ fn create<'a>(work: &'a mut Work, input: &'a Input) -> Done<'a, Key> {
 
 fn resend(work: &mut Work, id: i64) -> Done<'_> {
     Box::pin(super::resend(work, EmailId(id)))
+}
+
+fn cancel(work: &mut Work, id: i64) -> Done<'_> {
+    Box::pin(super::cancel(work, EmailId(id)))
+}
+
+#[derive(Template)]
+#[template(path = "email/plain.html")]
+struct Plain<'a> {
+    subject: &'a str,
+    text: &'a str,
+}
+
+/// The mail as its reader sees it: its HTML, or its text where it has none.
+fn preview(row: &Row) -> Result<String> {
+    match row.text("html") {
+        "" => Plain { subject: row.text("subject"), text: row.text("text") }.render().map_err(Error::internal),
+        html => Ok(html.to_owned()),
+    }
 }
 
 fn delete<'a>(work: &'a mut Work, row: &'a Row) -> Done<'a> {

@@ -17,7 +17,8 @@ pub const RESOURCE: Resource = Resource {
     columns: &[
         Column::text("key").listed().sorted(),
         Column::text("value").listed().typed().sudo().help(
-            "site_name: 1 to 80 characters. registration: open, invite, closed. room_creation: anyone, admins. \
+            "site_name: 1 to 80 characters. registration: open, invite (by an invitation only), \
+             closed (nobody, invited or not). room_creation: anyone, admins. \
              direct_chat: anyone, after_interest. retention_days: empty, or 1 and up. upload_types: *, or MIME types by \
              commas. staff_two_factor: optional, required.",
         ),

@@ -4,7 +4,7 @@
 use super::authority::{self, Act, may_to};
 use super::{COLUMNS, Description, Person, Profile, Registration, Role, User, address, avatar, count_admins};
 use crate::app::App;
-use crate::auth::{self, api_tokens, password, reset_tokens, session};
+use crate::auth::{self, api_tokens, devices, password, reset_tokens, session};
 use crate::clock::Timestamp;
 use crate::emails::letter::{self, Letter};
 use crate::error::{Error, FieldErrors, Result, is_taken};
@@ -106,10 +106,11 @@ async fn tell_of_password(work: &mut Work, user: &User, rest: &str) -> Result<()
     letter::send(work, &user.email, &letter).await.map(|_| ())
 }
 
-/// Ends every session and socket of `user`. Cost: 2 statements.
+/// Ends every session and socket of `user`, and forgets where they signed in from. Cost: 3 statements.
 pub async fn end_sessions(work: &mut Work, user: &User) -> Result<()> {
     let (id, now) = (user.id, work.now());
     revocations::end_sessions(work, id, now).await?;
+    devices::forget(work, id).await?;
     work.then(move |app| app.hub.end_user(id, &[]));
     Ok(())
 }

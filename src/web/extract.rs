@@ -15,6 +15,7 @@ use serde::de::{DeserializeOwned, Deserializer};
 use tower_sessions::Session;
 use url::form_urlencoded;
 
+use super::cookies;
 use super::render::PageError;
 use crate::app::App;
 use crate::auth::session::{self, Device};
@@ -80,7 +81,8 @@ impl FromRequestParts<App> for Client {
             client_address(peer, &parts.headers, &app.config.trusted_proxies).to_string()
         });
         let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("");
-        Ok(Self(Device { ip, user_agent: user_agent.chars().take(300).collect(), token: None }))
+        let token = cookies::device_token(&parts.headers, &app.config);
+        Ok(Self(Device { ip, user_agent: user_agent.chars().take(300).collect(), token }))
     }
 }
 

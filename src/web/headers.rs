@@ -11,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
+use super::cookies;
 use super::extract::client_address;
 use super::render::error_page;
 use crate::app::App;
@@ -18,7 +19,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 
 /// No inline script or style, nothing from elsewhere, in nobody's frame.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// What an answer has that doesn't say otherwise itself. Most show personal data: nobody's cache keeps them, not even the
@@ -54,6 +55,7 @@ pub async fn around(State(app): State<App>, request: Request, next: Next) -> Res
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
+    cookies::write(&mut response, &app.config);
     if app.config.is_https() {
         let value = HeaderValue::from_static("max-age=31536000");
         response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, value);

@@ -14,6 +14,7 @@ use crate::support::office::office;
 /// Each model with what administrators and moderators may: View, Add, Change, Delete, Export.
 const TABLE: &[(&str, &str, &str)] = &[
     ("users", "VACDE", "V"),
+    ("invitations", "VADE", ""),
     ("interests", "VCDE", "V"),
     ("notifications", "VDE", "V"),
     ("rooms", "VACDE", "VACDE"),
@@ -32,6 +33,8 @@ const TABLE: &[(&str, &str, &str)] = &[
 
 /// What stands in the route's way: being staff, or a right on the model in its path.
 const STAFF: char = 'S';
+/// Being an administrator.
+const ADMINS: char = 'P';
 /// Importing makes and changes.
 const BOTH: char = 'B';
 
@@ -69,6 +72,7 @@ const WAYS: &[(&str, &str, char, &[u16])] = &[
     ("post", "/admin/{slug}/{id}/", 'C', &[404]),
     ("get", "/admin/{slug}/{id}/delete", 'D', &[200, 409]),
     ("post", "/admin/{slug}/{id}/delete", 'D', &[404]),
+    ("get", "/admin/{slug}/{id}/preview", ADMINS, &[200, 404]),
     ("get", "/admin/{slug}/{id}/history", 'V', &[200]),
 ];
 
@@ -133,6 +137,7 @@ both! {
                     let (asked, page) = ask(who, method, path, slug).await;
                     let may = match *right {
                         STAFF => true,
+                        ADMINS => who.name == "ann",
                         BOTH => rights.contains('A') && rights.contains('C'),
                         right => rights.contains(right),
                     };
@@ -179,6 +184,9 @@ both! {
             ("/admin/users/2/", vec![("role", "admin")]),
             ("/admin/users/add", vec![("username", "evil"), ("email", "e@example.org"), ("password", "swordfish 99"), ("role", "admin")]),
             ("/admin/users/2/delete", vec![("confirm", "1")]),
+            ("/admin/invitations/add", vec![("email", "e@example.org")]),
+            ("/admin/invitations/1/delete", vec![("confirm", "1")]),
+            ("/admin/invitations/action", vec![("action", "send-again"), ("ids", "1"), ("confirm", "1")]),
             ("/admin/interests/1/", vec![("status", "accepted")]),
             ("/admin/notifications/1/delete", vec![("confirm", "1")]),
             ("/admin/reactions/1/delete", vec![("confirm", "1")]),
@@ -188,6 +196,7 @@ both! {
             ("/admin/api-tokens/1/delete", vec![("confirm", "1")]),
             ("/admin/users/action", vec![("action", "delete"), ("ids", "2"), ("confirm", "1"), ("sudo_password", PASSWORD)]),
             ("/admin/users/action", vec![("action", "end-sessions"), ("ids", "1"), ("confirm", "1")]),
+            ("/admin/emails/action", vec![("action", "cancel"), ("ids", "1"), ("confirm", "1")]),
             ("/admin/emails/action", vec![("action", "resend"), ("ids", "1"), ("confirm", "1")]),
             ("/admin/api-tokens/action", vec![("action", "revoke"), ("ids", "1"), ("confirm", "1")]),
             ("/admin/interests/action", vec![("action", "delete"), ("ids", "1"), ("confirm", "1")]),
@@ -297,7 +306,7 @@ both! {
         Visitor::registered(&site, "bob").await;
         site.furnish().await;
         let hash = site.text("select password_hash from users where id = 2").await;
-        for (slug, secret) in [("users", "password_hash"), ("api-tokens", "token_hash"), ("password-reset-tokens", "token_hash")] {
+        for (slug, secret) in [("users", "password_hash"), ("api-tokens", "token_hash"), ("password-reset-tokens", "token_hash"), ("invitations", "token_hash")] {
             for query in [format!("{secret}=x"), format!("sort={secret}"), format!("sort=-created_at,{secret}"), format!("{secret}.from=a"), format!("{secret}.empty=false")] {
                 ann.get(&format!("/admin/{slug}/?{query}")).await.is(400, &format!("“{secret}” is secret"));
                 let all = [("action", "delete"), ("all", "1"), ("list", query.as_str()), ("confirm", "1")];

@@ -7,9 +7,11 @@ mod support {
     pub mod app;
     pub mod browser;
     pub mod letters;
+    pub mod mail;
     pub mod office;
     pub mod process;
     pub mod program;
+    pub mod smtp_server;
     pub mod socket;
     pub mod work;
 }
@@ -34,10 +36,15 @@ mod avatars;
 mod changes;
 mod command_line;
 mod demo;
+mod devices;
 mod dialects;
 mod endings;
 mod guarantees;
+mod invitations;
 mod leaving;
+mod mail_admin;
+mod mail_servers;
+mod mails;
 mod models;
 mod my_data;
 mod own_sessions;

@@ -11,9 +11,10 @@ use super::json::{Body, OptionalBody};
 use super::problem::Problem;
 use super::user::UserShape;
 use crate::app::App;
-use crate::auth::{self, Entry, refresh, reset_tokens, session, token};
+use crate::auth::{self, Entry, devices, refresh, reset_tokens, session, token};
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{SessionId, UserId};
+use crate::invitations;
 use crate::users::{self, NewUser, Person, Registration, Role, User};
 use crate::web::extract::Client;
 use crate::work::Work;
@@ -85,13 +86,16 @@ impl AuthApi {
         let (first_name, last_name) = (first_name.unwrap_or_default(), last_name.unwrap_or_default());
         // Before the fields are looked at: who may not say a role isn't told more.
         let role = role.map(|role| may_give(&app, caller?, role)).transpose()?;
+        if role.is_none() {
+            invitations::admit(&app, None).await?;
+        }
         let new = NewUser::parse(
             &Registration { username, email, password, first_name, last_name },
             &app.settings().site_name,
         )?;
         let made = match role {
             Some(role) => users::add(&app, new, role).await?,
-            None => auth::register(&app, new, &device).await?,
+            None => auth::register(&app, new, None, &device).await?,
         };
         Ok((StatusCode::CREATED, Json(UserShape::own(user(&app, made).await?))))
     }
@@ -111,7 +115,7 @@ impl AuthApi {
             Err(Error::Invalid(errors)) => return Err(Problem::new(StatusCode::UNAUTHORIZED, errors.to_string())),
             Err(error) => return Err(error.into()),
         };
-        let session = session::begin(&app, &browser, id, &device).await?;
+        let session = session::begin(&app, &browser, id, &device, devices::Caller::Program).await?.id;
         let person = session::person(&app, &browser).await?.ok_or(Error::SignedOut)?;
         let mut work = Work::begin(&app, Some(&person)).await?;
         let refresh = refresh::give(&mut work, session).await?;
@@ -160,12 +164,16 @@ impl AuthApi {
     }
 
     /// `POST /auth/password-reset-confirm`.
-    pub async fn reset_password(State(app): State<App>, Body(reset): Body<Reset>) -> Answer<Json<UserShape>> {
+    pub async fn reset_password(
+        State(app): State<App>,
+        Client(device): Client,
+        Body(reset): Body<Reset>,
+    ) -> Answer<Json<UserShape>> {
         let mut missing = FieldErrors::default();
         let token = require(&mut missing, "token", reset.token);
         let password = require(&mut missing, "password", reset.password);
         missing.or(())?;
-        let id = reset_tokens::redeem(&app, &token, password).await?;
+        let id = reset_tokens::redeem(&app, &token, password, &device).await?;
         Ok(Json(UserShape::own(user(&app, id).await?)))
     }
 }

@@ -9,12 +9,15 @@ use subtle::ConstantTimeEq;
 use tower_sessions::Session;
 
 use crate::app::App;
+use crate::auth::devices::Caller;
 use crate::auth::session::{self, Device};
 use crate::auth::{self, Entry};
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::UserId;
+use crate::invitations;
 use crate::settings;
 use crate::users::{self, NewUser, Registration};
+use crate::web::cookies;
 use crate::web::extract::{Asked, Client, Fields, Visitor, local_path};
 use crate::web::once::Once;
 use crate::web::pages::second_step::SecondStepPages;
@@ -30,6 +33,8 @@ struct RegisterPage {
     action: &'static str,
     /// Set on the setup page only.
     token: Option<String>,
+    /// An invitation's token; empty without one.
+    invitation: String,
     next: String,
     form: Registration,
     errors: FieldErrors,
@@ -72,6 +77,13 @@ pub struct Token {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
+pub struct Entrance {
+    next: String,
+    token: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub struct Setup {
     token: String,
     #[serde(flatten)]
@@ -82,6 +94,7 @@ pub struct Setup {
 #[serde(default)]
 pub struct NewAccount {
     next: String,
+    token: String,
     #[serde(flatten)]
     form: Registration,
 }
@@ -121,20 +134,21 @@ impl AccountPages {
         entered(&app, &session, &device, made, again).await
     }
 
-    /// `GET /register`.
+    /// `GET /register`; with `?token=…` by an invitation.
     pub async fn register(
         State(app): State<App>,
         Visitor(person): Visitor,
-        Asked(Next { next }): Asked<Next>,
+        Asked(Entrance { next, token }): Asked<Entrance>,
     ) -> Result<Response, PageError> {
         if person.is_some() {
             return Ok(Redirect::to(local_path(&next)).into_response());
         }
-        if app.settings().registration != settings::Registration::Open {
-            return Err(Error::Forbidden("Registration is closed on this site. Ask an administrator for an account."))?;
-        }
-        let shown = RegisterPage::new(&app, "/register", None, &next, Registration::default(), FieldErrors::default());
-        Ok(page(StatusCode::OK, &shown))
+        let invitation = invitations::admit(&app, Some(&token)).await?;
+        let token = if invitation.is_some() { token } else { String::new() };
+        let email = invitation.map(|invitation| invitation.email).unwrap_or_default();
+        let form = Registration { email, ..Registration::default() };
+        let shown = RegisterPage::new(&app, "/register", None, &next, form, FieldErrors::default());
+        Ok(page(StatusCode::OK, &shown.invited_by(token)))
     }
 
     /// `POST /register`: makes an account and signs it in.
@@ -144,12 +158,14 @@ impl AccountPages {
         Client(device): Client,
         Fields(new): Fields<NewAccount>,
     ) -> Result<Response, PageError> {
+        // Before the form: whoever may not register isn't told what is wrong with theirs.
+        invitations::admit(&app, Some(&new.token)).await?;
         let made = match NewUser::parse(&new.form, &app.settings().site_name) {
-            Ok(parsed) => auth::register(&app, parsed, &device).await,
+            Ok(parsed) => auth::register(&app, parsed, Some(&new.token), &device).await,
             Err(error) => Err(error),
         };
         let again = RegisterPage::new(&app, "/register", None, &new.next, new.form, FieldErrors::default());
-        entered(&app, &session, &device, made, again).await
+        entered(&app, &session, &device, made, again.invited_by(new.token)).await
     }
 
     /// `GET /login`.
@@ -226,8 +242,10 @@ pub(super) async fn enter(
     device: &Device,
     next: &str,
 ) -> Result<Response, PageError> {
-    session::begin(app, session, user, device).await?;
-    Ok(Redirect::to(local_path(next)).into_response())
+    let begun = session::begin(app, session, user, device, Caller::Browser).await?;
+    let mut response = Redirect::to(local_path(next)).into_response();
+    cookies::keep(&mut response, begun.device_token);
+    Ok(response)
 }
 
 /// Errors: [`Error::Forbidden`] for a link that was used, is of an earlier start, or was made up.
@@ -246,7 +264,12 @@ impl RegisterPage {
         form: Registration,
         errors: FieldErrors,
     ) -> Self {
-        Self { chrome: Chrome::new(app, None), action, token, next: next.to_owned(), form, errors }
+        let (chrome, invitation) = (Chrome::new(app, None), String::new());
+        Self { chrome, action, token, invitation, next: next.to_owned(), form, errors }
+    }
+
+    fn invited_by(self, token: String) -> Self {
+        Self { invitation: token, ..self }
     }
 }
 

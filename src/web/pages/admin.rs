@@ -17,6 +17,7 @@ pub mod imports;
 pub mod inlines;
 pub mod lists;
 pub mod live;
+pub mod previews;
 pub mod queue;
 pub mod search;
 pub mod sudo;
@@ -69,5 +70,6 @@ routes! {
     "/admin/{slug}/bookmarks/{id}/delete" => post(bookmarks::delete);
     "/admin/{slug}/{id}/" => get(FormPages::change) post(FormPages::save);
     "/admin/{slug}/{id}/delete" => get(deleting::ask) post(deleting::delete);
+    "/admin/{slug}/{id}/preview" => get(previews::show);
     "/admin/{slug}/{id}/history" => get(histories::show);
 }

@@ -118,9 +118,10 @@ impl MailedPages {
     /// `POST /password-reset/confirm`.
     pub async fn set_password(
         State(app): State<App>,
+        Client(device): Client,
         Fields(NewPassword { token, password }): Fields<NewPassword>,
     ) -> Result<Response, PageError> {
-        match reset_tokens::redeem(&app, &token, password).await {
+        match reset_tokens::redeem(&app, &token, password, &device).await {
             Ok(_) => {
                 let notice = Once::notice("Your new password is set. Log in with it.");
                 Ok(notice.along(&app, None, Redirect::to("/login"))?)

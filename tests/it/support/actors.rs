@@ -1,6 +1,6 @@
 //! People: a visitor's browser without JavaScript ([`Visitor`]), and the same signed in.
 
-use reqwest::header::{HeaderMap, LOCATION, SET_COOKIE};
+use reqwest::header::{HeaderMap, LOCATION, SET_COOKIE, USER_AGENT};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
 
 use super::app::Site;
@@ -13,9 +13,10 @@ pub const PASSWORD: &str = "correct horse battery";
 pub struct Visitor {
     client: Client,
     base: String,
-    cookie: Option<String>,
-    /// What the next page says once, as it came with the last post.
-    once: Option<String>,
+    /// Each as `name=value`.
+    jar: Vec<String>,
+    /// What it says it is.
+    pub agent: String,
     pub name: String,
 }
 
@@ -53,7 +54,7 @@ impl Visitor {
 
     pub fn at(base: &str) -> Self {
         let client = Client::builder().redirect(redirect::Policy::none()).build().unwrap();
-        Self { client, base: base.to_owned(), cookie: None, once: None, name: String::new() }
+        Self { client, base: base.to_owned(), jar: Vec::new(), agent: String::new(), name: String::new() }
     }
 
     /// Registers `name` and is signed in.
@@ -93,8 +94,8 @@ impl Visitor {
 
     fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let request = self.client.request(method.parse().unwrap(), format!("{}{path}", self.base));
-        let cookies: Vec<&str> = [&self.cookie, &self.once].into_iter().flatten().map(String::as_str).collect();
-        if cookies.is_empty() { request } else { request.header("cookie", cookies.join("; ")) }
+        let request = if self.agent.is_empty() { request } else { request.header(USER_AGENT, &self.agent) };
+        if self.jar.is_empty() { request } else { request.header("cookie", self.jar.join("; ")) }
     }
 
     pub async fn get(&self, path: &str) -> Page {
@@ -106,7 +107,7 @@ impl Visitor {
         self.request("GET", path).send().await.unwrap()
     }
 
-    /// Posts a form; takes the cookie that comes back.
+    /// Posts a form; takes the cookies that come back.
     pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
         self.post_with(path, fields, &[]).await
     }
@@ -117,14 +118,10 @@ impl Visitor {
             request = request.header(*name, *value);
         }
         let page = Page::of(request.send().await.unwrap()).await;
-        self.once = None;
+        // What a page says once came with the last post, and was shown by now.
+        self.jar.retain(|kept| !is_once(kept));
         for cookie in page.headers.get_all(SET_COOKIE) {
-            let cookie = cookie.to_str().unwrap().split(';').next().unwrap();
-            match cookie.split_once('=').unwrap() {
-                ("switchboard" | "__Host-switchboard", _) => self.cookie = Some(cookie.to_owned()),
-                ("switchboard-once" | "__Host-switchboard-once", _) => self.once = Some(cookie.to_owned()),
-                _ => {}
-            }
+            self.keep(cookie.to_str().unwrap());
         }
         page
     }
@@ -137,21 +134,37 @@ impl Visitor {
         Page::of(self.request("POST", path).multipart(form).send().await.unwrap()).await
     }
 
+    /// Keeps a cookie as a browser does: in the place of one of the same name, and not at all when it ends at once.
+    fn keep(&mut self, cookie: &str) {
+        let pair = cookie.split(';').next().unwrap();
+        let name = pair.split('=').next().unwrap();
+        self.jar.retain(|kept| kept.split('=').next() != Some(name));
+        if !cookie.contains("Max-Age=0") {
+            self.jar.push(pair.to_owned());
+        }
+    }
+
+    /// The cookie of this name, as `name=value`.
+    pub fn cookie_of(&self, name: &str) -> Option<&str> {
+        self.jar.iter().map(String::as_str).find(|kept| kept.split('=').next() == Some(name))
+    }
+
+    /// The session's cookie, as `name=value`.
     pub fn cookie(&self) -> Option<&str> {
-        self.cookie.as_deref()
+        self.cookie_of("switchboard").or_else(|| self.cookie_of("__Host-switchboard"))
     }
 
     /// The cookie with what the next page says once.
     pub fn once(&self) -> Option<&str> {
-        self.once.as_deref()
+        self.jar.iter().map(String::as_str).find(|kept| is_once(kept))
     }
 
     pub fn set_once(&mut self, cookie: &str) {
-        self.once = Some(cookie.to_owned());
+        self.keep(cookie);
     }
 
     pub fn set_cookie(&mut self, cookie: &str) {
-        self.cookie = Some(cookie.to_owned());
+        self.keep(cookie);
     }
 
     /// Makes a public room.
@@ -172,7 +185,7 @@ impl Visitor {
 
     /// Opens a socket on `/ws…` as this person's page would.
     pub async fn socket(&self, path: &str) -> Socket {
-        Socket::open(&self.base, path, self.cookie.as_deref(), Some(&self.base)).await.unwrap()
+        Socket::open(&self.base, path, self.cookie(), Some(&self.base)).await.unwrap()
     }
 
     /// Opens a socket on `/ws/chat/{room}` and waits until it follows the room: what comes after is live.
@@ -184,7 +197,7 @@ impl Visitor {
 
     /// The status with which a socket on `/ws…` is refused.
     pub async fn refused(&self, path: &str, origin: Option<&str>) -> u16 {
-        match Socket::open(&self.base, path, self.cookie.as_deref(), origin).await {
+        match Socket::open(&self.base, path, self.cookie(), origin).await {
             Ok(_) => panic!("{path} was opened"),
             Err(status) => status,
         }
@@ -193,4 +206,8 @@ impl Visitor {
     pub fn base(&self) -> &str {
         &self.base
     }
+}
+
+fn is_once(cookie: &str) -> bool {
+    cookie.split('=').next().is_some_and(|name| name.ends_with("switchboard-once"))
 }

@@ -253,6 +253,8 @@ impl Site {
              values (1, 'mention', 1, 1, 2, 5000000)",
             "insert into password_reset_tokens (user_id, token_hash, created_at, expires_at)
              values (2, 'SECRETHASHOFRESET', 5000000, 6000000)",
+            "insert into invitations (email, token_hash, invited_by, created_at, expires_at)
+             values ('new@example.org', 'SECRETHASHOFINVITATION', 1, 5000000, 6000000)",
             "insert into api_tokens (user_id, name, token_hash, created_at) values (2, 'Bot', 'SECRETHASHOFTOKEN', 5000000)",
             "insert into emails (\"to\", subject, text, html, last_error, created_at)
              values ('bob@example.org', 'Your link', 'SECRETLINK', '<p>SECRETLINK</p>', 'SECRETERROR', 5000000)",
@@ -291,6 +293,11 @@ impl Site {
                 "password_reset_tokens",
                 "user_id, token_hash, created_at, expires_at, used_at",
                 "1, 'OTHER', 7, 6000000, 8",
+            ),
+            (
+                "invitations",
+                "email, token_hash, invited_by, user_id, created_at, expires_at, used_at",
+                "'old@example.org', 'OTHER', 2, 1, 7, 6000000, 8",
             ),
             ("api_tokens", "user_id, name, token_hash, created_at, revoked_at", "1, 'Old', 'OTHER', 5000000, 9"),
             ("emails", "\"to\", subject, text, status, attempts, created_at", "'a', 'Other', '', 'failed', 3, 5000000"),

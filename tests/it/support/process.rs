@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 use std::process::{Output, Stdio};
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::app::{Database, Engine};
 
@@ -14,6 +16,8 @@ pub struct Process {
     /// The first lines, up to the one that says where the site is, and the setup link if there is one.
     pub said: Vec<String>,
     child: Child,
+    /// What it writes after those.
+    log: UnboundedReceiver<String>,
     pub database: Database,
 }
 
@@ -50,7 +54,14 @@ impl Process {
     }
 
     pub async fn over(database: Database, bind: &str) -> Self {
-        let mut child = command(&database).env("BIND", bind).env("MESSAGE_RATE", "off").spawn().unwrap();
+        Self::with(database, bind, &[]).await
+    }
+
+    /// One with more in its environment.
+    pub async fn with(database: Database, bind: &str, environment: &[(&str, &str)]) -> Self {
+        let mut command = command(&database);
+        command.env("BIND", bind).env("MESSAGE_RATE", "off").envs(environment.iter().copied());
+        let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut said = Vec::new();
         let base = loop {
@@ -61,16 +72,18 @@ impl Process {
             }
         };
         // The rest is read as it comes, so that the pipe never fills.
-        let (rest, mut first) = tokio::sync::mpsc::unbounded_channel();
+        let (rest, log) = tokio::sync::mpsc::unbounded_channel();
         tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
                 let _ = rest.send(line);
             }
         });
-        let mut process = Self { base, said, child, database };
+        let mut process = Self { base, said, child, log, database };
         if process.is_fresh().await {
-            process.said.push(first.recv().await.unwrap());
-            process.said.push(first.recv().await.unwrap());
+            while process.said.iter().all(|line| !line.contains("/setup?token=")) {
+                let line = process.log.recv().await.unwrap();
+                process.said.push(line);
+            }
         }
         process
     }
@@ -79,6 +92,28 @@ impl Process {
     async fn is_fresh(&self) -> bool {
         let list = run(&self.database, &["user", "list"], "", &[]).await;
         texts(&list).0.lines().count() == 1
+    }
+
+    /// Everything it writes up to the line that says this; fails when it never does.
+    pub async fn logs(&mut self, text: &str) -> Vec<String> {
+        let reading = async {
+            let mut lines = Vec::new();
+            while let Some(line) = self.log.recv().await {
+                lines.push(line);
+                if lines.last().unwrap().contains(text) {
+                    return lines;
+                }
+            }
+            panic!("the process ended, and never said “{text}”: {lines:#?}");
+        };
+        tokio::time::timeout(Duration::from_secs(30), reading)
+            .await
+            .unwrap_or_else(|_| panic!("it never said “{text}”"))
+    }
+
+    /// The token of the setup link.
+    pub fn setup_token(&self) -> &str {
+        self.said.iter().find_map(|line| line.split_once("/setup?token=")).unwrap().1
     }
 
     pub async fn kill_9(&mut self) {

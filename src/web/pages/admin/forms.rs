@@ -10,7 +10,7 @@ use super::frame::{Frame, framed};
 use super::grant::{Add, Change, Grant, View};
 use super::inlines::{Related, related};
 use super::lists::{form_pair, without_done};
-use super::{choosing, sudo};
+use super::{choosing, previews, sudo};
 use crate::admin::change::{self, Saved};
 use crate::admin::form::{self, Sent};
 use crate::admin::input::Input;
@@ -46,6 +46,7 @@ struct FormPage {
     list: String,
     related: Vec<Related>,
     actions: Vec<&'static Action>,
+    preview: bool,
     may_change: bool,
     may_delete: bool,
     may_add: bool,
@@ -91,7 +92,8 @@ impl FormPages {
         let row = find(app, person, resource, &id).await?;
         let mut shown = FormPage::load(app, person, resource, Some(&row), &sent).await?;
         shown.chrome = shown.chrome.saying(&done);
-        Ok(framed(StatusCode::OK, &shown))
+        let page = framed(StatusCode::OK, &shown);
+        Ok(if shown.preview { previews::framing(page) } else { page })
     }
 
     /// `POST /admin/{slug}/{id}/`.
@@ -361,6 +363,7 @@ impl FormPage {
             list: sent.list(),
             related,
             actions: actions.collect(),
+            preview: row.is_some() && resource.preview.is_some() && person.is_admin(),
             may_change,
             may_delete: row.is_some() && may(Act::Delete),
             may_add: permission::may(resource, person, Act::Add),

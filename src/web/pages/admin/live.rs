@@ -11,8 +11,8 @@ use super::frame::{Frame, framed};
 use super::grant::Staff;
 use super::lists::form_pair;
 use crate::admin::connections::{self, Connection, MOST_SHOWN};
+use crate::auth::user_agent;
 use crate::error::{Error, Result};
-use crate::web::device;
 use crate::web::extract::{Asked, Fields, Id};
 use crate::web::render::PageError;
 use crate::work::Work;
@@ -37,7 +37,7 @@ struct LivePage {
 
 impl LivePage {
     fn device(&self, connection: &Connection) -> String {
-        let device = device::short(&connection.user_agent);
+        let device = user_agent::short(&connection.user_agent);
         if device.is_empty() { "–".into() } else { device }
     }
 

@@ -5,13 +5,12 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::{Section, done};
 use crate::app::App;
-use crate::auth::session;
+use crate::auth::{session, user_agent};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::Result;
 use crate::ids::SessionId;
 use crate::users::Person;
-use crate::web::device;
 use crate::web::extract::{Id, SignedIn};
 use crate::web::once::Once;
 use crate::web::render::PageError;
@@ -37,7 +36,7 @@ pub async fn lines(conn: &mut Conn, person: &Person, now: Timestamp) -> Result<V
         .into_iter()
         .map(|session| Line {
             id: session.id,
-            device: device::short(&session.user_agent),
+            device: user_agent::short(&session.user_agent),
             ip: session.ip,
             since: moment(session.created_at),
             used: moment(session.last_seen_at),

@@ -1,4 +1,5 @@
-//! What a browser says of itself, in two words: `Firefox on Linux`. For lists of sessions and connections.
+//! What a browser says of itself, in two words: `Firefox on Linux`. For lists of sessions and connections, and for
+//! letters.
 
 /// In this order: most browsers say that they are others, too.
 const PROGRAMS: &[(&str, &str)] = &[
@@ -25,14 +26,27 @@ const MOST_SHOWN: usize = 30;
 
 /// The short form of a `User-Agent`; empty for an empty one. Cost: O(length).
 pub fn short(user_agent: &str) -> String {
+    // A program of somebody's own: `curl/8.1` says it best.
+    let own = || user_agent.split_whitespace().next().unwrap_or_default().chars().take(MOST_SHOWN).collect();
+    known(user_agent).unwrap_or_else(own)
+}
+
+/// The same for a letter, where it never looks like an address that can be followed. Cost: O(length).
+pub fn in_words(user_agent: &str) -> String {
+    known(user_agent).unwrap_or_else(|| {
+        let name: String = user_agent.chars().take_while(char::is_ascii_alphanumeric).take(MOST_SHOWN).collect();
+        if name.is_empty() { "a program that doesn't say its name".to_owned() } else { format!("a program, {name}") }
+    })
+}
+
+fn known(user_agent: &str) -> Option<String> {
     let one_of = |names: &[(&str, &'static str)]| {
         names.iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, name)| *name)
     };
     match (one_of(PROGRAMS), one_of(SYSTEMS)) {
-        (Some(program), Some(system)) => format!("{program} on {system}"),
-        (Some(program), None) => program.to_owned(),
-        // A program of somebody's own: `curl/8.1` says it best.
-        _ => user_agent.split_whitespace().next().unwrap_or_default().chars().take(MOST_SHOWN).collect(),
+        (Some(program), Some(system)) => Some(format!("{program} on {system}")),
+        (Some(program), None) => Some(program.to_owned()),
+        _ => None,
     }
 }
 
@@ -49,5 +63,14 @@ mod tests {
         ]
         .map(super::short);
         assert_eq!(short, ["Firefox on Linux", "Edge on Windows", "Safari on iPhone", "curl/8.1", ""]);
+    }
+
+    #[test]
+    fn a_letter_names_no_address() {
+        let words = ["curl/8.1", "http://evil.example/x", "evil.example", ""].map(super::in_words);
+        assert_eq!(
+            words,
+            ["a program, curl", "a program, http", "a program, evil", "a program that doesn't say its name"]
+        );
     }
 }
