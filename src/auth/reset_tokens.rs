@@ -126,9 +126,9 @@ pub async fn redeem(app: &App, token: &str, new: String, device: &Device) -> Res
     Ok(user.id)
 }
 
-/// Deletes links that ran out a month ago: until then the admin shows them. Cost: 1 indexed statement.
+/// Deletes links that ran out a year ago: until then the admin shows them. Cost: 1 indexed statement.
 pub async fn sweep(conn: &mut Conn, now: Timestamp) -> Result<()> {
-    const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+    const KEPT: Duration = Duration::from_secs(365 * 24 * 3600);
     Ok(on_db!(conn, c => sqlx::query("delete from password_reset_tokens where expires_at < $1")
         .bind(now.minus(KEPT)).execute(c).await.map(|_| ()))?)
 }

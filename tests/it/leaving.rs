@@ -41,7 +41,7 @@ both! {
         let page = bob.get(&format!("/chat/rooms/{room}")).await;
         assert!(page.text.contains("I was here") && page.text.contains("Deleted account"));
         assert_eq!(site.number("select count(*) from memberships where user_id = 2 and role = 'owner'").await, 1);
-        assert_eq!(site.number("select count(*) from emails where \"to\" = 'ann@example.org'").await, 1);
+        assert_eq!(site.letters("ann@example.org", "is deleted").await, 1);
         assert_eq!(site.number("select count(*) from users").await, 1);
         Visitor::registered(&site, "Ann").await;
         bob.say(room, "Bye").await;
