@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::support::actors::Visitor;
 use crate::support::app::{Engine, Site};
 use crate::support::browser::{Browsers, Window};
+use crate::support::letters::link;
 
 /// Injects axe-core and waits for its verdict.
 async fn violations(window: &Window, axe: &str) -> Vec<String> {
@@ -56,12 +57,26 @@ async fn axe_finds_nothing_on_any_page_at_any_width_in_any_scheme() {
     bob.say(direct, "Have you a minute?").await;
     Visitor::registered(&site, "cleo").await;
     site.sql("update users set totp_enabled = true where username = 'cleo'").await;
+    let mut dario = Visitor::registered(&site, "dario").await;
+    dario.post("/settings/two-factor", &[]).await.leads_to();
+    Visitor::new(&site).post("/password-reset", &[("email", "bob@example.org")]).await.leads_to();
+    let reset = link(&site.letter("bob@example.org", "new password for").await);
 
     for (width, dark) in [(1280, false), (1280, true), (390, false), (390, true)] {
         let window = browsers.window(&site.url(""), width, dark).await;
         let scheme = if dark { "dark" } else { "light" };
         let name = |page: &str| format!("{page}-{width}-{scheme}");
-        for (page, path) in [("login", "/login"), ("register", "/register"), ("setup", &setup), ("error", "/nowhere")] {
+        for (page, path) in [
+            ("login", "/login"),
+            ("register", "/register"),
+            ("setup", &setup),
+            ("error", "/nowhere"),
+            ("reset", "/password-reset"),
+            ("reset-sent", "/password-reset?sent=1"),
+            ("new-password", reset.as_str()),
+            ("worthless", "/password-reset/confirm?token=0"),
+            ("worthless-address", "/settings/email/confirm?token=0"),
+        ] {
             look(&window, &axe, path, &name(page)).await;
         }
         window.go("/login").await;
@@ -85,11 +100,20 @@ async fn axe_finds_nothing_on_any_page_at_any_width_in_any_scheme() {
             ("new-group", "/rooms/new?kind=group&member_ids=2".to_owned()),
             ("new-direct", "/rooms/new?kind=direct".to_owned()),
             ("own-settings", "/settings".to_owned()),
+            ("own-two-factor", "/settings#two-factor".to_owned()),
             ("room-settings", format!("/rooms/{room}/settings")),
             ("members", format!("/rooms/{room}/members")),
         ] {
             look(&window, &axe, &path, &name(page)).await;
         }
+        window.client.delete_all_cookies().await.unwrap();
+        window.fill_log_in("dario").await;
+        for (is_on, page) in [(false, "two-factor-begun"), (true, "two-factor-on")] {
+            site.sql(&format!("update users set totp_enabled = {is_on} where username = 'dario'")).await;
+            window.go("/chat").await;
+            look(&window, &axe, "/settings#two-factor", &name(page)).await;
+        }
+        site.sql("update users set totp_enabled = false where username = 'dario'").await;
         window.close().await;
     }
 }
