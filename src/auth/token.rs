@@ -21,6 +21,7 @@ const LEEWAY: i64 = 5;
 #[derive(Serialize, Deserialize)]
 struct Claims {
     iss: String,
+    aud: String,
     sub: String,
     sid: SessionId,
     role: String,
@@ -34,6 +35,7 @@ pub fn issue(app: &App, person: &Person, session: SessionId) -> Result<String> {
     let iat = seconds(app);
     let claims = Claims {
         iss: app.config.origin(),
+        aud: app.config.origin(),
         sub: person.id.to_string(),
         sid: session,
         role: person.role.as_str().to_owned(),
@@ -53,8 +55,9 @@ fn seconds(app: &App) -> i64 {
 /// HS256 (`none` and every other algorithm are refused whatever the header asks for), for another site, or run out.
 fn read(app: &App, token: &str) -> Result<Option<(SessionId, UserId)>> {
     let mut expected = Validation::new(Algorithm::HS256);
-    expected.set_required_spec_claims(&["exp", "iss", "sub"]);
+    expected.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
     expected.set_issuer(&[app.config.origin()]);
+    expected.set_audience(&[app.config.origin()]);
     // By our own clock, below.
     expected.validate_exp = false;
     let key = DecodingKey::from_secret(&app.keys.access()?);

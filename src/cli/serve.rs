@@ -92,7 +92,7 @@ fn announce(app: &App, address: SocketAddr) {
     let site = app.config.origin();
     tracing::info!(%address, database = app.db.engine_name(), version = env!("CARGO_PKG_VERSION"), "listening");
     if app.config.redis_url.is_some() {
-        tracing::warn!("REDIS_URL is set, but joining several nodes is still to come: this one works alone");
+        tracing::warn!("REDIS_URL is set: nodes count log-ins together; what else joins them is still to come");
     }
     println!("Switchboard is at {site}");
     if let Some(token) = app.setup_token() {
