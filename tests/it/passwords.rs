@@ -72,3 +72,19 @@ fn old_hash(password: &str) -> String {
     let hash: PasswordHash = old.hash_password(password.as_bytes()).unwrap();
     hash.to_string()
 }
+
+both! {
+    async fn a_password_full_of_signs_is_judged_by_how_it_begins(engine: Engine) {
+        let site = Site::new(engine).await;
+        let mut visitor = Visitor::new(&site);
+        // Every sign that may stand for a letter, over and over: a second of a core each, if all of it were tried.
+        let signs = "4@8({[<3690|!17$5+%2".repeat(6);
+        let fields = [("username", "x"), ("email", "x"), ("password", signs.as_str())];
+        let page = visitor.post("/register", &fields).await;
+        assert!(page.status == 422 && !page.text.contains("password-error"), "{}", page.text);
+        for weak in ["12345678901234567890", "1234567890qwertyuiop"] {
+            let page = visitor.post("/register", &[("username", "x"), ("email", "x"), ("password", weak)]).await;
+            assert!(page.text.contains("password-error"), "{weak}");
+        }
+    }
+}
