@@ -25,6 +25,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::ids::UserId;
+use crate::on_db;
 use crate::users::{self, NewUser, Person, Via};
 use crate::work::Work;
 use session::Device;
@@ -44,7 +45,7 @@ pub fn token_hash(token: &str) -> String {
 
 /// The account that `name` (user name or address) and `password` open. Whatever is wrong, one message, in the same
 /// time: an unknown name costs a hash too. Errors: [`Error::Invalid`] at `password`. Cost: 1 query, 1 argon2 hash.
-pub async fn verify(app: &App, name: &str, password: String) -> Result<UserId> {
+pub async fn verify(app: &App, name: &str, password: String) -> Result<Proven> {
     let found = users::credentials(&mut app.db.read().await?, name).await?;
     fit(app, found, password).await
 }
@@ -52,36 +53,47 @@ pub async fn verify(app: &App, name: &str, password: String) -> Result<UserId> {
 /// The same for a stranger at the door: failures are counted by name and by where they come from (`auth/throttle.rs`).
 /// A hash of other parameters than today's is made anew. Errors: as [`verify`], [`Error::TooMany`].
 /// Cost: 2 or 3 queries, 1 argon2 hash.
-async fn knock(app: &App, name: &str, password: String, device: &Device) -> Result<UserId> {
-    let mut conn = app.db.read().await?;
-    let found = users::credentials(&mut conn, name).await?;
-    // Asked for nobody, too: it takes as long.
-    let whose = found.as_ref().map_or(UserId(-1), |(id, _)| *id);
-    let keys = door(&mut conn, whose, name, device, app.clock.now()).await?;
-    drop(conn);
-    let attempt = app.throttle.admit(keys).await?;
-    let entered = fit(app, found, password).await;
-    if matches!(entered, Err(Error::Invalid(_))) {
-        attempt.count().await;
-    }
-    entered
+async fn knock(app: &App, name: &str, password: String, device: &Device) -> Result<Proven> {
+    let (app, name, device) = (app.clone(), name.to_owned(), device.clone());
+    // On its own: who hangs up before the answer is counted all the same.
+    let knocked = tokio::spawn(async move {
+        let mut conn = app.db.read().await?;
+        let found = users::credentials(&mut conn, &name).await?;
+        // Asked for nobody, too: it takes as long.
+        let whose = found.as_ref().map_or(UserId(-1), |(id, _)| *id);
+        let keys = door(&mut conn, "log-in", whose, &name, &device, app.clock.now()).await?;
+        drop(conn);
+        let attempt = app.throttle.admit(keys).await?;
+        let entered = fit(&app, found, password).await;
+        if matches!(entered, Err(Error::Invalid(_))) {
+            attempt.count().await;
+        }
+        entered
+    });
+    knocked.await.map_err(Error::internal)?
 }
 
-/// What a failed log-in counts in. A browser that was signed in to the account before counts by itself alone, and so does
+/// What a wrong password or code counts in. A browser that was signed in to the account before counts by itself alone, and so does
 /// an address at the account: neither is shut out by what strangers do.
-async fn door(conn: &mut Conn, whose: UserId, name: &str, device: &Device, now: Timestamp) -> Result<Vec<Key>> {
-    const WHAT: &str = "log-in";
+async fn door(
+    conn: &mut Conn,
+    what: &str,
+    whose: UserId,
+    name: &str,
+    device: &Device,
+    now: Timestamp,
+) -> Result<Vec<Key>> {
     if let Some(token) = &device.token
         && devices::is_known(conn, whose, Some(token), "", now).await?
     {
-        return Ok(vec![Key::known(WHAT, name, token)]);
+        return Ok(vec![Key::known(what, name, token)]);
     }
     let known = devices::is_known(conn, whose, None, &device.ip, now).await?;
-    let name = if known { Key::known(WHAT, name, &device.ip) } else { Key::name(WHAT, name) };
-    Ok(vec![Key::address(WHAT, &device.ip), name])
+    let name = if known { Key::known(what, name, &device.ip) } else { Key::name(what, name) };
+    Ok(vec![Key::address(what, &device.ip), name])
 }
 
-async fn fit(app: &App, found: Option<(UserId, String)>, password: String) -> Result<UserId> {
+async fn fit(app: &App, found: Option<(UserId, String)>, password: String) -> Result<Proven> {
     let (id, hash) = match found {
         Some((id, hash)) => (Some(id), hash),
         None => (None, password::DUMMY_HASH.clone()),
@@ -90,10 +102,50 @@ async fn fit(app: &App, found: Option<(UserId, String)>, password: String) -> Re
     let fits = password::verify(password, hash.clone()).await?;
     let id =
         id.filter(|_| fits).ok_or_else(|| Error::field("password", "This name and password don't fit together."))?;
-    if let Some(password) = outdated {
-        users::rehash(app, id, &hash, &password::hash(password).await?).await?;
+    let Some(password) = outdated else { return Ok(Proven::by_password(id, &hash)) };
+    let newer = password::hash(password).await?;
+    users::rehash(app, id, &hash, &newer).await?;
+    Ok(Proven::by_password(id, &newer))
+}
+
+/// Who somebody has proven to be. What it was proven by may have changed by the time that they are signed in:
+/// [`session::begin`] looks again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proven {
+    pub user: UserId,
+    /// Of the password that was right; `None` for an account just made.
+    mark: Option<String>,
+    /// With a code, too.
+    with_code: bool,
+}
+
+impl Proven {
+    /// By having made the account a moment ago.
+    pub fn by_making(user: UserId) -> Self {
+        Self { user, mark: None, with_code: false }
     }
-    Ok(id)
+
+    fn by_password(user: UserId, hash: &str) -> Self {
+        Self { user, mark: Some(token_hash(hash)), with_code: false }
+    }
+
+    /// The same once a code was right, too.
+    pub fn with_code(self) -> Self {
+        Self { with_code: true, ..self }
+    }
+
+    /// Whether it still opens the account, which is held until `work` ends. Errors: [`Error::SignedOut`] when another
+    /// password was set meanwhile, two-factor was turned on, or the account was disabled. Cost: 1 statement.
+    async fn hold(&self, work: &mut Work) -> Result<()> {
+        let found: Option<(String, bool)> = on_db!(work, c => sqlx::query_as(
+            "update users set id = id where id = $1 and is_active returning password_hash, totp_enabled")
+            .bind(self.user).fetch_optional(c).await)?;
+        let fits = found.is_some_and(|(hash, asks_code)| match &self.mark {
+            Some(mark) => *mark == token_hash(&hash) && (self.with_code || !asks_code),
+            None => true,
+        });
+        if fits { Ok(()) } else { Err(Error::SignedOut) }
+    }
 }
 
 /// Makes an ordinary account for a stranger at the door. Errors: as [`users::register`], [`Error::TooMany`].
@@ -104,27 +156,27 @@ pub async fn register(app: &App, new: NewUser, invitation: Option<&str>, device:
 }
 
 /// What a right password opens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// The account.
-    Open(UserId),
+    Open(Proven),
     /// Nothing yet: the account has two-factor, and no code came along, or a wrong one.
-    NeedsCode { user: UserId, was_wrong: bool },
+    NeedsCode { proven: Proven, was_wrong: bool },
 }
 
 /// Whom `name` (user name or address), `password` and, with two-factor, `code` open the site for; signing them in is up
 /// to the caller. Errors: as [`verify`]; [`Error::TooMany`]. Cost: 4 queries, 1 argon2 hash; with a code as
 /// [`two_factor::check`].
 pub async fn log_in(app: &App, name: &str, password: String, code: &str, device: &Device) -> Result<Entry> {
-    let user = knock(app, name, password, device).await?;
-    if !two_factor::is_on(&mut app.db.read().await?, user).await? {
-        return Ok(Entry::Open(user));
+    let proven = knock(app, name, password, device).await?;
+    if !two_factor::is_on(&mut app.db.read().await?, proven.user).await? {
+        return Ok(Entry::Open(proven));
     }
     if code.trim().is_empty() {
-        return Ok(Entry::NeedsCode { user, was_wrong: false });
+        return Ok(Entry::NeedsCode { proven, was_wrong: false });
     }
-    let right = two_factor::check(app, user, code, device).await?;
-    Ok(if right { Entry::Open(user) } else { Entry::NeedsCode { user, was_wrong: true } })
+    let right = two_factor::check(app, proven.user, code, device).await?;
+    Ok(if right { Entry::Open(proven.with_code()) } else { Entry::NeedsCode { proven, was_wrong: true } })
 }
 
 /// What `user` may still be signed in by: sessions, and personal tokens that are neither revoked nor run out.
@@ -162,6 +214,11 @@ pub async fn stands(app: &App, person: &Person) -> Result<bool> {
 /// ends the session. Cost: 1 argon2 hash, 1 write transaction.
 pub async fn ask_again(app: &App, person: &Person, password: String) -> Result<bool> {
     const MOST_GUESSES: u32 = 5;
+    // Counted before it is known: of many at once, no more than five are looked at.
+    let guess = app.count_guess(person.via);
+    if guess > MOST_GUESSES {
+        return too_often(app, person).await;
+    }
     match verify(app, &person.username, password).await {
         Ok(_) => {
             app.forget_guesses(person.via);
@@ -170,13 +227,35 @@ pub async fn ask_again(app: &App, person: &Person, password: String) -> Result<b
             }
             Ok(true)
         }
-        Err(Error::Invalid(_)) if app.count_guess(person.via) >= MOST_GUESSES => {
-            session::end_own(app, person).await?;
-            Err(Error::Forbidden("That was the wrong password too often: this session has ended."))
-        }
+        Err(Error::Invalid(_)) if guess == MOST_GUESSES => too_often(app, person).await,
         Err(Error::Invalid(_)) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+async fn too_often(app: &App, person: &Person) -> Result<bool> {
+    session::end_own(app, person).await?;
+    Err(Error::Forbidden("That was the wrong password too often: this session has ended."))
+}
+
+/// Holds what `person` came in by until the transaction ends: what ends it meanwhile waits, and finds what was done under
+/// it. Errors: [`Error::SignedOut`] when it has ended, or the account is disabled. Cost: 1 statement.
+pub(crate) async fn hold(conn: &mut Conn, person: &Person) -> Result<()> {
+    let (sql, id) = match person.via {
+        Via::Session(id) => (
+            "update sessions set id = id where id = $1
+             and exists (select 1 from users u where u.id = sessions.user_id and u.id = $2 and u.is_active)",
+            id.0,
+        ),
+        Via::Token(id) => (
+            "update api_tokens set id = id where id = $1 and revoked_at is null
+             and exists (select 1 from users u where u.id = api_tokens.user_id and u.id = $2 and u.is_active)",
+            id.0,
+        ),
+    };
+    let held = on_db!(conn, c => sqlx::query(sql).bind(id).bind(person.id).execute(c).await
+        .map(|done| done.rows_affected()))?;
+    if held == 0 { Err(Error::SignedOut) } else { Ok(()) }
 }
 
 /// Ends this browser's session everywhere, its sockets included. Cost: 1 write transaction.

@@ -13,8 +13,8 @@ use crate::clock::Timestamp;
 use crate::db::{Conn, Tx};
 use crate::error::{Error, Result};
 use crate::ids::RoomId;
-use crate::on_db;
 use crate::users::Person;
+use crate::{auth, on_db};
 
 type Effect = Box<dyn FnOnce(&App) + Send>;
 
@@ -32,10 +32,15 @@ pub struct Work {
 }
 
 impl Work {
-    /// Waits for the writer's turn to end, then begins a transaction. Cost: 1 transaction; on SQLite the only one.
+    /// Waits for the writer's turn to end, then begins a transaction. What `by` came in by may have ended while it
+    /// waited: it is asked for again, and held. Errors: [`Error::SignedOut`]. Cost: 1 transaction; on SQLite the only
+    /// one; 1 statement.
     pub async fn begin(app: &App, by: Option<&Person>) -> Result<Self> {
         let turn = app.writer.turn().await;
-        let tx = app.db.write().await?;
+        let mut tx = app.db.write().await?;
+        if let Some(person) = by {
+            auth::hold(&mut tx, person).await?;
+        }
         Ok(Self {
             app: app.clone(),
             by: by.cloned(),

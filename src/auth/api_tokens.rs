@@ -11,10 +11,11 @@ use super::{random_token, token_hash};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::db::Conn;
+use crate::emails::letter::{self, Letter};
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{ApiTokenId, UserId};
 use crate::text::line;
-use crate::users::{Holder, Person, Via};
+use crate::users::{self, Holder, Person, Via};
 use crate::work::Work;
 use crate::{on_db, revocations};
 
@@ -64,8 +65,23 @@ pub async fn make(
     let id: ApiTokenId = on_db!(work, c => sqlx::query_scalar(
         "insert into api_tokens (user_id, name, token_hash, created_at, expires_at) values ($1, $2, $3, $4, $5)
          returning id")
-        .bind(user).bind(name).bind(token_hash(&token)).bind(now).bind(expires).fetch_one(c).await)?;
+        .bind(user).bind(&name).bind(token_hash(&token)).bind(now).bind(expires).fetch_one(c).await)?;
+    tell(work, user, &name).await?;
     Ok((id, token))
+}
+
+/// Tells the owner of a token that it was made.
+async fn tell(work: &mut Work, user: UserId, name: &str) -> Result<()> {
+    let Some(user) = users::by_id(work, user).await? else { return Ok(()) };
+    let letter = Letter {
+        subject: format!("A new token for your account at {}", work.app.settings().site_name),
+        name: user.username.clone(),
+        says: vec![format!("The personal token “{name}” was made in your settings: what holds it acts in your name.")],
+        button: Some(("Look at your tokens".into(), letter::link(&work.app, "/settings"))),
+        then: vec!["If this wasn't you, revoke it and set a new password.".into()],
+        ..Letter::default()
+    };
+    letter::send(work, &user.email, &letter).await.map(|_| ())
 }
 
 /// The tokens of `user` that aren't revoked, newest first, at most 200; those that have run out among them.

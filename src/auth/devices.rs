@@ -54,6 +54,7 @@ pub async fn greet(work: &mut Work, user: UserId, device: &Device, caller: Calle
     let is_known = knows_browser || caller == Caller::Program && knows_place;
     if !is_known
         && !is_first
+        && !is_much(work, user, now).await?
         && let Some(user) = users::by_id(work, user).await?
     {
         tell(work, &user, device, now).await?;
@@ -94,6 +95,16 @@ pub async fn forget(work: &mut Work, user: UserId) -> Result<()> {
 pub async fn sweep(conn: &mut Conn, now: Timestamp) -> Result<()> {
     Ok(on_db!(conn, c => sqlx::query("delete from known_devices where last_seen_at <= $1")
         .bind(now.minus(LIFETIME)).execute(c).await.map(|_| ()))?)
+}
+
+/// Whether so many new devices came in an hour that further letters would only fill the mailbox.
+async fn is_much(work: &mut Work, user: UserId, now: Timestamp) -> Result<bool> {
+    const MOST_AN_HOUR: i64 = 10;
+    let since = now.minus(Duration::from_secs(3600));
+    let count: i64 = on_db!(work, c => sqlx::query_scalar(
+        "select count(*) from known_devices where user_id = $1 and created_at > $2")
+        .bind(user).bind(since).fetch_one(c).await)?;
+    Ok(count > MOST_AN_HOUR)
 }
 
 /// Whether nobody has signed in to the account before; from now on somebody has.

@@ -1,15 +1,15 @@
 //! Passwords: what is accepted, and argon2id with OWASP's parameters (19 MiB, 2 passes, 1 lane: the crate's own
-//! defaults; Password Storage Cheat Sheet), on threads for blocking work, as many at once as there are cores.
+//! defaults; Password Storage Cheat Sheet), on threads of our own, as many as there are cores.
 //!
 //! What is easily guessed is found by zxcvbn, which knows the 30,000 commonest passwords, names, words, dates and rows of
 //! keys (Wheeler, "zxcvbn: Low-Budget Password Strength Estimation", USENIX Security 2016).
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, mpsc};
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
 use zxcvbn::feedback::Warning;
 use zxcvbn::{Entropy, Score};
 
@@ -17,10 +17,6 @@ use crate::error::{Error, FieldErrors, Result};
 use crate::text::fold;
 
 const LENGTHS: std::ops::RangeInclusive<usize> = 8..=128;
-
-/// Bounds memory and leaves the sockets their turn: each hash takes 19 MiB and some 30 ms of a core.
-static PERMITS: LazyLock<Arc<Semaphore>> =
-    LazyLock::new(|| Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from))));
 
 /// What an unknown name's password is compared with, so that it takes as long as a known one's.
 pub static DUMMY_HASH: LazyLock<String> = LazyLock::new(|| {
@@ -118,12 +114,38 @@ pub fn is_outdated(hash: &str) -> bool {
     }
 }
 
+type Job = Box<dyn FnOnce() + Send>;
+
+/// As many threads of our own as may hash at once: each keeps the 19 MiB that it once needed, and the runtime's threads
+/// for blocking work are many.
+static WORKERS: LazyLock<mpsc::Sender<Job>> = LazyLock::new(|| {
+    let (sender, jobs) = mpsc::channel::<Job>();
+    let jobs = Arc::new(Mutex::new(jobs));
+    for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
+        let jobs = jobs.clone();
+        std::thread::spawn(move || {
+            loop {
+                let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                let Ok(job) = job else { break };
+                job();
+            }
+        });
+    }
+    sender
+});
+
+/// Waits its turn and works on a thread for it. Bounds memory and leaves the sockets their turn: each hash takes 19 MiB
+/// and some 20 ms of a core.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    let permit = PERMITS.clone().acquire_owned().await.map_err(Error::internal)?;
-    // The permit goes along: who hangs up meanwhile doesn't make room for another hash before this one is done.
-    let work = move || {
-        let _permit = permit;
-        work()
+    let (done, answer) = oneshot::channel();
+    let job = move || {
+        // Who hung up before their turn came doesn't hold up the others.
+        if done.is_closed() {
+            return;
+        }
+        let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        let _ = done.send(worked.unwrap_or_else(|_| Err(Error::internal("a password can't be hashed"))));
     };
-    tokio::task::spawn_blocking(work).await.map_err(Error::internal)?
+    WORKERS.send(Box::new(job)).map_err(|_| Error::internal("nobody hashes passwords"))?;
+    answer.await.map_err(Error::internal)?
 }

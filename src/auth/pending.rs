@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tower_sessions::Session;
 
+use super::Proven;
 use super::session::unavailable;
 use crate::app::App;
 use crate::clock::Timestamp;
@@ -26,25 +27,25 @@ struct Pending {
     next: String,
 }
 
-/// Remembers that this browser knew the password of `user` and wants to go to `next`. The cookie gets a new id: one
-/// planted before leads nowhere. Cost: 1 indexed query, 1 write.
-pub async fn begin(app: &App, session: &Session, user: UserId, next: &str) -> Result<()> {
-    let mark = users::password_mark(&mut app.db.read().await?, user).await?;
-    let mark = mark.ok_or(Error::SignedOut)?;
-    let pending = Pending { user, at: app.clock.now().0, mark, next: next.to_owned() };
+/// Remembers that this browser knew a password and wants to go to `next`. The cookie gets a new id: one
+/// planted before leads nowhere. Cost: 1 write.
+pub async fn begin(app: &App, session: &Session, proven: &Proven, next: &str) -> Result<()> {
+    let mark = proven.mark.clone().ok_or(Error::SignedOut)?;
+    let pending = Pending { user: proven.user, at: app.clock.now().0, mark, next: next.to_owned() };
     session.cycle_id().await.map_err(Error::internal)?;
     session.insert(KEY, pending).await.map_err(Error::internal)
 }
 
 /// Whose second factor this browser is asked for, and where it goes then; `None` when it must begin at the password.
 /// Cost: 2 indexed queries.
-pub async fn find(app: &App, session: &Session) -> Result<Option<(UserId, String)>> {
+pub async fn find(app: &App, session: &Session) -> Result<Option<(Proven, String)>> {
     let Some(pending) = session.get::<Pending>(KEY).await.map_err(unavailable)? else { return Ok(None) };
     if Timestamp(pending.at).plus(LASTS) <= app.clock.now() {
         return Ok(None);
     }
     let mark = users::password_mark(&mut app.db.read().await?, pending.user).await?;
-    Ok((mark == Some(pending.mark)).then_some((pending.user, pending.next)))
+    let stands = mark.as_ref() == Some(&pending.mark);
+    Ok(stands.then_some((Proven { user: pending.user, mark, with_code: false }, pending.next)))
 }
 
 /// Forgets it: somebody is signed in.

@@ -14,7 +14,7 @@ use tower_sessions::session_store::{self, ExpiredDeletion};
 use tower_sessions::{Expiry, Session, SessionManagerLayer, SessionStore};
 
 use super::devices::{self, Caller};
-use super::{pending, refresh};
+use super::{Proven, pending, refresh};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::config::Config;
@@ -60,13 +60,16 @@ pub struct Begun {
     pub device_token: String,
 }
 
-/// Signs `user` in: a new row, and a new cookie id, so that one planted before is worth nothing. Whoever this browser
+/// Signs in whoever has proven to be somebody: a new row, and a new cookie id, so that one planted before is worth nothing. Whoever this browser
 /// was signed in as before is signed out, sockets included; but for a session that a program holds refresh tokens of,
-/// which only loses the cookie. Cost: 2 write transactions.
-pub async fn begin(app: &App, session: &Session, user: UserId, device: &Device, caller: Caller) -> Result<Begun> {
+/// which only loses the cookie. Errors: [`Error::SignedOut`] when what was proven counts no more. Cost: 2 write
+/// transactions.
+pub async fn begin(app: &App, session: &Session, proven: &Proven, device: &Device, caller: Caller) -> Result<Begun> {
+    let user = proven.user;
     let before = of_browser(session).await?;
     let mut work = Work::begin(app, None).await?;
     let now = work.now();
+    proven.hold(&mut work).await?;
     if let Some(before) = before
         && !refresh::has_any(&mut work, before).await?
     {
@@ -229,7 +232,8 @@ pub async fn confirm(app: &App, id: SessionId) -> Result<()> {
 /// Ends the session that `person` is in, its sockets included. Cost: 1 transaction of 2 statements.
 pub async fn end_own(app: &App, person: &Person) -> Result<()> {
     let Some(id) = person.session() else { return Ok(()) };
-    let mut work = Work::begin(app, Some(person)).await?;
+    // In nobody's name: it may have ended a moment ago.
+    let mut work = Work::begin(app, None).await?;
     end(&mut work, id).await?;
     work.commit().await
 }

@@ -3,8 +3,7 @@
 
 use super::keys::{Keys, Purpose};
 use super::session::Device;
-use super::throttle::Key;
-use super::{recovery_codes, totp};
+use super::{door, recovery_codes, totp};
 use crate::app::App;
 use crate::db::Conn;
 use crate::emails::letter::{self, Letter};
@@ -157,7 +156,7 @@ pub async fn disable(work: &mut Work, user: &User) -> Result<()> {
 /// [`Error::TooMany`]. Cost: 1 query; for a right code 1 transaction of 1 to 4 statements.
 pub async fn check(app: &App, user: UserId, code: &str, device: &Device) -> Result<bool> {
     let Some(proof) = Proof::parse(code) else { return Ok(false) };
-    let keys = vec![Key::address("code", &device.ip), Key::name("code", &user.to_string())];
+    let keys = door(&mut app.db.read().await?, "code", user, &user.to_string(), device, app.clock.now()).await?;
     let attempt = app.throttle.admit(keys).await?;
     let right = match proof {
         Proof::Totp(digits) => check_totp(app, user, &digits).await?,

@@ -5,6 +5,8 @@
 use std::time::Duration;
 
 use super::{User, find};
+use crate::app::App;
+use crate::auth::throttle::Key;
 use crate::auth::{random_token, token_hash};
 use crate::clock::Timestamp;
 use crate::db::Conn;
@@ -37,6 +39,14 @@ pub fn check(errors: &mut FieldErrors, email: &str) -> String {
         errors.add("email", "This is not an e-mail address.");
     }
     email
+}
+
+/// Counts a wish for another address, each of which writes two letters: strangers' mailboxes aren't to be filled by
+/// wishing, and who has an address isn't to be found out by trying. Errors: [`Error::TooMany`]. Cost: no query.
+pub async fn admit(app: &App, user: UserId, ip: &str) -> Result<()> {
+    let keys = vec![Key::address("address", ip), Key::name("address", &user.to_string())];
+    app.throttle.admit(keys).await?.count().await;
+    Ok(())
 }
 
 /// Gives `user` another address, which they wish themselves. Errors: [`Error::Invalid`] at `email` for what is no address
@@ -127,6 +137,12 @@ async fn store(work: &mut Work, user: &User, email: &str) -> Result<()> {
     on_db!(work, c => sqlx::query("update users set email = $2, email_folded = $3, updated_at = $4 where id = $1")
         .bind(user.id).bind(email).bind(fold(email)).bind(now).execute(c).await.map(|_| ()))
     .map_err(|error| if is_taken(&error) { taken() } else { error.into() })?;
+    moved(work, user, email).await
+}
+
+/// What goes along with another address, whoever gave it: links to the old one end, and both are told.
+/// Cost: 4 statements.
+pub(super) async fn moved(work: &mut Work, user: &User, email: &str) -> Result<()> {
     forget(work, user.id).await?;
     // A link that was sent to the old address is the old address's.
     crate::auth::reset_tokens::end_all(work, user.id).await?;

@@ -46,7 +46,13 @@ pub async fn set_active(work: &mut Work, user: &User, active: bool) -> Result<()
     let now = work.now();
     on_db!(work, c => sqlx::query("update users set is_active = $2, updated_at = $3 where id = $1")
         .bind(user.id).bind(active).bind(now).execute(c).await.map(|_| ()))?;
-    if active { Ok(()) } else { end_sessions(work, user).await }
+    if active {
+        return Ok(());
+    }
+    // For good: let in again, they begin anew.
+    end_sessions(work, user).await?;
+    api_tokens::revoke_all(work, user.id).await?;
+    reset_tokens::end_all(work, user.id).await
 }
 
 /// Sets a new password and ends everything that `user` is signed in by, who is told by mail. Errors: [`Error::Invalid`]
@@ -66,23 +72,32 @@ async fn hashed(app: &App, user: &User, field: &'static str, new: String) -> Res
 
 /// The same with a password that was checked and hashed before. Cost: 7 statements.
 pub async fn store_password(work: &mut Work, user: &User, hash: &str) -> Result<()> {
-    replace_hash(work, user, hash).await?;
-    api_tokens::revoke_all(work, user.id).await?;
+    // Sessions first: what was begun under one, and holds it, is done by then, and ended by what follows.
     end_sessions(work, user).await?;
+    api_tokens::revoke_all(work, user.id).await?;
+    replace_hash(work, user, hash).await?;
     tell_of_password(work, user, "You were logged out everywhere, and your personal tokens are revoked.").await
 }
 
-/// Sets the password of whoever is signed in, ends all their other sessions and their sockets, and tells them by mail.
-/// Personal tokens stay, and the mail says so. Doesn't ask for the current one: [`auth::ask_again`] does. Errors:
-/// [`Error::Invalid`] at `new_password`. Cost: 1 argon2 hash, 10 statements.
-pub async fn set_own_password(work: &mut Work, person: &Person, new: String) -> Result<()> {
-    let user = hold(work, person.id).await?;
-    let hash = hashed(&work.app, &user, "new_password", new).await?;
-    replace_hash(work, &user, &hash).await?;
-    session::end_others(work, person).await?;
+/// Sets the password of whoever is signed in, in a work of its own, ends all their other sessions and their sockets, and
+/// tells them by mail. Personal tokens stay, and the mail says so. Doesn't ask for the current one: [`auth::ask_again`]
+/// does. Errors: [`Error::Invalid`] at `new_password`. Cost: 1 query, 1 argon2 hash, 1 write transaction.
+pub async fn set_own_password(app: &App, person: &Person, ip: &str, current: &str, new: String) -> Result<()> {
+    if current == new {
+        return Err(Error::field("new_password", "This is your password already."));
+    }
+    let user = super::by_id(&mut app.db.read().await?, person.id).await?.ok_or(Error::SignedOut)?;
+    // Before the work: nobody could write while the hash is made.
+    let hash = hashed(app, &user, "new_password", new).await?;
+    let mut work = Work::begin(app, Some(person)).await?;
+    work.ip = ip.to_owned();
+    let user = hold(&mut work, person.id).await?;
+    session::end_others(&mut work, person).await?;
+    replace_hash(&mut work, &user, &hash).await?;
     let rest =
         "Everywhere else you were logged out. Your personal tokens still work; you revoke them in your settings.";
-    tell_of_password(work, &user, rest).await
+    tell_of_password(&mut work, &user, rest).await?;
+    work.commit().await
 }
 
 /// Links in letters, to a new password or address, end with the password that they were asked for under.
@@ -129,7 +144,8 @@ pub async fn set_profile(work: &mut Work, user: &User, new: &Profile) -> Result<
     .map_err(|error| {
         let which = if fold(&new.username) == fold(&user.username) { "email" } else { "username" };
         if is_taken(&error) { Error::field(which, "Another account has this name or address.") } else { error.into() }
-    })
+    })?;
+    if fold(&new.email) == fold(&user.email) { Ok(()) } else { address::moved(work, user, &new.email).await }
 }
 
 /// Changes what people say of themselves. Errors: [`Error::Invalid`] with a message for each bad field.

@@ -89,6 +89,8 @@ impl FromRequestParts<App> for Client {
 /// The last address in `X-Forwarded-For` that none of our proxies wrote; the peer's own without trusted proxies. What
 /// stands before something that is no address is not believed.
 pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    // On a socket for both kinds, an IPv4 address comes as `::ffff:192.0.2.1`.
+    let peer = peer.to_canonical();
     let is_trusted = |ip: &IpAddr| trusted.iter().any(|net| net.contains(ip));
     if !is_trusted(&peer) {
         return peer;
@@ -97,7 +99,8 @@ pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
     let hops: Vec<&str> = forwarded.flat_map(|value| value.split(',')).collect();
     let mut nearest = peer;
     for hop in hops.iter().rev() {
-        let Ok(ip) = hop.trim().parse() else { break };
+        let Ok(ip) = hop.trim().parse::<IpAddr>() else { break };
+        let ip = ip.to_canonical();
         nearest = ip;
         if !is_trusted(&ip) {
             break;
@@ -199,5 +202,7 @@ mod tests {
         headers.insert("x-forwarded-for", "6.6.6.6, not-an-address, 10.0.0.2".parse().unwrap());
         assert_eq!(client_address(proxy, &headers, &trusted), "10.0.0.2".parse::<IpAddr>().unwrap());
         assert_eq!(client_address(proxy, &headers, &[]), proxy);
+        let mapped = "::ffff:10.0.0.1".parse().unwrap();
+        assert_eq!(client_address(mapped, &headers, &trusted), "10.0.0.2".parse::<IpAddr>().unwrap());
     }
 }

@@ -7,7 +7,7 @@ use switchboard::app::Seams;
 use switchboard::clock::Clock;
 use switchboard::jobs;
 
-use crate::support::actors::Visitor;
+use crate::support::actors::{PASSWORD, Visitor};
 use crate::support::app::{Engine, Options, Site, both};
 
 const OUT: &str = "/login?next=%2Fchat";
@@ -122,5 +122,46 @@ both! {
 async fn seen(site: &Site, now: i64) {
     while site.number("select max(last_seen_at) from sessions").await < now {
         tokio::task::yield_now().await;
+    }
+}
+
+both! {
+    async fn many_guesses_at_once_are_no_more_than_five(engine: Engine) {
+        let site = Site::new(engine).await;
+        let ann = Visitor::registered(&site, "ann").await;
+        let guesses = (0..30).map(|n| {
+            let mut ann = ann.clone();
+            async move {
+                let guess = if n == 20 { PASSWORD.to_owned() } else { format!("a wrong one, number {n}") };
+                let fields = [("current_password", guess.as_str()), ("new_password", "four words of another kind")];
+                ann.post("/settings/password", &fields).await.status.as_u16()
+            }
+        });
+        let hash = site.text("select password_hash from users").await;
+        let answers = futures_util::future::join_all(guesses).await;
+        assert!(answers.iter().filter(|status| **status == 422).count() <= 5, "{answers:?}");
+        // Either the right one was among the five, or the session is over and the password as it was.
+        let changed = site.text("select password_hash from users").await != hash;
+        assert!(changed || site.number("select count(*) from sessions").await == 0, "{answers:?}");
+    }
+}
+
+both! {
+    async fn what_waits_for_its_turn_under_a_session_is_not_done_once_that_has_ended(engine: Engine) {
+        let site = Site::new(engine).await;
+        let ann = Visitor::registered(&site, "ann").await;
+        // Everybody's turn is held up while the session ends.
+        let work = switchboard::work::Work::begin(&site.app, None).await.unwrap();
+        let person = {
+            let mut waiting = ann.clone();
+            tokio::spawn(async move { waiting.post("/settings/api-tokens", &[("name", "mine")]).await.status.as_u16() })
+        };
+        let mut work = work;
+        let user = switchboard::users::change::hold(&mut work, switchboard::ids::UserId(1)).await.unwrap();
+        switchboard::users::change::end_sessions(&mut work, &user).await.unwrap();
+        work.commit().await.unwrap();
+        let status = person.await.unwrap();
+        assert!([303, 401].contains(&status), "{status}");
+        assert_eq!(site.number("select count(*) from api_tokens").await, 0);
     }
 }

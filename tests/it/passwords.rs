@@ -82,7 +82,8 @@ both! {
         let fields = [("username", "x"), ("email", "x"), ("password", signs.as_str())];
         let page = visitor.post("/register", &fields).await;
         assert!(page.status == 422 && !page.text.contains("password-error"), "{}", page.text);
-        for weak in ["12345678901234567890", "1234567890qwertyuiop"] {
+        let ones = format!("{}{}", "1".repeat(64), "12".repeat(32));
+        for weak in ["12345678901234567890", "1234567890qwertyuiop", &ones] {
             let page = visitor.post("/register", &[("username", "x"), ("email", "x"), ("password", weak)]).await;
             assert!(page.text.contains("password-error"), "{weak}");
         }

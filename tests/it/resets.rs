@@ -187,3 +187,29 @@ both! {
         assert!(site.letters("ann@example.org", ABOUT).await <= 2);
     }
 }
+
+both! {
+    async fn a_link_ends_when_staff_give_the_account_another_address_or_disable_it(engine: Engine) {
+        use switchboard::users::{self, Profile, Registration, Role, change};
+        let site = Site::new(engine).await;
+        for name in ["ann", "bob"] {
+            Visitor::registered(&site, name).await;
+            asks(&site, &format!("{name}@example.org")).await;
+        }
+        let links = [link(&site.letter("ann@example.org", ABOUT).await), link(&site.letter("bob@example.org", ABOUT).await)];
+        let mut work = site.work(99, Role::Admin).await;
+        let ann = change::hold(&mut work, switchboard::ids::UserId(1)).await.unwrap();
+        let form = Registration { username: "ann".into(), email: "new@example.org".into(), ..Registration::default() };
+        change::set_profile(&mut work, &ann, &Profile::parse(&form, "").unwrap()).await.unwrap();
+        work.commit().await.unwrap();
+        let bob = users::find(&mut site.app.db.read().await.unwrap(), "bob").await.unwrap().unwrap();
+        site.disable(&bob).await;
+        site.sql("update users set is_active = true").await;
+        for link in links {
+            assert_eq!(Visitor::new(&site).get(&link).await.status, 400);
+        }
+        for to in ["ann@example.org", "new@example.org"] {
+            assert_eq!(site.letters(to, "Your address at").await, 1, "{to}");
+        }
+    }
+}

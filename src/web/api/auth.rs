@@ -109,18 +109,18 @@ impl AuthApi {
     ) -> Answer<Json<Tokens>> {
         let (name, password) = log_in.pair()?;
         let code = log_in.totp.unwrap_or_default();
-        let id = match auth::log_in(&app, &name, password, &code, &device).await {
-            Ok(Entry::Open(user)) => user,
+        let proven = match auth::log_in(&app, &name, password, &code, &device).await {
+            Ok(Entry::Open(proven)) => proven,
             Ok(Entry::NeedsCode { was_wrong, .. }) => return Err(needs_code(was_wrong)),
             Err(Error::Invalid(errors)) => return Err(Problem::new(StatusCode::UNAUTHORIZED, errors.to_string())),
             Err(error) => return Err(error.into()),
         };
-        let session = session::begin(&app, &browser, id, &device, devices::Caller::Program).await?.id;
+        let session = session::begin(&app, &browser, &proven, &device, devices::Caller::Program).await?.id;
         let person = session::person(&app, &browser).await?.ok_or(Error::SignedOut)?;
         let mut work = Work::begin(&app, Some(&person)).await?;
         let refresh = refresh::give(&mut work, session).await?;
         work.commit().await?;
-        let user = UserShape::own(user(&app, id).await?);
+        let user = UserShape::own(user(&app, proven.user).await?);
         Ok(Json(Tokens { user: Some(user), ..Tokens::new(&app, &person, session, refresh)? }))
     }
 

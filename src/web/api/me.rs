@@ -79,6 +79,7 @@ impl MeApi {
         let email = edit.email.clone().filter(|email| *email != before.email);
         if email.is_some() {
             prove(&app, &caller.person, edit.current_password.clone()).await?;
+            address::admit(&app, caller.person.id, &device.ip).await?;
         }
         let mut work = begin(&app, &caller.person, device.ip).await?;
         let user = change::hold(&mut work, caller.person.id).await?;
@@ -103,10 +104,8 @@ impl MeApi {
         let current = require(&mut missing, "current_password", new.current_password);
         let password = require(&mut missing, "new_password", new.new_password);
         missing.or(())?;
-        ask_again(&app, &caller.person, "current_password", current).await?;
-        let mut work = begin(&app, &caller.person, device.ip).await?;
-        change::set_own_password(&mut work, &caller.person, password).await?;
-        work.commit().await?;
+        ask_again(&app, &caller.person, "current_password", current.clone()).await?;
+        change::set_own_password(&app, &caller.person, &device.ip, &current, password).await?;
         Ok(StatusCode::NO_CONTENT)
     }
 

@@ -11,7 +11,7 @@ use tower_sessions::Session;
 use crate::app::App;
 use crate::auth::devices::Caller;
 use crate::auth::session::{self, Device};
-use crate::auth::{self, Entry};
+use crate::auth::{self, Entry, Proven};
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::UserId;
 use crate::invitations;
@@ -195,10 +195,10 @@ impl AccountPages {
     ) -> Result<Response, PageError> {
         let name = if login.username.trim().is_empty() { login.email } else { login.username };
         match auth::log_in(&app, &name, login.password, &login.totp, &device).await {
-            Ok(Entry::Open(user)) => enter(&app, &session, user, &device, &login.next).await,
-            Ok(Entry::NeedsCode { user, was_wrong }) => {
+            Ok(Entry::Open(proven)) => enter(&app, &session, &proven, &device, &login.next).await,
+            Ok(Entry::NeedsCode { proven, was_wrong }) => {
                 let next = local_path(&login.next);
-                Ok(SecondStepPages::begin(&app, &session, user, next, was_wrong).await?)
+                Ok(SecondStepPages::begin(&app, &session, &proven, next, was_wrong).await?)
             }
             Err(error) => refused(error, "password", |errors| LoginPage::new(&app, login.next, name, errors)),
         }
@@ -226,7 +226,7 @@ async fn entered(
     mut again: RegisterPage,
 ) -> Result<Response, PageError> {
     match made {
-        Ok(user) => enter(app, session, user, device, &again.next).await,
+        Ok(user) => enter(app, session, &Proven::by_making(user), device, &again.next).await,
         Err(error) => refused(error, "username", |errors| {
             again.errors = errors;
             again
@@ -234,15 +234,15 @@ async fn entered(
     }
 }
 
-/// Signs `user` in and sends them on.
+/// Signs them in and sends them on.
 pub(super) async fn enter(
     app: &App,
     session: &Session,
-    user: UserId,
+    proven: &Proven,
     device: &Device,
     next: &str,
 ) -> Result<Response, PageError> {
-    let begun = session::begin(app, session, user, device, Caller::Browser).await?;
+    let begun = session::begin(app, session, proven, device, Caller::Browser).await?;
     let mut response = Redirect::to(local_path(next)).into_response();
     cookies::keep(&mut response, begun.device_token);
     Ok(response)

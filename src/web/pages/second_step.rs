@@ -9,9 +9,8 @@ use tower_sessions::Session;
 
 use super::account::enter;
 use crate::app::App;
-use crate::auth::{pending, two_factor};
+use crate::auth::{Proven, pending, two_factor};
 use crate::error::{FieldErrors, Result};
-use crate::ids::UserId;
 use crate::web::extract::{Asked, Client, Fields};
 use crate::web::render::{Chrome, PageError, page, refused};
 
@@ -44,11 +43,11 @@ const LONGEST_NEXT: usize = 2000;
 const ADDRESS: &str = "/login/two-factor";
 
 impl SecondStepPages {
-    /// Sends who knew the password of `user` to this step, and to `next` after it; with a wrong code the step is shown at
+    /// Sends who knew the password to this step, and to `next` after it; with a wrong code the step is shown at
     /// once. Cost: 1 indexed query, 1 write.
-    pub async fn begin(app: &App, session: &Session, user: UserId, next: &str, was_wrong: bool) -> Result<Response> {
+    pub async fn begin(app: &App, session: &Session, proven: &Proven, next: &str, was_wrong: bool) -> Result<Response> {
         let next = if next.len() > LONGEST_NEXT { "/chat" } else { next };
-        pending::begin(app, session, user, next).await?;
+        pending::begin(app, session, proven, next).await?;
         Ok(if was_wrong { wrong(app, "") } else { Redirect::to(ADDRESS).into_response() })
     }
 
@@ -71,11 +70,11 @@ impl SecondStepPages {
         Client(device): Client,
         Fields(Code { totp, with }): Fields<Code>,
     ) -> Result<Response, PageError> {
-        let Some((user, next)) = pending::find(&app, &session).await? else {
+        let Some((proven, next)) = pending::find(&app, &session).await? else {
             return Ok(Redirect::to("/login").into_response());
         };
-        match two_factor::check(&app, user, &totp, &device).await {
-            Ok(true) => enter(&app, &session, user, &device, &next).await,
+        match two_factor::check(&app, proven.user, &totp, &device).await {
+            Ok(true) => enter(&app, &session, &proven.with_code(), &device, &next).await,
             Ok(false) => Ok(wrong(&app, &with)),
             Err(error) => refused(error, "totp", |errors| SecondStepPage::new(&app, &with, errors)),
         }

@@ -147,6 +147,7 @@ impl SettingsPage {
         let errors = match error {
             Error::Invalid(errors) => errors,
             Error::Conflict(why) => FieldErrors::one("", why),
+            Error::TooMany { .. } => FieldErrors::one("", error.to_string()),
             error => return Err(error.into()),
         };
         self.wrong = Some((section, errors));

@@ -23,7 +23,10 @@ impl Site {
             held_back: false,
             avatar: None,
         };
-        Work::begin(&self.app, Some(&person)).await.unwrap()
+        // Begun in nobody's name: there is no session to stand.
+        let mut work = Work::begin(&self.app, None).await.unwrap();
+        work.by = Some(person);
+        work
     }
 
     /// A work of the first account, an administrator.

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::error::Result;
 use crate::users::address::{self, Change};
 use crate::users::{Person, change as users};
-use crate::web::extract::{Fields, SignedIn};
+use crate::web::extract::{Client, Fields, SignedIn};
 use crate::web::once::Once;
 use crate::web::render::PageError;
 use crate::work::Work;
@@ -25,9 +25,10 @@ pub struct Form {
 pub async fn change(
     State(app): State<App>,
     SignedIn(person): SignedIn,
+    Client(device): Client,
     Fields(typed): Fields<Form>,
 ) -> Result<Response, PageError> {
-    match change_to(&app, &person, &typed.email, typed.current_password).await {
+    match change_to(&app, &person, &device.ip, &typed.email, typed.current_password).await {
         Ok(change) => done(&app, &person, Section::Email, Once::notice(said(change, &typed.email))),
         Err(error) => {
             let mut shown = SettingsPage::load(&app, &person).await?;
@@ -45,8 +46,9 @@ fn said(change: Change, email: &str) -> String {
     }
 }
 
-async fn change_to(app: &App, person: &Person, email: &str, password: String) -> Result<Change> {
+async fn change_to(app: &App, person: &Person, ip: &str, email: &str, password: String) -> Result<Change> {
     ask(app, person, "current_password", password).await?;
+    address::admit(app, person.id, ip).await?;
     let mut work = Work::begin(app, Some(person)).await?;
     let user = users::hold(&mut work, person.id).await?;
     let change = address::change(&mut work, &user, email).await?;

@@ -7,9 +7,9 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::sessions::moment;
-use super::{Section, SettingsPage, done};
+use super::{Section, SettingsPage, ask, done};
 use crate::app::App;
-use crate::auth::api_tokens;
+use crate::auth::{self, api_tokens};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
@@ -29,11 +29,13 @@ pub struct Form {
     pub name: String,
     /// Days, or `never`.
     pub expires: String,
+    /// Asked for when one signed in long ago.
+    pub password: String,
 }
 
 impl Default for Form {
     fn default() -> Self {
-        Self { name: String::new(), expires: "90".into() }
+        Self { name: String::new(), expires: "90".into(), password: String::new() }
     }
 }
 
@@ -98,6 +100,9 @@ pub async fn make(
 
 async fn make_one(app: &App, person: &Person, typed: &Form) -> Result<String> {
     let ends = typed.ends(app.clock.now())?;
+    if !auth::is_fresh(person, app.clock.now()) {
+        ask(app, person, "password", typed.password.clone()).await?;
+    }
     let mut work = Work::begin(app, Some(person)).await?;
     let (_, token) = api_tokens::make(&mut work, person.id, &typed.name, ends).await?;
     work.commit().await?;

@@ -9,10 +9,9 @@ use super::{Section, SettingsPage, ask, done};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::users::{Person, change as users};
-use crate::web::extract::{Fields, SignedIn};
+use crate::web::extract::{Client, Fields, SignedIn};
 use crate::web::once::Once;
 use crate::web::render::PageError;
-use crate::work::Work;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -26,10 +25,11 @@ pub struct Form {
 pub async fn change(
     State(app): State<App>,
     SignedIn(person): SignedIn,
+    Client(device): Client,
     session: Session,
     Fields(typed): Fields<Form>,
 ) -> Result<Response, PageError> {
-    match change_to(&app, &person, typed).await {
+    match change_to(&app, &person, &device.ip, typed).await {
         Ok(()) => {
             session.cycle_id().await.map_err(Error::internal)?;
             let notice = "Your password is changed, and you are logged out everywhere else.";
@@ -39,9 +39,7 @@ pub async fn change(
     }
 }
 
-async fn change_to(app: &App, person: &Person, typed: Form) -> Result<()> {
-    ask(app, person, "current_password", typed.current_password).await?;
-    let mut work = Work::begin(app, Some(person)).await?;
-    users::set_own_password(&mut work, person, typed.new_password).await?;
-    work.commit().await
+async fn change_to(app: &App, person: &Person, ip: &str, typed: Form) -> Result<()> {
+    ask(app, person, "current_password", typed.current_password.clone()).await?;
+    users::set_own_password(app, person, ip, &typed.current_password, typed.new_password).await
 }
