@@ -32,14 +32,19 @@ async fn look(window: &Window, axe: &str, path: &str, name: &str) {
     assert!(found.is_empty(), "{name}: {found:#?}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn axe_finds_nothing_on_any_page_at_any_width_in_any_scheme() {
-    let Some(browsers) = Browsers::start().await else { return };
-    let axe = std::fs::read_to_string(std::env::var("AXE_JS").unwrap()).unwrap();
-    let site = Site::new(Engine::Sqlite).await;
+/// The addresses of pages that only somebody in particular sees.
+struct Furnished {
+    setup: String,
+    reset: String,
+    room: i64,
+    direct: i64,
+}
+
+/// A site with people who have talked, one who is asked for codes, and one who is setting that up.
+async fn furnished(site: &Site) -> Furnished {
     let setup = format!("/setup?token={}", site.app.setup_token().unwrap());
-    let mut ann = Visitor::registered(&site, "ann").await;
-    let mut bob = Visitor::registered(&site, "bob").await;
+    let mut ann = Visitor::registered(site, "ann").await;
+    let mut bob = Visitor::registered(site, "bob").await;
     let room = ann.public_room("General").await;
     ann.post(&format!("/rooms/{room}/settings"), &[("name", "General"), ("description", "Whatever comes up")]).await;
     bob.post(&format!("/rooms/{room}/join"), &[]).await;
@@ -55,12 +60,21 @@ async fn axe_finds_nothing_on_any_page_at_any_width_in_any_scheme() {
     ann.post("/settings/api-tokens", &[("name", "Backup")]).await.leads_to();
     let direct = bob.post("/rooms/new", &[("member_ids", "1")]).await.room();
     bob.say(direct, "Have you a minute?").await;
-    Visitor::registered(&site, "cleo").await;
+    Visitor::registered(site, "cleo").await;
     site.sql("update users set totp_enabled = true where username = 'cleo'").await;
-    let mut dario = Visitor::registered(&site, "dario").await;
+    let mut dario = Visitor::registered(site, "dario").await;
     dario.post("/settings/two-factor", &[]).await.leads_to();
-    Visitor::new(&site).post("/password-reset", &[("email", "bob@example.org")]).await.leads_to();
+    Visitor::new(site).post("/password-reset", &[("email", "bob@example.org")]).await.leads_to();
     let reset = link(&site.letter("bob@example.org", "new password for").await);
+    Furnished { setup, reset, room, direct }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn axe_finds_nothing_on_any_page_at_any_width_in_any_scheme() {
+    let Some(browsers) = Browsers::start().await else { return };
+    let axe = std::fs::read_to_string(std::env::var("AXE_JS").unwrap()).unwrap();
+    let site = Site::new(Engine::Sqlite).await;
+    let Furnished { setup, reset, room, direct } = furnished(&site).await;
 
     for (width, dark) in [(1280, false), (1280, true), (390, false), (390, true)] {
         let window = browsers.window(&site.url(""), width, dark).await;
