@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
 
 use super::{Message, NewMessage, Posted};
+use crate::attachments;
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Db};
 use crate::error::{Error, Result};
@@ -278,12 +279,13 @@ async fn store_message(conn: &mut Conn, post: &Post, now: Timestamp) -> Result<P
     let Some(id) = inserted else {
         give_back(conn, *room).await?;
         let client_id = new.client_id.as_deref().unwrap_or_default();
-        let first = super::by_client_id(conn, *room, *sender, client_id).await?;
+        let first = super::stored::by_client_id(conn, *room, *sender, client_id).await?;
         let refused = || Error::field("reply_to", "There is no such message in this room.");
         return first.map(|message| Posted { message, new: false }).ok_or_else(refused);
     };
     on_db!(conn, c => sqlx::query("update memberships set last_read_seq = $3 where room_id = $1 and user_id = $2")
         .bind(room).bind(sender).bind(seq).execute(c).await.map(|_| ()))?;
+    let attachments = attachments::insert(conn, id, *sender, &new.files, now).await?;
     let message = Message {
         id,
         room_id: *room,
@@ -295,6 +297,8 @@ async fn store_message(conn: &mut Conn, post: &Post, now: Timestamp) -> Result<P
         html: post.html.clone(),
         client_id: new.client_id.clone(),
         reply_to: new.reply_to,
+        attachments,
+        reactions: Vec::new(),
         edited_at: None,
         deleted_at: None,
         created_at: now,

@@ -7,11 +7,11 @@ use crate::clock::Timestamp;
 use crate::error::{Error, FieldErrors, Result, is_taken};
 use crate::ids::{RoomId, UserId};
 use crate::live::event::Event;
-use crate::on_db;
 use crate::settings::RoomCreation;
 use crate::text::fold;
 use crate::users::Person;
 use crate::work::Work;
+use crate::{attachments, on_db};
 
 /// The room as whoever does the work sees it, held until the work ends. Whether they may see it isn't asked.
 /// Cost: 2 indexed statements.
@@ -115,12 +115,13 @@ fn checked_names(kind: Kind, name: &str, description: &str) -> Result<(String, S
     errors.or(names)
 }
 
-/// Deletes a room with all that is in it; everyone connected is told, and its feed ends. Cost: 2 statements,
+/// Deletes a room with all that is in it; everyone connected is told, and its feed ends. Cost: 3 statements,
 /// O(messages).
 pub async fn delete(work: &mut Work, room: &Room) -> Result<()> {
     let id = room.id;
     let online = work.app.hub.elsewhere(id);
     let elsewhere = members::unread_of(work, id, &online).await?;
+    attachments::let_go_of_room(work, id).await?;
     on_db!(work, c => sqlx::query("delete from rooms where id = $1").bind(id).execute(c).await.map(|_| ()))?;
     let message = match room.kind {
         Kind::Direct => "This direct chat was deleted.".to_owned(),
