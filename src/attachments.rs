@@ -13,7 +13,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use sqlx::FromRow;
+use utoipa::ToSchema;
 
+use crate::admin::dashboard::warning::bytes;
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::db::Conn;
@@ -26,22 +28,40 @@ use crate::work::Work;
 const NO_FILE: Error = Error::NotFound("There is no such attachment, or it is private to others.");
 
 /// A file of a message, as the JSON API and the socket show it.
-#[derive(Clone, Debug, FromRow, Serialize)]
+#[derive(Clone, Debug, FromRow, Serialize, ToSchema)]
 pub struct Attachment {
     pub id: AttachmentId,
+    #[schema(example = "plan.png")]
     pub filename: String,
+    /// What it is by its content.
+    #[schema(example = "image/png")]
     pub content_type: String,
     /// Bytes.
     pub size: i64,
-    /// Pixels, of an image that could be read.
+    /// Pixels, of an image whose size is known.
+    #[schema(required = true)]
     pub width: Option<i64>,
+    #[schema(required = true)]
     pub height: Option<i64>,
+    /// Where it is; a path on this site.
     #[sqlx(skip)]
+    #[schema(example = "/api/v1/chat/attachments/7")]
     pub url: String,
     #[serde(skip)]
     pub message_id: MessageId,
     #[serde(skip)]
     pub sha256: String,
+}
+
+impl Attachment {
+    /// `1.5 MiB, 640 × 480`, for pages.
+    pub fn facts(&self) -> String {
+        let size = bytes(u64::try_from(self.size).unwrap_or(0));
+        match self.width.zip(self.height) {
+            Some((width, height)) => format!("{size}, {width} × {height}"),
+            None => size,
+        }
+    }
 }
 
 const COLUMNS: &str = "id, filename, content_type, size, width, height, message_id, sha256";

@@ -15,6 +15,7 @@ pub mod writer;
 
 use serde::Serialize;
 use sqlx::FromRow;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::attachments::{Attachment, NewFile};
@@ -22,6 +23,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{MessageId, RoomId, UserId};
 use crate::reactions::Reaction;
+use crate::rooms::{self, NOT_JOINED};
 use crate::users::Person;
 
 pub use acts::{edit, remove, see};
@@ -37,23 +39,37 @@ pub(crate) const NO_MESSAGE: Error = Error::NotFound("There is no such message, 
 pub(crate) const DELETED: Error = Error::Conflict("This message is deleted.");
 
 /// A message as stored, with its sender's name, its files and who reacts to it: as the JSON API and the socket show it.
-#[derive(Clone, Debug, FromRow, Serialize)]
+#[derive(Clone, Debug, FromRow, Serialize, ToSchema)]
 pub struct Message {
     pub id: MessageId,
     pub room_id: RoomId,
+    /// Its number in the room: 1, 2, 3 …
     pub seq: i64,
+    /// The room's revision at which it came to stand as it does.
     pub rev: i64,
+    /// Who sent it; null for an account that is gone.
+    #[schema(required = true)]
     pub user_id: Option<UserId>,
+    #[schema(required = true, example = "maria")]
     pub username: Option<String>,
+    /// As it was typed, Markdown-light; empty when it is deleted.
+    #[schema(example = "See you at **ten**")]
     pub content: String,
+    /// The same as safe HTML.
+    #[schema(example = "<p>See you at <strong>ten</strong></p>")]
     pub html: String,
+    #[schema(required = true)]
     pub client_id: Option<String>,
+    /// The id of the message that this one answers.
+    #[schema(required = true)]
     pub reply_to: Option<MessageId>,
     #[sqlx(skip)]
     pub attachments: Vec<Attachment>,
     #[sqlx(skip)]
     pub reactions: Vec<Reaction>,
+    #[schema(required = true)]
     pub edited_at: Option<Timestamp>,
+    #[schema(required = true)]
     pub deleted_at: Option<Timestamp>,
     #[serde(rename = "timestamp")]
     pub created_at: Timestamp,
@@ -147,4 +163,16 @@ pub async fn read(app: &App, person: &Person, room: RoomId, seq: i64) -> Result<
         return Err(Error::field("seq", "A message's number is 1 or more."));
     }
     app.writer.read(person, room, seq).await
+}
+
+/// The same for who hasn't looked at the room yet; returns when the mark is stored. Errors: [`Error::NotFound`],
+/// [`Error::Forbidden`] for a public room they haven't joined, [`Error::Invalid`] at `seq`. Cost: 1 query, 1 statement in a
+/// shared transaction.
+pub async fn mark_read(app: &App, person: &Person, room: RoomId, seq: i64) -> Result<()> {
+    let seen = rooms::see(&mut app.db.read().await?, person.id, room).await?;
+    if !seen.is_member() {
+        return Err(NOT_JOINED);
+    }
+    read(app, person, room, seq).await?;
+    app.writer.flush().await
 }

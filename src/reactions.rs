@@ -7,6 +7,7 @@ mod emoji;
 use std::collections::HashMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::clock::Timestamp;
@@ -24,10 +25,12 @@ use crate::work::Work;
 const MOST_BY_ONE: usize = 20;
 
 /// One emoji under a message, as the JSON API and the socket show it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Reaction {
+    #[schema(example = "👍")]
     pub emoji: String,
     pub count: usize,
+    /// Who, in the order in which they did.
     pub user_ids: Vec<UserId>,
 }
 

@@ -6,6 +6,7 @@ pub mod queue;
 
 use serde::Serialize;
 use sqlx::FromRow;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::clock::Timestamp;
@@ -22,8 +23,9 @@ use crate::work::Work;
 const LONGEST_REASON: usize = 1000;
 const NO_REPORT: Error = Error::NotFound("There is no such report.");
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = ReportStatus)]
 pub enum Status {
     Open,
     Resolved,
@@ -55,14 +57,18 @@ impl TryFrom<String> for Status {
 }
 
 /// A report as who made it sees it, and the JSON API shows it.
-#[derive(Clone, Debug, FromRow, Serialize)]
+#[derive(Clone, Debug, FromRow, Serialize, ToSchema)]
 pub struct Report {
     pub id: ReportId,
     pub message_id: MessageId,
+    #[schema(required = true)]
     pub reporter_id: Option<UserId>,
+    #[schema(example = "Insults me.")]
     pub reason: String,
     #[sqlx(try_from = "String")]
     pub status: Status,
+    /// Who of the staff settled it.
+    #[schema(required = true)]
     pub handled_by: Option<UserId>,
     pub created_at: Timestamp,
 }

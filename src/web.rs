@@ -3,6 +3,7 @@
 
 pub mod api;
 pub mod assets;
+pub mod attachments;
 pub mod avatars;
 pub mod chart;
 pub mod cookies;

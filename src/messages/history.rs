@@ -2,6 +2,7 @@
 //! Called by the JSON API.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Message, stored};
 use crate::db::Conn;
@@ -39,7 +40,7 @@ impl Stretch {
 }
 
 /// Where messages were read.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
     Cache,
@@ -47,7 +48,7 @@ pub enum Source {
 }
 
 /// A stretch of talk.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct History {
     pub room_id: RoomId,
     /// Oldest first; of changes, in the order of their revisions.
@@ -55,6 +56,7 @@ pub struct History {
     /// Whether there is more in the direction that was asked for.
     pub has_more: bool,
     /// What to ask `before` for the messages before these; null where there are none, and after other questions.
+    #[schema(required = true)]
     pub next_before: Option<i64>,
     /// The room's last revision: who has these messages and goes on from it misses nothing.
     pub rev: i64,

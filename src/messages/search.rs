@@ -5,6 +5,7 @@
 mod snippet;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Message, list, stored};
 use crate::admin::words::{self, Term};
@@ -38,11 +39,12 @@ pub struct Search {
 }
 
 /// A message, and the words found in it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Hit {
     #[serde(flatten)]
     pub message: Message,
     /// Text around the first of what was found, as HTML: escaped, what was found in `<mark>`.
+    #[schema(example = "See you at <mark>ten</mark>")]
     pub snippet: String,
 }
 

@@ -10,6 +10,7 @@ pub mod index;
 pub mod json;
 pub mod list;
 pub mod me;
+pub mod messages;
 pub mod negotiation;
 pub mod operation;
 pub mod params;
@@ -36,7 +37,7 @@ const MOST_IN_A_BODY: usize = 256 * 1024;
 
 /// Every area, in the order of the document.
 pub fn areas() -> Vec<Area> {
-    vec![index::area(), auth::area(), me::area()]
+    vec![index::area(), auth::area(), me::area(), messages::area()]
 }
 
 /// The API with what stands around it, the outermost last.

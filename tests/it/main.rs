@@ -13,6 +13,7 @@ mod support {
     pub mod program;
     pub mod smtp_server;
     pub mod socket;
+    pub mod talk;
     pub mod work;
 }
 
@@ -32,6 +33,7 @@ mod admin_rights;
 mod admin_schema;
 mod admin_script;
 mod api_auth;
+mod api_messages;
 mod avatars;
 mod changes;
 mod command_line;
