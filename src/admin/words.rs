@@ -58,7 +58,8 @@ pub fn full_text(conn: &mut Conn, terms: &[Term], last_begins: bool, tags: &[Str
         let begins = last_begins && place + 1 == phrases.len();
         match is_sqlite {
             true => format!("content : \"{}\"{}", words.join(" "), if begins { " *" } else { "" }),
-            false => format!("({}{})", words.join(" <-> "), if begins { ":*" } else { "" }),
+            // Letters and digits only: nothing in them ends the quotes.
+            false => format!("('{}'{})", words.join("' <-> '"), if begins { ":*" } else { "" }),
         }
     });
     let tagged = tags.iter().map(|tag| if is_sqlite { format!("tags : \"{tag}\"") } else { format!("'#{tag}'") });
@@ -73,7 +74,8 @@ pub fn fits(conn: &mut Conn, table: &str, asked: &str) -> Sql {
     if is_sqlite {
         sql.push(&format!("{table} match ")).bind(Value::Text(asked.to_owned()));
     } else {
-        sql.push("words @@ to_tsquery('simple', ").bind(Value::Text(asked.to_owned())).push(")");
+        // As it stands: `to_tsquery` would read a tag as a word and take its sign off.
+        sql.push("words @@ cast(").bind(Value::Text(asked.to_owned())).push(" as tsquery)");
     }
     sql
 }

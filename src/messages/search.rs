@@ -1,5 +1,5 @@
 //! Finding messages by their words, among those that a person may see. The full-text index leads, newest first; what it
-//! finds in rooms of others is passed over, and no call looks at more than [`MOST_LOOKED_AT`] of that. Called by the JSON
+//! finds in rooms of others is passed over, and no call looks at more than [`LOOKED_AT`] of that. Called by the JSON
 //! API; the page of search will.
 
 mod snippet;
@@ -18,12 +18,13 @@ use crate::{on_db, rooms, users};
 
 /// Characters of a search; what comes after isn't looked for.
 const LONGEST: usize = 200;
-/// Hits that are looked at in one query.
-const TOGETHER: i64 = 2000;
-/// Hits that one call looks at, whoever may see them; the next call goes on after these.
-const MOST_LOOKED_AT: i64 = 5 * TOGETHER;
-/// Bytes of the last word from which it stands for all words that begin so: of fewer there are too many.
+/// Hits that are looked at first, which mostly will do, and after them if they don't: so many can be others'. The next call
+/// goes on after these.
+const LOOKED_AT: [i64; 2] = [500, 10_000];
+/// Characters of the last word from which it stands for all words that begin so: of fewer there are too many.
 const SHORTEST_BEGINNING: usize = 3;
+/// From here on are scripts that write words in a sign or two.
+const FIRST_IDEOGRAPH: char = '\u{2e80}';
 
 /// What is looked for.
 #[derive(Clone, Debug, Default)]
@@ -56,7 +57,7 @@ pub struct Found {
 }
 
 /// The newest messages that `person` may see and `search` fits, at most `limit`. Errors: [`Error::Invalid`] at `q` for no
-/// words at all, [`Error::NotFound`] for a room that is private to others. Cost: 3 to 15 indexed queries, O(hits looked at).
+/// words at all, [`Error::NotFound`] for a room that is private to others. Cost: 3 to 10 indexed queries, O(hits looked at).
 pub async fn find(app: &App, person: &Person, search: &Search, limit: usize) -> Result<Found> {
     let q: String = search.terms.trim().chars().take(LONGEST).collect();
     let terms = words::terms(&q);
@@ -74,7 +75,7 @@ pub async fn find(app: &App, person: &Person, search: &Search, limit: usize) -> 
         },
         None => None,
     };
-    let last_begins = !q.ends_with('"') && terms.last().is_some_and(|Term(last)| last.len() >= SHORTEST_BEGINNING);
+    let last_begins = !q.ends_with('"') && terms.last().is_some_and(is_beginning);
     let tags = search.room.map(|room| format!("r{room}")).into_iter().chain(sender.map(|sender| format!("s{sender}")));
     let Some(asked) = words::full_text(&mut conn, &terms, last_begins, &tags.collect::<Vec<_>>()) else {
         return Ok(Found { hits: Vec::new(), next: None });
@@ -85,6 +86,10 @@ pub async fn find(app: &App, person: &Person, search: &Search, limit: usize) -> 
     messages.sort_unstable_by_key(|message| std::cmp::Reverse(message.id));
     let hit = |message: Message| Hit { snippet: snippet::of(&message.content, &terms, last_begins), message };
     Ok(Found { hits: messages.into_iter().map(hit).collect(), next })
+}
+
+fn is_beginning(Term(last): &Term) -> bool {
+    last.chars().count() >= SHORTEST_BEGINNING || last.chars().any(|c| c >= FIRST_IDEOGRAPH)
 }
 
 /// Whom `from` names. A name may be all digits, so names come before ids; addresses tell nothing.
@@ -112,29 +117,29 @@ impl Walk {
     /// At most `limit` messages that the person may see, newest first, and where to go on.
     async fn collect(&mut self, conn: &mut Conn, limit: usize) -> Result<(Vec<MessageId>, Option<MessageId>)> {
         let mut ids: Vec<MessageId> = Vec::new();
-        for _ in 0..MOST_LOOKED_AT / TOGETHER {
-            let looked_at = self.next(conn).await?;
+        for most in LOOKED_AT {
+            let looked_at = self.next(conn, most).await?;
             ids.append(&mut self.seen(conn, &looked_at).await?);
             if ids.len() > limit {
                 ids.truncate(limit);
                 return Ok((ids.clone(), ids.last().copied()));
             }
             match looked_at.last() {
-                Some(last) if looked_at.len() as i64 == TOGETHER => self.before = *last,
+                Some(last) if looked_at.len() as i64 == most => self.before = *last,
                 _ => return Ok((ids, None)),
             }
         }
         Ok((ids, Some(self.before)))
     }
 
-    /// The next hits, whoever may see them. Cost: 1 query by the index.
-    async fn next(&self, conn: &mut Conn) -> Result<Vec<MessageId>> {
+    /// The next hits, whoever may see them, at most `most`. Cost: 1 query by the index, O(most).
+    async fn next(&self, conn: &mut Conn, most: i64) -> Result<Vec<MessageId>> {
         let fits = match conn.engine() {
             Engine::Sqlite(_) => "messages_text match $1",
-            Engine::Postgres(_) => "words @@ to_tsquery('simple', $1)",
+            Engine::Postgres(_) => "words @@ cast($1 as tsquery)",
         };
         let sql =
-            format!("select rowid from messages_text where {fits} and rowid < $2 order by rowid desc limit {TOGETHER}");
+            format!("select rowid from messages_text where {fits} and rowid < $2 order by rowid desc limit {most}");
         // Planned for these very words each time: how many messages have them makes the difference.
         Ok(on_db!(conn, c => sqlx::query_scalar(&sql).persistent(false)
             .bind(&self.asked).bind(self.before).fetch_all(c).await)?)
