@@ -32,6 +32,7 @@ mod admin_rights;
 mod admin_schema;
 mod admin_script;
 mod api_auth;
+mod api_http;
 mod avatars;
 mod changes;
 mod command_line;
