@@ -3,6 +3,7 @@
 //! Each area says in [`operation`] what its routes are and what the [`document`] says of them.
 //! Served with the setting `API` only; without it there is nothing at these addresses.
 
+pub mod admin;
 pub mod auth;
 pub mod caller;
 pub mod document;
@@ -45,7 +46,7 @@ const MOST_IN_A_BODY: usize = 256 * 1024;
 
 /// Every area, in the order of the document.
 pub fn areas() -> Vec<Area> {
-    vec![index::area(), auth::area(), me::area()]
+    vec![index::area(), auth::area(), me::area(), admin::area()]
 }
 
 /// The API with what stands around it, the outermost last.
