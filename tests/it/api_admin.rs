@@ -217,3 +217,28 @@ both! {
         }
     }
 }
+
+both! {
+    async fn what_a_page_does_to_a_record_a_program_does_too_and_undoes(engine: Engine) {
+        let (site, root) = office(engine).await;
+        let mona = Program::of_role(&site, "mona", "moderator").await;
+        let ann = Program::registered(&site, "ann").await;
+        let disabled = mona.post("/admin/users/3/actions/disable", json!({})).await.is(200).json();
+        assert_eq!((&disabled["is_active"], ann.me().await), (&json!(false), 401));
+        mona.post("/admin/users/3/actions/disable", json!({})).await.is(200);
+        mona.post("/admin/users/1/actions/disable", json!({})).await.refuses(403, None);
+        mona.post("/admin/users/3/actions/end-sessions", json!({})).await.refuses(403, None);
+        root.post("/admin/users/3/actions/nothing", json!({})).await.refuses(404, None);
+        ann.post("/admin/users/3/actions/enable", json!({})).await.refuses(401, None);
+
+        let entry = root.get("/admin/audit-entries?action=disable&sort=created_at").await.json()["items"][0]["id"].clone();
+        root.post(&format!("/admin/audit-entries/{entry}/revert"), json!({})).await.is(204);
+        assert_eq!(root.get("/admin/users/3").await.json()["is_active"], true);
+        root.post("/admin/audit-entries/999/revert", json!({})).await.refuses(404, None);
+        root.delete("/admin/users/3", json!({})).await.is(204);
+        let entry = root.get("/admin/audit-entries?action=delete").await.json()["items"][0]["id"].clone();
+        mona.post(&format!("/admin/audit-entries/{entry}/revert"), json!({})).await.refuses(409, None);
+        root.post(&format!("/admin/audit-entries/{entry}/revert"), json!({})).await.is(204);
+        assert_eq!(root.get("/admin/users/3").await.json()["username"], "ann");
+    }
+}

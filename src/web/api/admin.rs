@@ -1,6 +1,7 @@
 //! `/api/v1/admin`: the backoffice for programs. Every model has the same five calls out of its declaration, the one that its
 //! pages are made of too; what they may hold and answer is in `admin/shape.rs`, how a body is read in `admin/body.rs`.
 
+mod acts;
 mod body;
 mod shape;
 mod staff;
@@ -9,7 +10,7 @@ use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::Value as Json_;
+use serde_json::Value as Object;
 use url::form_urlencoded;
 
 use super::auth::Answer;
@@ -22,11 +23,10 @@ use super::problem::Problem;
 use crate::admin::change::{self, Saved};
 use crate::admin::dashboard::{self, Stats};
 use crate::admin::form::{self, needs_sudo};
-use crate::admin::input::Input;
 use crate::admin::plan::Listing;
 use crate::admin::query::{Cursor, Query, key_text};
 use crate::admin::resource::{Act, Resource};
-use crate::admin::value::{Key, Row};
+use crate::admin::value::{Key, Row, Value};
 use crate::admin::{RESOURCES, condition, list, permission, record};
 use crate::app::App;
 use crate::auth;
@@ -45,7 +45,8 @@ pub fn area() -> Area {
     let about = "The backoffice. Rights, rules, history and what is secret are those of its pages.";
     let stats = op("The site in numbers").polled().answers::<Stats>(200, "The numbers.").refuses(403, STAFF_ONLY);
     let area = Area::new("Administration", about).add(Method::GET, "/admin/stats", numbers, stats);
-    RESOURCES.iter().fold(area, |area, resource| AdminApi(resource).add_to(area))
+    let area = RESOURCES.iter().fold(area, |area, resource| acts::add_to(AdminApi(resource).add_to(area), resource));
+    area.add(Method::POST, "/admin/audit-entries/{id}/revert", acts::revert, acts::undo())
 }
 
 /// `GET /admin/stats`.
@@ -81,11 +82,11 @@ impl AdminApi {
         staff: Staff,
         paging: Paging,
         RawQuery(query): RawQuery,
-    ) -> Answer<Json<List<Json_>>> {
+    ) -> Answer<Json<List<Object>>> {
         let (Self(resource), person) = (self, &staff.person);
         permission::require(resource, person, Act::View)?;
         let query = asked(resource, &staff, &query.unwrap_or_default())?;
-        let after = paging.after::<Json_>()?;
+        let after = paging.after::<Object>()?;
         let after = after.map(|key| cursor(resource, &staff, &query, &key)).transpose()?;
         let mut conn = app.db.read().await?;
         let conditions = condition::all(&mut conn, resource, person, &query);
@@ -94,7 +95,7 @@ impl AdminApi {
         let limit = usize::try_from(paging.limit).unwrap_or(1);
         let (rows, last) = list::batch(&mut conn, &listing, &columns, after, limit).await?;
         // A key is JSON already.
-        let next = last.and_then(|key| serde_json::from_str::<Json_>(&key_text(&key)).ok());
+        let next = last.and_then(|key| serde_json::from_str::<Object>(&key_text(&key)).ok());
         let items = rows.iter().map(|row| shape::record(resource, row)).collect();
         Ok(Json(List { items, next: next.map(|key| super::list::cursor(&key)) }))
     }
@@ -107,7 +108,7 @@ impl AdminApi {
         let mut conn = app.db.read().await?;
         let input = form::read(&mut conn, resource, &staff.person, None, &sent).await?;
         drop(conn);
-        sure(&app, &staff, resource, &input, true)?;
+        sure(&app, &staff, needs_sudo(resource, &input, true))?;
         let mut work = staff.work(&app).await?;
         let key = change::create(&mut work, resource, &input, None).await?;
         work.commit().await?;
@@ -117,7 +118,7 @@ impl AdminApi {
     }
 
     /// `GET /admin/{model}/{id}`. Cost: 1 query by the key.
-    async fn read(self, State(app): State<App>, staff: Staff, At(key): At<String>) -> Answer<Json<Json_>> {
+    async fn read(self, State(app): State<App>, staff: Staff, At(key): At<String>) -> Answer<Json<Object>> {
         let Self(resource) = self;
         permission::require(resource, &staff.person, Act::View)?;
         let row = self.row(&app, &staff, &key).await?;
@@ -132,7 +133,7 @@ impl AdminApi {
         At(key): At<String>,
         headers: HeaderMap,
         Body(fields): Body<Fields>,
-    ) -> Answer<Json<Json_>> {
+    ) -> Answer<Json<Object>> {
         let (Self(resource), person) = (self, &staff.person);
         permission::require(resource, person, Act::Change)?;
         let row = self.row(&app, &staff, &key).await?;
@@ -147,7 +148,7 @@ impl AdminApi {
         let full = record::find(&mut conn, resource, &row.key).await?.ok_or(record::NOT_THERE)?;
         let input = form::read(&mut conn, resource, person, Some(&full), &sent).await?;
         drop(conn);
-        sure(&app, &staff, resource, &input, false)?;
+        sure(&app, &staff, needs_sudo(resource, &input, false))?;
         let mut work = staff.work(&app).await?;
         // Whoever says what they have read is refused when somebody saves between here and there.
         let version = headers.contains_key(header::IF_MATCH).then(|| form::version(resource, &full));
@@ -204,12 +205,7 @@ fn asked(resource: &'static Resource, staff: &Staff, query: &str) -> Answer<Quer
 }
 
 /// The key that a cursor holds, of the types of the list's order.
-fn cursor(
-    resource: &'static Resource,
-    staff: &Staff,
-    query: &Query,
-    key: &Json_,
-) -> Answer<Vec<crate::admin::value::Value>> {
+fn cursor(resource: &'static Resource, staff: &Staff, query: &Query, key: &Object) -> Answer<Vec<Value>> {
     let mut pairs = form_urlencoded::Serializer::new(query.text());
     let query = Query::parse(resource, &staff.person, &pairs.append_pair("after", &key.to_string()).finish())?;
     match query.cursor {
@@ -219,7 +215,7 @@ fn cursor(
 }
 
 /// Errors: 403 in a browser that wasn't asked for the password lately, for what the backoffice asks it for.
-fn sure(app: &App, staff: &Staff, resource: &Resource, input: &Input, is_new: bool) -> Result<()> {
+fn sure(app: &App, staff: &Staff, is_asked: bool) -> Result<()> {
     let is_sure = staff.by_token || auth::is_confirmed(&staff.person, app.clock.now());
-    if is_sure || !needs_sudo(resource, input, is_new) { Ok(()) } else { Err(AGAIN) }
+    if is_sure || !is_asked { Ok(()) } else { Err(AGAIN) }
 }

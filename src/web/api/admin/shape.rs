@@ -9,6 +9,7 @@ use super::super::operation::{Call, op};
 use super::STAFF_ONLY;
 use crate::admin::resource::{Column, Kind, Resource, Search, Typed};
 use crate::admin::value::{Row, Value};
+use crate::text::capital;
 
 /// A row as JSON, its key first in the document's order. Cost: O(columns).
 pub fn record(resource: &Resource, row: &Row) -> Json {
@@ -30,10 +31,10 @@ pub fn value(column: &Column, value: &Value) -> Json {
 
 /// `PasswordResetTokens`.
 fn pascal(slug: &str) -> String {
-    slug.split('-').map(|word| word[..1].to_uppercase() + &word[1..]).collect()
+    slug.split('-').map(capital).collect()
 }
 
-fn record_name(resource: &Resource) -> String {
+pub fn record_name(resource: &Resource) -> String {
     format!("{}Record", pascal(resource.slug))
 }
 
@@ -53,7 +54,7 @@ pub fn list(resource: &'static Resource) -> Call {
         .polled()
         .paged()
         .query::<String>("sort", &sort)
-        .holds(&name, row_schema(resource))
+        .holds(&name, row(resource))
         .answers_like(200, "A page of them.", &format!("{}Page", pascal(resource.slug)), page)
         .refuses(403, STAFF_ONLY);
     if resource.search != Search::None {
@@ -96,7 +97,7 @@ fn filters(call: Call, column: &Column) -> Call {
 pub fn create(resource: &'static Resource) -> Call {
     let call = op(format!("Add {}", article(resource.singular)))
         .body_like(&format!("{}New", pascal(resource.slug)), typed_schema(resource, true))
-        .answers_like(201, "What was added.", &record_name(resource), row_schema(resource))
+        .answers_like(201, "What was added.", &record_name(resource), row(resource))
         .refuses(409, "Not in this state.");
     call.refuses(403, if resource.create.is_some() { STAFF_ONLY } else { "These can't be added here." })
 }
@@ -104,7 +105,7 @@ pub fn create(resource: &'static Resource) -> Call {
 pub fn read(resource: &'static Resource) -> Call {
     at(op(format!("Read {}", article(resource.singular))), resource)
         .polled()
-        .answers_like(200, "It.", &record_name(resource), row_schema(resource))
+        .answers_like(200, "It.", &record_name(resource), row(resource))
         .refuses(403, STAFF_ONLY)
 }
 
@@ -115,7 +116,7 @@ pub fn update(resource: &'static Resource) -> Call {
         .about(about)
         .header("If-Match", "The `ETag` of the row as it was read.")
         .body_like(&format!("{}Change", pascal(resource.slug)), typed_schema(resource, false))
-        .answers_like(200, "It, as it is now.", &record_name(resource), row_schema(resource))
+        .answers_like(200, "It, as it is now.", &record_name(resource), row(resource))
         .refuses(409, "Somebody has changed it meanwhile, or it isn't in a state for this.");
     call.refuses(403, if resource.update.is_some() { STAFF_ONLY } else { "These can't be changed here." })
 }
@@ -128,7 +129,7 @@ pub fn delete(resource: &'static Resource) -> Call {
     call.refuses(403, if resource.delete.is_some() { STAFF_ONLY } else { "These can't be deleted here." })
 }
 
-fn at(call: Call, resource: &Resource) -> Call {
+pub fn at(call: Call, resource: &Resource) -> Call {
     match resource.key {
         "id" => call.id("id", "Its id."),
         key => call.word(key, "What it is called."),
@@ -146,7 +147,7 @@ fn kind(kind: impl Into<SchemaType>) -> Object {
 }
 
 /// A row as it is answered.
-fn row_schema(resource: &Resource) -> Object {
+pub fn row(resource: &Resource) -> Object {
     let key = if resource.key == "id" { <i64 as PartialSchema>::schema() } else { <String as PartialSchema>::schema() };
     let mut object = ObjectBuilder::new().property(resource.key, key).required(resource.key);
     for column in resource.stored().filter(|column| column.name != resource.key) {
