@@ -102,6 +102,8 @@ fn sample(room: RoomId) -> Message {
         html: messages::markup::render(TEXT),
         client_id: Some("0123456789abcdef".into()),
         reply_to: None,
+        attachments: Vec::new(),
+        reactions: Vec::new(),
         edited_at: None,
         deleted_at: None,
         created_at: Clock::System.now(),

@@ -120,7 +120,7 @@ enum Fault {
 
 /// What a job came to inside the transaction.
 enum Outcome {
-    Posted(Posted),
+    Posted(Box<Posted>),
     Read {
         members: i64,
         seq: i64,
@@ -224,7 +224,7 @@ impl Loop {
         match (job, outcome) {
             (Job::Post(post), outcome) => {
                 let outcome = outcome.and_then(|outcome| match outcome {
-                    Outcome::Posted(posted) => Ok(posted),
+                    Outcome::Posted(posted) => Ok(*posted),
                     Outcome::Read { .. } | Outcome::Nothing => Err(Error::Unavailable),
                 });
                 if let Ok(Posted { message, new: true }) = &outcome {
@@ -259,7 +259,7 @@ impl Job {
 
 async fn apply(conn: &mut Conn, job: &Job, now: Timestamp) -> Result<Outcome> {
     match job {
-        Job::Post(post) => store_message(conn, post, now).await.map(Outcome::Posted),
+        Job::Post(post) => store_message(conn, post, now).await.map(Box::new).map(Outcome::Posted),
         Job::Read { room, user, seq } => mark_read(conn, *room, *user, *seq).await,
         Job::Flush(_) => Ok(Outcome::Nothing),
     }
