@@ -33,11 +33,6 @@ pub fn terms(q: &str) -> Vec<Term> {
     terms.into_iter().map(Term).collect()
 }
 
-/// The text above every text that begins with `prefix`, when both compare byte by byte.
-pub fn above(prefix: &str) -> String {
-    format!("{prefix}\u{10ffff}")
-}
-
 /// What the full-text index of either engine is asked, for all of `terms` and, by their tags, a room and a sender.
 /// `None` when there is nothing in `terms` that it could find: no letter and no digit, or a word of thousands of letters.
 /// Cost: O(length).
