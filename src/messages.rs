@@ -8,6 +8,8 @@ pub mod limit;
 pub mod markup;
 pub mod writer;
 
+use std::collections::HashMap;
+
 use serde::{Serialize, Serializer};
 use sqlx::FromRow;
 
@@ -167,6 +169,21 @@ pub async fn page(conn: &mut Conn, room: RoomId, before: i64, limit: i64) -> Res
         on_db!(conn, c => sqlx::query_as(&sql).bind(room).bind(before).bind(limit).fetch_all(c).await)?;
     messages.reverse();
     Ok(messages)
+}
+
+/// The last message of each of `rooms` that has one. Doesn't check membership. Cost: 1 indexed query, O(rooms).
+pub async fn latest(conn: &mut Conn, rooms: &[RoomId]) -> Result<HashMap<RoomId, Message>> {
+    // Numbers, so there is nothing to escape; an empty list matches nothing. The last number's message may be gone for
+    // good, so the last that is there is looked for.
+    let list: Vec<String> = rooms.iter().map(RoomId::to_string).chain(["-1".into()]).collect();
+    let sql = format!(
+        "select {COLUMNS} from rooms r join messages m on m.room_id = r.id and m.seq =
+            (select l.seq from messages l where l.room_id = r.id order by l.seq desc limit 1)
+         left join users u on u.id = m.sender_id where r.id in ({})",
+        list.join(", ")
+    );
+    let messages: Vec<Message> = on_db!(conn, c => sqlx::query_as(&sql).persistent(false).fetch_all(c).await)?;
+    Ok(messages.into_iter().map(|message| (message.room_id, message)).collect())
 }
 
 /// Messages of `room` that are new or were changed after revision `rev`, in `rev` order; at most `limit`. Doesn't
