@@ -8,6 +8,8 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::macros::format_description;
+use utoipa::openapi::schema::{SchemaFormat, Type};
+use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, Schema};
 
 /// A moment in microseconds since 1970 UTC. Shown and serialised as RFC 3339 with milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, sqlx::Type)]
@@ -55,6 +57,19 @@ impl Serialize for Timestamp {
         serializer.collect_str(self)
     }
 }
+
+impl utoipa::PartialSchema for Timestamp {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+            .description(Some("UTC, RFC 3339 with milliseconds."))
+            .examples(["2026-01-31T10:30:00.000Z"])
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for Timestamp {}
 
 /// The system's clock, or one that a test moves.
 #[derive(Clone, Debug, Default)]

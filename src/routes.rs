@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
@@ -33,31 +33,29 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// The whole server.
 pub async fn router(app: App) -> Result<Router> {
     let session = session::layer(&app.config, app.db.session_stores().await?);
-    let signed_in = Router::new()
+    let pages = Router::new()
         .merge(account())
         .merge(chat())
         .merge(rooms())
         .merge(sockets())
         .merge(settings::routes())
         .merge(admin::routes())
-        .merge(if app.config.api { api::routes() } else { Router::new() })
         .route("/avatars/{name}", get(avatars::get))
-        .layer(session);
+        .layer(DefaultBodyLimit::max(MOST_IN_A_FORM))
+        .layer(headers::cross_site(&app.config)?)
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT));
+    let api = if app.config.api { api::router(&app)? } else { Router::new() };
     Ok(Router::new()
-        .merge(signed_in)
-        .route("/up", get(status::up))
-        .route("/health", get(status::health))
+        .merge(pages)
+        .merge(api)
+        .layer(session)
+        .merge(status::area().router)
         .route("/assets/{name}", get(assets::get))
         .route("/avatars/initials/{name}", get(avatars::initials))
         .fallback(headers::not_found)
         .method_not_allowed_fallback(headers::wrong_method)
-        .layer(DefaultBodyLimit::max(MOST_IN_A_FORM))
-        .layer(headers::cross_site(&app.config)?)
-        .layer(from_fn(api::caller::by_token_alone))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_compressing()))
         .layer(CatchPanicLayer::custom(headers::panicked))
-        .layer(from_fn(api::problem::around))
         .layer(from_fn_with_state(app.clone(), headers::around))
         .with_state(app))
 }

@@ -1,48 +1,63 @@
 //! The JSON API, `/api/v1`, one file an area: a type whose associated functions are the handlers. They extract the
 //! [`caller`] and a [`json::Body`], call one domain function, and answer with a model's shape or a [`problem::Problem`].
+//! Each area says in [`operation`] what its routes are and what the [`document`] says of them.
 //! Served with the setting `API` only; without it there is nothing at these addresses.
 
 pub mod auth;
 pub mod caller;
+pub mod document;
+pub mod index;
 pub mod json;
+pub mod list;
 pub mod me;
+pub mod negotiation;
+pub mod operation;
+pub mod params;
 pub mod problem;
 pub mod user;
 
-use auth::AuthApi;
+use std::sync::Arc;
+
 use axum::Router;
-use axum::http::{HeaderValue, header};
-use axum::middleware::map_response;
-use axum::response::Response;
-use axum::routing::{get, post};
-use me::MeApi;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn;
+use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
+use crate::error::Result;
+use crate::web::{headers, status};
+use document::Document;
+use operation::Area;
 
 /// Where the API stands.
 pub const ROOT: &str = "/api/v1";
+/// Bytes in a body, where a call doesn't take more.
+const MOST_IN_A_BODY: usize = 256 * 1024;
 
-/// Every route under [`ROOT`].
-pub fn routes() -> Router<App> {
-    let api = Router::new()
-        .route("/auth/register", post(AuthApi::register))
-        .route("/auth/login", post(AuthApi::log_in))
-        .route("/auth/refresh", post(AuthApi::refresh))
-        .route("/auth/logout", post(AuthApi::log_out))
-        .route("/auth/password-reset", post(AuthApi::request_reset))
-        .route("/auth/password-reset-confirm", post(AuthApi::reset_password))
-        .route("/auth/me", get(MeApi::me).patch(MeApi::change_me))
-        .route("/auth/password", post(MeApi::set_password))
-        .route("/auth/two-factor", post(MeApi::begin_two_factor).delete(MeApi::disable_two_factor))
-        .route("/auth/two-factor/confirm", post(MeApi::confirm_two_factor))
-        .fallback(problem::not_found)
-        .method_not_allowed_fallback(problem::wrong_method)
-        .layer(map_response(uncached));
-    Router::new().nest(ROOT, api)
+/// Every area, in the order of the document.
+pub fn areas() -> Vec<Area> {
+    vec![index::area(), auth::area(), me::area()]
 }
 
-/// Answers hold tokens and what is private to one person.
-async fn uncached(mut response: Response) -> Response {
-    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    response
+/// The API with what stands around it, the outermost last.
+pub fn router(app: &App) -> Result<Router<App>> {
+    let areas = areas();
+    let mut api = Router::new();
+    if app.config.debug {
+        let outside = [status::area()];
+        let document = Arc::new(Document::of(areas.iter().chain(&outside), &app.config));
+        api = api.merge(document::routes(document));
+    }
+    for area in areas {
+        api = api.merge(area.router);
+    }
+    let unknown = Router::new().fallback(problem::not_found);
+    Ok(api
+        .nest(ROOT, unknown)
+        .method_not_allowed_fallback(problem::wrong_method)
+        .layer(DefaultBodyLimit::max(MOST_IN_A_BODY))
+        .layer(headers::cross_site(&app.config)?)
+        .layer(from_fn(caller::by_token_alone))
+        .layer(CatchPanicLayer::custom(headers::panicked))
+        .layer(from_fn(problem::around)))
 }

@@ -2,12 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use tower_sessions::Session;
+use utoipa::ToSchema;
 
 use super::caller::{Anyone, Caller};
 use super::json::{Body, OptionalBody};
+use super::operation::{Area, op};
 use super::problem::Problem;
 use super::user::UserShape;
 use crate::app::App;
@@ -21,56 +23,133 @@ use crate::work::Work;
 
 pub struct AuthApi;
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
+#[derive(Deserialize, ToSchema)]
 pub struct NewAccount {
-    username: String,
-    email: String,
-    password: String,
+    #[schema(
+        required = true,
+        nullable = false,
+        example = "maria",
+        min_length = 3,
+        max_length = 32,
+        pattern = "^[A-Za-z0-9_.-]+$"
+    )]
+    username: Option<String>,
+    #[schema(required = true, nullable = false, example = "maria@example.org", format = Email)]
+    email: Option<String>,
+    #[schema(required = true, nullable = false, example = "seven blue horses", min_length = 8, max_length = 128, format = Password)]
+    password: Option<String>,
+    #[schema(max_length = 100)]
     first_name: Option<String>,
+    #[schema(max_length = 100)]
     last_name: Option<String>,
+    /// `admin`, `moderator` or `user`; only an administrator may say one.
+    #[schema(example = json!(null))]
     role: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
+/// `username` or `email`, and `password`.
+#[derive(Default, Deserialize, ToSchema)]
 pub struct LogIn {
+    #[schema(example = "maria")]
     username: Option<String>,
+    #[schema(example = json!(null))]
     email: Option<String>,
+    #[schema(required = true, nullable = false, example = "seven blue horses", format = Password)]
     password: Option<String>,
+    /// A code of one's authenticator app, or a recovery code, when two-factor is on.
+    #[schema(example = json!(null))]
     totp: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
+#[derive(Default, Deserialize, ToSchema)]
 pub struct Refresh {
+    #[schema(required = true, nullable = false)]
     refresh: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct Wish {
+/// The refresh token alone will do, for a program whose access token has run out.
+#[derive(Default, Deserialize, ToSchema)]
+pub struct LogOut {
+    refresh: Option<String>,
+}
+
+#[derive(Default, Deserialize, ToSchema)]
+pub struct Forgotten {
+    #[schema(required = true, nullable = false, example = "maria@example.org", format = Email)]
     email: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
+#[derive(Default, Deserialize, ToSchema)]
 pub struct Reset {
+    /// What the letter's link ends in.
+    #[schema(required = true, nullable = false)]
     token: Option<String>,
+    #[schema(required = true, nullable = false, min_length = 8, max_length = 128, format = Password)]
     password: Option<String>,
 }
 
 /// What a program signs its calls with.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct Tokens {
     access: String,
     refresh: String,
+    #[schema(example = "Bearer")]
     token_type: &'static str,
-    /// Seconds.
+    /// Seconds until `access` isn't good any more.
+    #[schema(example = 900)]
     expires_in: u64,
+    /// Who logged in; not told again with the next pair.
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<UserShape>,
 }
+
+/// Registering, logging in and out.
+pub fn area() -> Area {
+    let register = op("Register an account")
+        .about("Whether strangers may is the setting `registration`.")
+        .open()
+        .body::<NewAccount>()
+        .answers::<UserShape>(201, "The account.")
+        .refuses(403, "The site lets nobody register, or a `role` was said by somebody who is no administrator.")
+        .refuses(429, TOO_OFTEN);
+    let log_in = op("Log in")
+        .about("A pair of tokens for a program, and a session cookie for a browser; the three are one session.")
+        .open()
+        .body::<LogIn>()
+        .answers::<Tokens>(200, "Signed in.")
+        .refuses(401, "Name or address and password don't fit, or a `totp` is needed: `errors` says so.")
+        .refuses(429, TOO_OFTEN);
+    let refresh = op("Take the next pair of tokens")
+        .about("The old refresh token is used up. Used again, it ends the session: somebody has copied it.")
+        .open()
+        .body::<Refresh>()
+        .answers::<Tokens>(200, "The next pair.")
+        .refuses(401, "The refresh token isn't good any more.");
+    let log_out = op("Log out")
+        .about("The session, its access token and its refresh tokens end at once, its sockets within a second.")
+        .open()
+        .optional_body::<LogOut>()
+        .answers_nothing(204, "Nobody is signed in by these any more.");
+    let forgotten = op("Ask for a link to set a new password")
+        .open()
+        .body::<Forgotten>()
+        .answers_nothing(202, "Whoever the address belongs to gets a letter; whether anybody does isn't told.");
+    let reset = op("Set a new password by the letter's link")
+        .about("Ends every other session and token of the account.")
+        .open()
+        .body::<Reset>()
+        .answers::<UserShape>(200, "The account.")
+        .refuses(400, "The link was used, isn't known or is older than an hour; or the body can't be read.");
+    Area::new("Signing in", "Accounts and sessions.")
+        .add(Method::POST, "/auth/register", AuthApi::register, register)
+        .add(Method::POST, "/auth/login", AuthApi::log_in, log_in)
+        .add(Method::POST, "/auth/refresh", AuthApi::refresh, refresh)
+        .add(Method::POST, "/auth/logout", AuthApi::log_out, log_out)
+        .add(Method::POST, "/auth/password-reset", AuthApi::request_reset, forgotten)
+        .add(Method::POST, "/auth/password-reset-confirm", AuthApi::reset_password, reset)
+}
+
+pub(super) const TOO_OFTEN: &str = "Too many attempts; `Retry-After` says how many seconds to wait.";
 
 pub(super) type Answer<T> = Result<T, Problem>;
 
@@ -83,7 +162,8 @@ impl AuthApi {
         Body(new): Body<NewAccount>,
     ) -> Answer<(StatusCode, Json<UserShape>)> {
         let NewAccount { username, email, password, first_name, last_name, role } = new;
-        let (first_name, last_name) = (first_name.unwrap_or_default(), last_name.unwrap_or_default());
+        let [username, email, password, first_name, last_name] =
+            [username, email, password, first_name, last_name].map(Option::unwrap_or_default);
         // Before the fields are looked at: who may not say a role isn't told more.
         let role = role.map(|role| may_give(&app, caller?, role)).transpose()?;
         if role.is_none() {
@@ -135,7 +215,7 @@ impl AuthApi {
         State(app): State<App>,
         browser: Session,
         Anyone(caller): Anyone,
-        OptionalBody(Refresh { refresh }): OptionalBody<Refresh>,
+        OptionalBody(LogOut { refresh }): OptionalBody<LogOut>,
     ) -> Answer<StatusCode> {
         let person = match caller {
             Ok(caller) => caller.map(|caller| caller.person),
@@ -157,7 +237,7 @@ impl AuthApi {
     pub async fn request_reset(
         State(app): State<App>,
         Client(device): Client,
-        Body(Wish { email }): Body<Wish>,
+        Body(Forgotten { email }): Body<Forgotten>,
     ) -> Answer<StatusCode> {
         reset_tokens::request(&app, &needed("email", email)?, &device).await;
         Ok(StatusCode::ACCEPTED)

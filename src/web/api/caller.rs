@@ -7,7 +7,6 @@ use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::ROOT;
 use super::problem::Problem;
 use crate::app::App;
 use crate::auth::token;
@@ -50,8 +49,7 @@ impl FromRequestParts<App> for Caller {
 /// A call with a token is that and nothing else: its cookie is put away, and with it the reason to ask which site it comes
 /// from, since no browser adds a token of its own accord. Stands around the cross-site check.
 pub async fn by_token_alone(mut request: Request, next: Next) -> Response {
-    let is_api = request.uri().path().strip_prefix(ROOT).is_some_and(|rest| rest.starts_with('/'));
-    if is_api && bearer(request.headers()).is_some() {
+    if bearer(request.headers()).is_some() {
         let headers = request.headers_mut();
         headers.remove(header::COOKIE);
         headers.remove(header::ORIGIN);

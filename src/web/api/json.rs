@@ -4,8 +4,7 @@
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
-use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::problem::Problem;
 use crate::app::App;
@@ -56,18 +55,35 @@ async fn bytes(request: Request, app: &App) -> Result<Bytes, Problem> {
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let malformed = |why: String| Problem::from(Error::Malformed(why));
-    let body: Value = serde_json::from_slice(bytes)
-        .map_err(|error| malformed(format!("This isn't JSON (line {}, column {}).", error.line(), error.column())))?;
-    if !body.is_object() {
+    if bytes.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+        // The next lines would say so less well of what is JSON all the same.
+        serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| unreadable(&error))?;
         return Err(malformed("The body has to be a JSON object.".into()));
     }
-    serde_path_to_error::deserialize(body).map_err(|error| {
+    let mut body = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut body).map_err(|error| {
+        if !error.inner().is_data() {
+            return unreadable(error.inner());
+        }
         let field = error.path().iter().next().map(ToString::to_string).unwrap_or_default();
         // The rest of what it says shows the value, which may be a password.
         let told = error.inner().to_string();
+        let told = told.split(" at line ").next().unwrap_or_default();
+        if let Some(twice) = told.strip_prefix("duplicate field ") {
+            return malformed(format!("“{}” is in the body twice.", twice.trim_matches('`')));
+        }
         let expected = told.rsplit_once(", expected ").map_or("something else", |(_, expected)| expected);
         let message = format!("This is of the wrong kind: expected {expected}.");
         if field.is_empty() || field == "?" { malformed(message) } else { Problem::field(field, message) }
-    })
+    })?;
+    body.end().map_err(|error| unreadable(&error))?;
+    Ok(value)
+}
+
+fn malformed(why: String) -> Problem {
+    Error::Malformed(why).into()
+}
+
+fn unreadable(error: &serde_json::Error) -> Problem {
+    malformed(format!("This isn't JSON (line {}, column {}).", error.line(), error.column()))
 }

@@ -2,12 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::auth::{Answer, needed, require, user};
+use super::auth::{Answer, TOO_OFTEN, needed, require, user};
 use super::caller::Caller;
 use super::json::Body;
+use super::operation::{Area, op};
 use super::user::UserShape;
 use crate::app::App;
 use crate::auth::{self, two_factor};
@@ -19,46 +21,94 @@ use crate::work::Work;
 
 pub struct MeApi;
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
+#[derive(Default, Deserialize, ToSchema)]
 pub struct Edit {
+    #[schema(max_length = 100)]
     first_name: Option<String>,
+    #[schema(max_length = 100)]
     last_name: Option<String>,
+    #[schema(max_length = 1000)]
     bio: Option<String>,
+    #[schema(format = Email)]
     email: Option<String>,
     /// Needed for another address when one signed in long ago.
     current_password: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
+#[derive(Default, Deserialize, ToSchema)]
 pub struct NewPassword {
+    #[schema(required = true, nullable = false, format = Password)]
     current_password: Option<String>,
+    #[schema(required = true, nullable = false, min_length = 8, max_length = 128, format = Password)]
     new_password: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
+#[derive(Default, Deserialize, ToSchema)]
 pub struct Code {
+    /// What the authenticator app shows.
+    #[schema(required = true, nullable = false, example = "123456")]
     code: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
+#[derive(Default, Deserialize, ToSchema)]
 pub struct Password {
+    #[schema(required = true, nullable = false, format = Password)]
     password: Option<String>,
 }
 
-#[derive(Serialize)]
+/// What an authenticator app is set up with.
+#[derive(Serialize, ToSchema)]
 pub struct Setup {
     secret: String,
     otpauth_url: String,
     qr_svg: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct RecoveryCodes {
     recovery_codes: Vec<String>,
+}
+
+/// One's own account.
+pub fn area() -> Area {
+    let me = op("Who I am").polled().answers::<UserShape>(200, "The account.");
+    let change_me = op("Change my profile")
+        .about("What isn't given, or is null, stays. A new address counts once it is confirmed, where the site sends mail; \
+                it takes a sign-in of the last 15 minutes, or `current_password`.")
+        .body::<Edit>()
+        .answers::<UserShape>(200, "The account as it is now.")
+        .refuses(403, "A personal token changes no address.")
+        .refuses(429, TOO_OFTEN);
+    let password = op("Change my password")
+        .about("Ends every other session and all personal tokens.")
+        .body::<NewPassword>()
+        .answers_nothing(204, "It is changed.")
+        .refuses(403, "A personal token changes no password.")
+        .refuses(429, TOO_OFTEN);
+    let begin = op("Set up two-factor")
+        .about("On once a code of the app is confirmed.")
+        .answers::<Setup>(200, "For the app.")
+        .refuses(403, "One signed in longer than 15 minutes ago, or by a personal token.")
+        .refuses(409, "It is on already.");
+    let confirm = op("Turn two-factor on")
+        .body::<Code>()
+        .answers::<RecoveryCodes>(200, "It is on. These codes are shown this once.")
+        .refuses(403, "A personal token can't.")
+        .refuses(409, "It is on already, or wasn't set up.")
+        .refuses(429, TOO_OFTEN);
+    let disable = op("Turn two-factor off")
+        .body::<Password>()
+        .answers_nothing(204, "It is off.")
+        .refuses(403, "A personal token can't, or the site requires it of staff.")
+        .refuses(409, "It isn't on.")
+        .refuses(429, TOO_OFTEN);
+    Area::new("My account", "Profile, password, second factor.")
+        .add(Method::GET, "/auth/me", MeApi::me, me)
+        .add(Method::PATCH, "/auth/me", MeApi::change_me, change_me)
+        .add(Method::POST, "/auth/password", MeApi::set_password, password)
+        .add(Method::POST, "/auth/two-factor", MeApi::begin_two_factor, begin)
+        .add(Method::DELETE, "/auth/two-factor", MeApi::disable_two_factor, disable)
+        .add(Method::POST, "/auth/two-factor/confirm", MeApi::confirm_two_factor, confirm)
 }
 
 impl MeApi {

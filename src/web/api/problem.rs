@@ -7,8 +7,12 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa::openapi::Content;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::response::{Response as Described, ResponseBuilder};
+use utoipa::openapi::{ObjectBuilder, Ref, Type};
 
-use super::ROOT;
 use crate::error::{Error, FieldErrors};
 use crate::web::render;
 
@@ -25,13 +29,22 @@ pub struct Problem {
     retry_after: Option<u64>,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
+/// A refusal, after RFC 9457.
+#[derive(Serialize, ToSchema)]
+pub struct Document<'a> {
+    #[schema(example = "about:blank")]
     r#type: &'a str,
+    /// The status in words.
+    #[schema(example = "Unprocessable Entity")]
     title: &'a str,
+    #[schema(example = 422, minimum = 400, maximum = 599)]
     status: u16,
+    /// What is wrong, for people.
+    #[schema(example = "This name is already taken.")]
     detail: &'a str,
+    /// What is wrong with each field.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(required = false, example = json!({"username": ["This name is already taken."]}))]
     errors: &'a BTreeMap<String, Vec<String>>,
 }
 
@@ -109,11 +122,10 @@ pub async fn wrong_method() -> Problem {
 /// What the layers around the API refuse (a page of another site, a request that takes too long, a handler that
 /// panicked), said as the API says it.
 pub async fn around(request: Request, next: Next) -> Response {
-    let is_api = request.uri().path().strip_prefix(ROOT).is_some_and(|rest| rest.starts_with('/'));
     let response = next.run(request).await;
     let status = response.status();
     let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if !is_api || !(status.is_client_error() || status.is_server_error()) || kind.starts_with(MEDIA_TYPE) {
+    if !(status.is_client_error() || status.is_server_error()) || kind.starts_with(MEDIA_TYPE) {
         return response;
     }
     let problem = match status {
@@ -127,6 +139,46 @@ pub async fn around(request: Request, next: Next) -> Response {
         _ => Problem::new(status, "That can't be done."),
     };
     problem.into_response()
+}
+
+/// The refusals that go without saying, as the document names them: status, name, and what each means.
+const COMMON: [(&str, &str, &str); 9] = [
+    ("304", "NotModified", "What `If-None-Match` names is still what there is."),
+    ("400", "Malformed", "The address or the body can't be read."),
+    ("401", "SignedOut", "Nobody is signed in, or not by a token that is good."),
+    ("404", "NotFound", "Not there, or private to others."),
+    ("406", "NotAcceptable", "`Accept` leaves out application/json."),
+    ("413", "TooLarge", "The body is too large."),
+    ("415", "UnsupportedType", "The body is of a type that isn't taken here."),
+    ("422", "Invalid", "Fields are wrong; `errors` says what is wrong with each."),
+    ("503", "Unavailable", "The server can't do that for the moment; `Retry-After` says when to ask again."),
+];
+
+/// The document's name of the common answer with this status.
+pub fn name_of(status: &str) -> &'static str {
+    COMMON.iter().find(|(common, ..)| *common == status).map_or("", |(_, name, _)| name)
+}
+
+/// What the document says of a refusal.
+pub fn response(about: &str) -> Described {
+    let content = Content::new(Some(Ref::from_schema_name("Problem")));
+    ResponseBuilder::new().description(about).content(MEDIA_TYPE, content).build()
+}
+
+/// The answers that many calls have, for the document.
+pub fn common() -> impl Iterator<Item = (&'static str, Described)> {
+    COMMON.into_iter().map(|(status, name, about)| {
+        let response = match status {
+            "304" => ResponseBuilder::new().description(about).build(),
+            "503" => {
+                let seconds = HeaderBuilder::new().schema(Some(ObjectBuilder::new().schema_type(Type::Integer)));
+                let header = seconds.description(Some("Seconds.")).build();
+                ResponseBuilder::from(response(about)).header("Retry-After", header).build()
+            }
+            _ => response(about),
+        };
+        (name, response)
+    })
 }
 
 #[cfg(test)]

@@ -1,27 +1,34 @@
 //! A person as the API shows them.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
 use crate::ids::UserId;
 use crate::users::{Person, User};
 
-/// The contract's user.
-#[derive(Serialize)]
+/// Somebody with an account. Address, role and state are told to themselves and to staff.
+#[derive(Serialize, ToSchema)]
+#[schema(as = User)]
 pub struct UserShape {
     id: UserId,
+    #[schema(example = "maria")]
     username: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
     first_name: String,
     last_name: String,
     bio: String,
+    /// Their picture, or one of their initials; a path on this site.
+    #[schema(example = "/avatars/initials/M-1.svg")]
     avatar_url: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "user")]
     role: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     is_active: Option<bool>,
     created_at: Timestamp,
+    #[schema(required = true)]
     last_seen_at: Option<Timestamp>,
 }
 

@@ -1,0 +1,81 @@
+//! What a caller takes and has: [`accepts`] refuses who takes no JSON (406), [`conditional`] spares who has the answer
+//! already (304; RFC 9110, 12.5.1 and 13). Both stand around single routes; see [`super::operation`].
+
+use std::hash::{DefaultHasher, Hasher};
+
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::problem::Problem;
+
+const KINDS: [&str; 4] = ["application/json", "application/problem+json", "application/*", "*/*"];
+
+/// Refuses a caller whose `Accept` has no place for JSON.
+pub async fn accepts(request: Request, next: Next) -> Response {
+    if takes(request.headers(), &KINDS) {
+        return next.run(request).await;
+    }
+    Problem::new(StatusCode::NOT_ACCEPTABLE, "This answers application/json, which your Accept leaves out.")
+        .into_response()
+}
+
+/// Whether `Accept` has one of these; who says nothing takes all.
+pub fn takes(headers: &HeaderMap, kinds: &[&str]) -> bool {
+    let mut all = headers.get_all(header::ACCEPT).iter().peekable();
+    if all.peek().is_none() {
+        return true;
+    }
+    all.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let kind = parts.next().unwrap_or_default();
+        let is_none = parts.any(|part| {
+            let weight = part.strip_prefix("q=").or_else(|| part.strip_prefix("Q="));
+            weight.is_some_and(|weight| weight.parse::<f32>() == Ok(0.0))
+        });
+        !is_none && kinds.iter().any(|taken| taken.eq_ignore_ascii_case(kind))
+    })
+}
+
+/// Marks the answer with its `ETag`, and sends it only to who hasn't got it. The mark is of the answer's own bytes: it is
+/// right whatever changed, and it costs the work of making them, but not that of sending and reading them.
+/// Cost: O(length).
+pub async fn conditional(request: Request, next: Next) -> Response {
+    let has = request.headers().get_all(header::IF_NONE_MATCH).iter().cloned().collect::<Vec<_>>();
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let response = next.run(request).await;
+    if !is_read || response.status() != StatusCode::OK {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    // Made in memory, by us.
+    let Ok(bytes) = to_bytes(body, usize::MAX).await else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let mut hasher = DefaultHasher::new();
+    hasher.write(&bytes);
+    // Weak: what is sent may be compressed on its way.
+    let tag = format!("W/\"{:016x}\"", hasher.finish());
+    if let Ok(value) = HeaderValue::from_str(&tag) {
+        parts.headers.insert(header::ETAG, value);
+    }
+    parts.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    parts.headers.append(header::VARY, HeaderValue::from_static("authorization, cookie"));
+    if has.iter().any(|value| is_among(value, &tag)) {
+        parts.status = StatusCode::NOT_MODIFIED;
+        for name in [header::CONTENT_TYPE, header::CONTENT_LENGTH] {
+            parts.headers.remove::<HeaderName>(name);
+        }
+        return Response::from_parts(parts, Body::empty());
+    }
+    Response::from_parts(parts, Body::from(bytes))
+}
+
+/// Whether `tag` is in an `If-None-Match`, which compares weakly.
+fn is_among(value: &HeaderValue, tag: &str) -> bool {
+    let value = value.to_str().unwrap_or_default();
+    let bare = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    value.trim() == "*" || value.split(',').any(|one| bare(one) == bare(tag))
+}

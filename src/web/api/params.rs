@@ -1,0 +1,40 @@
+//! What an address says: [`At`], its path, and [`Params`], what it asks after the `?`. What can't be read is 400.
+
+use axum::extract::{FromRequestParts, Path};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+
+use super::problem::Problem;
+use crate::app::App;
+use crate::error::Error;
+
+/// The parameters of the path: one, or a tuple of them.
+pub struct At<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<App> for At<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let path = Path::<T>::from_request_parts(parts, app).await;
+        let unreadable = "This address can't be read: an id in it is no whole number, or a name no text.";
+        path.map(|Path(at)| Self(at)).map_err(|_| Error::Malformed(unreadable.into()).into())
+    }
+}
+
+/// What is asked, read into a struct; names that it doesn't have are passed over.
+pub struct Params<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
+        let query = parts.uri.query().unwrap_or_default();
+        let asked = serde_path_to_error::deserialize(serde_html_form::Deserializer::from_bytes(query.as_bytes()));
+        asked.map(Self).map_err(|error| {
+            let field = error.path().iter().next().map(ToString::to_string).unwrap_or_default();
+            let problem = Problem::new(StatusCode::BAD_REQUEST, "This address can't be read.");
+            if field.is_empty() || field == "?" { problem } else { problem.at(field, format!("{}.", error.inner())) }
+        })
+    }
+}
