@@ -6,8 +6,9 @@ pub mod admin;
 pub mod change;
 pub mod list;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::clock::Timestamp;
@@ -25,8 +26,9 @@ use list::Entry;
 const LONGEST_NOTE: usize = 1000;
 const NO_INTEREST: Error = Error::NotFound("There is no such interest.");
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = InterestStatus)]
 pub enum Status {
     Pending,
     Accepted,

@@ -48,6 +48,14 @@ pub struct Message {
 const COLUMNS: &str = "m.id, m.room_id, m.seq, m.rev, m.sender_id as user_id, u.username, m.content, m.html, \
      m.client_id, m.reply_to, m.edited_at, m.deleted_at, m.created_at";
 
+impl utoipa::PartialSchema for Message {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        utoipa::openapi::Object::new().into()
+    }
+}
+
+impl utoipa::ToSchema for Message {}
+
 /// The names and order of the JSON API and the socket.
 impl Serialize for Message {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -5,6 +5,7 @@ pub mod admin;
 
 use serde::Serialize;
 use sqlx::FromRow;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::clock::Timestamp;
@@ -20,13 +21,15 @@ use crate::work::Work;
 const MOST_AT_ONCE: usize = 1000;
 const COLUMNS: &str = "id, kind, room_id, message_id, actor_id, created_at, read_at";
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// Why somebody is told: their name was said, an interest was sent or decided, they were answered, or another put them
+/// into a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = NotificationKind)]
 pub enum Kind {
     Mention,
     Interest,
     Reply,
-    /// Put into a room by somebody else.
     Added,
 }
 
@@ -54,16 +57,21 @@ impl TryFrom<String> for Kind {
 }
 
 /// One thing that somebody was told of, as the API and the `notification` frame show it to them.
-#[derive(Clone, Debug, FromRow, Serialize)]
+#[derive(Clone, Debug, FromRow, Serialize, ToSchema)]
 pub struct Notification {
+    #[schema(example = 9)]
     pub id: NotificationId,
     #[sqlx(try_from = "String")]
     pub kind: Kind,
+    #[schema(required = true, example = 7)]
     pub room_id: Option<RoomId>,
+    #[schema(required = true)]
     pub message_id: Option<MessageId>,
-    /// Who did it; `None` for the site itself, or for an account that is gone.
+    /// Who did it; null for the site itself, and for an account that is gone.
+    #[schema(required = true, example = 1)]
     pub actor_id: Option<UserId>,
     pub created_at: Timestamp,
+    #[schema(required = true)]
     pub read_at: Option<Timestamp>,
 }
 

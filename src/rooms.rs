@@ -9,6 +9,7 @@ pub mod members;
 
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::clock::Timestamp;
@@ -28,8 +29,9 @@ const MOST_MEMBERS_AT_ONCE: usize = 100;
 pub(crate) const NOT_JOINED: Error = Error::Forbidden("Join the room to write in it.");
 pub(crate) const NO_ROOM: Error = Error::NotFound("There is no such room, or it is private to others.");
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = RoomKind)]
 pub enum Kind {
     Public,
     Group,

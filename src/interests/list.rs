@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 use sqlx::FromRow;
+use utoipa::ToSchema;
 
 use super::{NO_INTEREST, Status};
 use crate::clock::Timestamp;
@@ -11,19 +12,28 @@ use crate::error::Result;
 use crate::ids::{InterestId, UserId};
 use crate::on_db;
 
-/// An interest as the JSON API and the `interest` frame show it.
-#[derive(Clone, Debug, FromRow, Serialize)]
+/// One person's wish to talk to another, as the JSON API and the `interest` frame show it.
+#[derive(Clone, Debug, FromRow, Serialize, ToSchema)]
+#[schema(as = Interest)]
 pub struct Entry {
+    #[schema(example = 5)]
     pub id: InterestId,
+    #[schema(example = 1)]
     pub sender_id: UserId,
-    /// Their user name, and so with `recipient`.
+    /// A user name.
+    #[schema(example = "maria")]
     pub sender: String,
+    #[schema(example = 2)]
     pub recipient_id: UserId,
+    /// A user name.
+    #[schema(example = "tomas")]
     pub recipient: String,
+    #[schema(example = "Shall we talk about the garden?")]
     pub note: String,
     #[sqlx(try_from = "String")]
     pub status: Status,
     pub created_at: Timestamp,
+    #[schema(required = true)]
     pub decided_at: Option<Timestamp>,
 }
 

@@ -2,6 +2,7 @@
 //! one with their last messages, as the API has it.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{COLUMNS, Kind, NO_ROOM, Room};
 use crate::clock::Timestamp;
@@ -62,16 +63,27 @@ impl Room {
     }
 }
 
-/// A room as the JSON API and the `room_added` frame show it.
-#[derive(Serialize)]
+/// A room, as the JSON API and the `room_added` frame show it to one person.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Room)]
 pub struct Entry {
+    #[schema(example = 7)]
     pub id: RoomId,
     pub kind: Kind,
+    /// A direct room is called by the other person's name.
+    #[schema(example = "General")]
     pub name: String,
+    #[schema(example = "What everyone should know")]
     pub description: String,
+    #[schema(example = 12)]
     pub member_count: i64,
+    /// 0 in a public room that one isn't in.
+    #[schema(example = 3)]
     pub unread_count: i64,
+    #[schema(required = true)]
     pub last_message: Option<Message>,
+    /// Null once the account is gone.
+    #[schema(required = true, example = 1)]
     pub created_by: Option<UserId>,
     pub created_at: Timestamp,
 }

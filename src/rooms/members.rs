@@ -53,6 +53,10 @@ const MEMBER: &str = "select m.user_id, u.username, u.first_name, u.last_name, u
 
 /// Members by name, those after `after`; at most `limit`. Doesn't check who asks. Cost: 1 query, O(members).
 pub async fn page(conn: &mut Conn, room: RoomId, after: &str, limit: i64) -> Result<Vec<Member>> {
+    // PostgreSQL takes no text with a NUL, and no name has one.
+    if after.contains('\0') {
+        return Ok(Vec::new());
+    }
     let sql = format!("{MEMBER} where m.room_id = $1 and u.username_folded > $2 order by u.username_folded limit $3");
     Ok(on_db!(conn, c => sqlx::query_as(&sql).bind(room).bind(fold(after)).bind(limit).fetch_all(c).await)?)
 }

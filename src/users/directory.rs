@@ -1,8 +1,9 @@
 //! Who there is: people by name, in pages. Called by the API's `/users` and where people are chosen for a room.
 
-use super::{COLUMNS, User};
+use super::{COLUMNS, Person, User, by_id};
 use crate::db::Conn;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::ids::UserId;
 use crate::on_db;
 use crate::text::{above, fold};
 
@@ -43,4 +44,11 @@ pub async fn page(conn: &mut Conn, look: Look<'_>, limit: i64) -> Result<Vec<Use
     let to = above(&from);
     Ok(on_db!(conn, c => sqlx::query_as(&sql)
         .bind(after).bind(look.disabled).bind(limit).bind(from).bind(to).fetch_all(c).await)?)
+}
+
+/// One person, as `reader` may see them: whose account is disabled is there for staff only. Errors: [`Error::NotFound`].
+/// Cost: 1 indexed query.
+pub async fn see(conn: &mut Conn, reader: &Person, id: UserId) -> Result<User> {
+    let found = by_id(conn, id).await?.filter(|user| user.is_active || reader.is_staff());
+    found.ok_or(Error::NotFound("There is no such person."))
 }
