@@ -43,12 +43,12 @@ pub async fn router(app: App) -> Result<Router> {
         .route("/avatars/{name}", get(avatars::get))
         .layer(DefaultBodyLimit::max(MOST_IN_A_FORM))
         .layer(headers::cross_site(&app.config)?)
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT));
-    let api = if app.config.api { api::router(&app)? } else { Router::new() };
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
+        .layer(session.clone());
+    let api = if app.config.api { api::router(&app, session)? } else { Router::new() };
     Ok(Router::new()
         .merge(pages)
         .merge(api)
-        .layer(session)
         .merge(status::area().router)
         .route("/assets/{name}", get(assets::get))
         .route("/avatars/initials/{name}", get(avatars::initials))

@@ -11,4 +11,5 @@ pub mod headers;
 pub mod once;
 pub mod pages;
 pub mod render;
+pub mod request_id;
 pub mod status;

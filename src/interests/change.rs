@@ -24,8 +24,10 @@ pub async fn hold(work: &mut Work, id: InterestId) -> Result<Interest> {
 /// Cost: 1 indexed query.
 pub async fn open_between(work: &mut Work, a: UserId, b: UserId) -> Result<Option<(UserId, Status)>> {
     let open: Option<(UserId, String)> = on_db!(work, c => sqlx::query_as(
-        "select sender_id, status from interests where status in ('pending', 'accepted')
-            and ((sender_id = $1 and recipient_id = $2) or (sender_id = $2 and recipient_id = $1))
+        "select sender_id, status from interests
+         where sender_id = $1 and recipient_id = $2 and status in ('pending', 'accepted')
+         union all select sender_id, status from interests
+         where sender_id = $2 and recipient_id = $1 and status in ('pending', 'accepted')
          order by status limit 1").bind(a).bind(b).fetch_optional(c).await)?;
     open.map(|(sender, status)| Ok((sender, Status::try_from(status)?))).transpose()
 }

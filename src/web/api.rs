@@ -22,15 +22,24 @@ pub mod rooms;
 pub mod user;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn;
+use axum::http::header::{
+    AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, RANGE, RETRY_AFTER,
+};
+use axum::http::{HeaderValue, Method};
+use axum::middleware::{from_fn, from_fn_with_state};
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::CorsLayer;
+use tower_sessions::SessionManagerLayer;
 
 use crate::app::App;
+use crate::config::Config;
+use crate::db::SessionStores;
 use crate::error::Result;
-use crate::web::{headers, status};
+use crate::web::{headers, request_id, status};
 use document::Document;
 use operation::Area;
 
@@ -54,7 +63,7 @@ pub fn areas() -> Vec<Area> {
 }
 
 /// The API with what stands around it, the outermost last.
-pub fn router(app: &App) -> Result<Router<App>> {
+pub fn router(app: &App, session: SessionManagerLayer<SessionStores>) -> Result<Router<App>> {
     let areas = areas();
     let mut api = Router::new();
     if app.config.debug {
@@ -66,12 +75,33 @@ pub fn router(app: &App) -> Result<Router<App>> {
         api = api.merge(area.router);
     }
     let unknown = Router::new().fallback(problem::not_found);
-    Ok(api
+    let api = api
         .nest(ROOT, unknown)
         .method_not_allowed_fallback(problem::wrong_method)
         .layer(DefaultBodyLimit::max(MOST_IN_A_BODY))
+        // Inside what puts cookies away.
+        .layer(session)
         .layer(headers::cross_site(&app.config)?)
-        .layer(from_fn(caller::by_token_alone))
+        .layer(from_fn_with_state(app.clone(), caller::by_token_alone))
         .layer(CatchPanicLayer::custom(headers::panicked))
-        .layer(from_fn(problem::around)))
+        .layer(from_fn(problem::around));
+    Ok(match cross_origin(&app.config) {
+        Some(layer) => api.layer(layer),
+        None => api,
+    })
+}
+
+/// Lets pages of the origins in `CORS_ORIGINS` call and read, with a token and never with a cookie (the Fetch standard, 3.2).
+fn cross_origin(config: &Config) -> Option<CorsLayer> {
+    let origins: Vec<_> = config.cors_origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
+    if origins.is_empty() {
+        return None;
+    }
+    let layer = CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH, IF_MATCH, RANGE, request_id::HEADER])
+        .expose_headers([ETAG, RETRY_AFTER, CONTENT_DISPOSITION, request_id::HEADER])
+        .max_age(Duration::from_secs(3600));
+    Some(layer)
 }

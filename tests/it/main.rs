@@ -32,6 +32,7 @@ mod admin_rights;
 mod admin_schema;
 mod admin_script;
 mod api_auth;
+mod api_http;
 mod api_interests;
 mod api_people;
 mod api_rooms;
