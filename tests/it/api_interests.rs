@@ -2,20 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::support::app::{Site, both};
+use crate::support::app::both;
 use crate::support::program::{Program, api};
 
 const ANN: i64 = 1;
 const BOB: i64 = 2;
 const CAT: i64 = 3;
-
-async fn three(site: &Site) -> [Program; 3] {
-    let mut people = Vec::new();
-    for name in ["ann", "Bob", "cat"] {
-        people.push(Program::registered(site, name).await);
-    }
-    people.try_into().ok().unwrap()
-}
 
 /// Asks somebody; the interest's id.
 async fn asked(person: &Program, recipient: i64) -> i64 {
@@ -30,14 +22,14 @@ async fn ids(person: &Program, path: &str) -> Vec<i64> {
 both! {
     async fn who_is_asked_is_told_and_who_asked_is_told_of_the_answer(engine: Engine) {
         let (site, _) = api(engine).await;
-        let [ann, bob, cat] = three(&site).await;
+        let [ann, bob, cat] = Program::three(&site).await;
         let (mut anns, mut bobs) = (ann.socket("/ws/notifications").await, bob.socket("/ws").await);
         let mut cats = cat.socket("/ws").await;
-        let sent = ann.post("/interests", json!({"recipient": "bob", "note": " Shall we\ntalk? "})).await.is(201).json();
+        let sent = ann.post("/interests", json!({"recipient": "BOB", "note": " Shall we\ntalk? "})).await.is(201).json();
         let mut keys: Vec<_> = sent.as_object().unwrap().keys().collect();
         keys.sort_unstable();
         assert_eq!(keys, ["created_at", "decided_at", "id", "note", "recipient", "recipient_id", "sender", "sender_id", "status"]);
-        assert_eq!((&sent["sender_id"], &sent["sender"], &sent["recipient_id"], &sent["recipient"]), (&json!(ANN), &json!("ann"), &json!(BOB), &json!("Bob")));
+        assert_eq!((&sent["sender_id"], &sent["sender"], &sent["recipient_id"], &sent["recipient"]), (&json!(ANN), &json!("ann"), &json!(BOB), &json!("bob")));
         assert_eq!((&sent["note"], &sent["status"], &sent["decided_at"]), (&json!("Shall we\ntalk?"), &json!("pending"), &Value::Null));
         let note = bobs.expect("notification").await;
         let row = bob.get("/notifications").await.is(200).json()["items"][0].clone();
@@ -70,7 +62,7 @@ both! {
 both! {
     async fn accepting_finds_the_direct_room_that_is_there(engine: Engine) {
         let (site, _) = api(engine).await;
-        let [ann, bob, _] = three(&site).await;
+        let [ann, bob, _] = Program::three(&site).await;
         let room = ann.post("/chat/rooms", json!({"member_ids": [BOB]})).await.is(201).json();
         assert_eq!(site.number("select count(*) from notifications where kind = 'added' and user_id = 2 and actor_id = 1").await, 1);
         let id = asked(&ann, BOB).await;
@@ -83,7 +75,7 @@ both! {
 both! {
     async fn only_who_was_asked_answers_and_only_who_asked_takes_it_back(engine: Engine) {
         let (site, _) = api(engine).await;
-        let [ann, bob, cat] = three(&site).await;
+        let [ann, bob, cat] = Program::three(&site).await;
         let admin = Program::of_role(&site, "root", "admin").await;
         let id = asked(&ann, BOB).await;
         let path = |act: &str| format!("/interests/{id}/{act}");
@@ -119,7 +111,7 @@ both! {
 both! {
     async fn of_a_pair_one_interest_is_open_at_a_time(engine: Engine) {
         let (site, _) = api(engine).await;
-        let [ann, bob, cat] = three(&site).await;
+        let [ann, bob, cat] = Program::three(&site).await;
         let id = asked(&ann, BOB).await;
         let says = |problem: Value, words: &str| assert!(problem["detail"].as_str().unwrap().contains(words), "{problem}");
         says(ann.post("/interests", json!({"recipient_id": BOB})).await.refuses(409, None), "pending");
@@ -140,7 +132,7 @@ both! {
 both! {
     async fn two_who_ask_each_other_at_once_have_one_interest(engine: Engine) {
         let (site, _) = api(engine).await;
-        let [ann, bob, _] = three(&site).await;
+        let [ann, bob, _] = Program::three(&site).await;
         let (a, b) = tokio::join!(
             ann.post("/interests", json!({"recipient_id": BOB})),
             bob.post("/interests", json!({"recipient_id": ANN})),
@@ -161,7 +153,7 @@ both! {
 both! {
     async fn who_cannot_be_asked_is_said(engine: Engine) {
         let (site, _) = api(engine).await;
-        let [ann, _, cat] = three(&site).await;
+        let [ann, _, cat] = Program::three(&site).await;
         site.sql("update users set is_active = false where id = 2").await;
         for (body, field) in [
             (json!({}), "recipient_id"),
@@ -196,7 +188,7 @@ both! {
 both! {
     async fn interests_are_listed_by_box_and_status_newest_first(engine: Engine) {
         let (site, time) = api(engine).await;
-        let [ann, bob, cat] = three(&site).await;
+        let [ann, bob, cat] = Program::three(&site).await;
         let first = asked(&ann, BOB).await;
         bob.post(&format!("/interests/{first}/reject"), json!({})).await.is(200);
         time.pass(1);
@@ -220,7 +212,7 @@ both! {
 both! {
     async fn notifications_are_ones_own_and_read_by_whoever_they_are_for(engine: Engine) {
         let (site, _) = api(engine).await;
-        let [ann, bob, cat] = three(&site).await;
+        let [ann, bob, cat] = Program::three(&site).await;
         for name in ["one", "two", "three"] {
             ann.post("/chat/rooms", json!({"name": name, "member_ids": [BOB, CAT]})).await.is(201);
         }

@@ -1,28 +1,15 @@
-//! `/api/v1/chat/rooms` and their members: who finds, makes, changes, joins, leaves and deletes rooms, for programs. The
-//! same rules on pages are in `rooms.rs`.
+//! `/api/v1/chat/rooms`: who finds, makes, changes and deletes rooms, for programs. The same rules on pages are in
+//! `rooms.rs`.
 
 use serde_json::{Value, json};
 use switchboard::web::api::list::cursor;
 
-use crate::support::app::{Site, both};
-use crate::support::program::{Program, api};
+use crate::support::app::both;
+use crate::support::program::{Program, api, each};
 
 const ANN: i64 = 1;
 const BOB: i64 = 2;
 const CAT: i64 = 3;
-
-async fn three(site: &Site) -> [Program; 3] {
-    let mut people = Vec::new();
-    for name in ["ann", "bob", "cat"] {
-        people.push(Program::registered(site, name).await);
-    }
-    people.try_into().ok().unwrap()
-}
-
-/// Makes a room and says its id.
-async fn made(person: &Program, body: Value) -> i64 {
-    person.post("/chat/rooms", body).await.is(201).json()["id"].as_i64().unwrap()
-}
 
 fn keys(value: &Value) -> Vec<&str> {
     let mut keys: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
@@ -30,15 +17,10 @@ fn keys(value: &Value) -> Vec<&str> {
     keys
 }
 
-/// This field of each item of a list.
-fn each(list: &Value, field: &str) -> Vec<Value> {
-    list["items"].as_array().unwrap().iter().map(|item| item[field].clone()).collect()
-}
-
 both! {
     async fn a_room_is_made_by_what_is_said_of_it(engine: Engine) {
         let (site, _) = api(engine).await;
-        let [ann, bob, cat] = three(&site).await;
+        let [ann, bob, cat] = Program::three(&site).await;
         let public = ann.post("/chat/rooms", json!({"name": " General ", "description": "All of it"})).await.is(201).json();
         assert_eq!(keys(&public), ["created_at", "created_by", "description", "id", "kind", "last_message", "member_count",
                                    "members", "name", "online", "unread_count"]);
@@ -69,8 +51,8 @@ both! {
 both! {
     async fn a_room_that_cannot_be_made_is_refused_at_its_field(engine: Engine) {
         let (site, _) = api(engine).await;
-        let [ann, ..] = three(&site).await;
-        made(&ann, json!({"name": "General"})).await;
+        let [ann, ..] = Program::three(&site).await;
+        ann.room(json!({"name": "General"})).await;
         site.sql("update users set is_active = false where id = 3").await;
         let many: Vec<i64> = (10..111).collect();
         for (body, field) in [
@@ -104,7 +86,7 @@ both! {
 both! {
     async fn settings_keep_rooms_to_administrators_and_direct_chats_to_accepted_interests(engine: Engine) {
         let (site, _) = api(engine).await;
-        let [ann, bob, _] = three(&site).await;
+        let [ann, bob, _] = Program::three(&site).await;
         site.sql("update settings set value = 'admins' where key = 'room_creation'").await;
         site.sql("update settings set value = 'after_interest' where key = 'direct_chat'").await;
         site.app.refresh_settings().await.unwrap();
@@ -123,7 +105,7 @@ both! {
 both! {
     async fn the_list_has_own_and_public_rooms_by_their_newest_talk_page_by_page(engine: Engine) {
         let (site, time) = api(engine).await;
-        let [ann, bob, _] = three(&site).await;
+        let [ann, bob, _] = Program::three(&site).await;
         let mut expected = Vec::new();
         for n in 0..7 {
             // Some in the same moment: their ids tell them apart.
@@ -135,7 +117,7 @@ both! {
                 6 => (&bob, json!({"kind": "direct", "member_ids": [ANN]})),
                 _ => (&bob, json!({"kind": "group", "name": "Bob's own"})),
             };
-            let room = made(maker, body).await;
+            let room = maker.room(body).await;
             if n != 2 {
                 expected.insert(0, room);
             }
@@ -178,8 +160,8 @@ both! {
 both! {
     async fn the_last_message_is_the_last_that_is_there(engine: Engine) {
         let (site, _) = api(engine).await;
-        let [ann, ..] = three(&site).await;
-        let room = made(&ann, json!({"name": "General"})).await;
+        let [ann, ..] = Program::three(&site).await;
+        let room = ann.room(json!({"name": "General"})).await;
         let mut socket = ann.socket(&format!("/ws/chat/{room}")).await;
         for n in ["1", "2"] {
             socket.say(n, n).await;
@@ -197,9 +179,9 @@ both! {
 both! {
     async fn a_private_room_is_not_there_for_others_staff_included(engine: Engine) {
         let (site, _) = api(engine).await;
-        let [ann, _, cat] = three(&site).await;
-        let group = made(&ann, json!({"name": "Secret", "member_ids": [BOB]})).await;
-        let direct = made(&ann, json!({"member_ids": [BOB]})).await;
+        let [ann, _, cat] = Program::three(&site).await;
+        let group = ann.room(json!({"name": "Secret", "member_ids": [BOB]})).await;
+        let direct = ann.room(json!({"member_ids": [BOB]})).await;
         let admin = Program::of_role(&site, "dan", "admin").await;
         for person in [&cat, &admin] {
             let missing = person.get("/chat/rooms/99999").await.refuses(404, None);
@@ -229,9 +211,9 @@ both! {
 both! {
     async fn the_owner_renames_and_deletes_and_others_do_not(engine: Engine) {
         let (site, _) = api(engine).await;
-        let [ann, bob, _] = three(&site).await;
-        made(&ann, json!({"name": "Taken"})).await;
-        let room = made(&ann, json!({"name": "General", "description": "Old"})).await;
+        let [ann, bob, _] = Program::three(&site).await;
+        ann.room(json!({"name": "Taken"})).await;
+        let room = ann.room(json!({"name": "General", "description": "Old"})).await;
         let path = format!("/chat/rooms/{room}");
         bob.post(&format!("{path}/members"), json!({})).await.is(201);
         bob.patch(&path, json!({"name": "Bob's"})).await.refuses(403, None);
@@ -247,7 +229,7 @@ both! {
         let moderator = Program::of_role(&site, "mod", "moderator").await;
         moderator.patch(&path, json!({"description": "Kept tidy"})).await.is(200);
         moderator.delete(&path, json!({})).await.refuses(403, None);
-        let direct = made(&ann, json!({"member_ids": [BOB]})).await;
+        let direct = ann.room(json!({"member_ids": [BOB]})).await;
         ann.patch(&format!("/chat/rooms/{direct}"), json!({"name": "x"})).await.refuses(403, None);
         ann.delete(&format!("/chat/rooms/{direct}"), json!({})).await.refuses(403, None);
 
@@ -266,8 +248,8 @@ both! {
 both! {
     async fn details_say_who_is_in_the_room_and_who_of_them_is_here(engine: Engine) {
         let (site, _) = api(engine).await;
-        let [ann, bob, cat] = three(&site).await;
-        let room = made(&ann, json!({"name": "Plans", "member_ids": [CAT, BOB]})).await;
+        let [ann, bob, cat] = Program::three(&site).await;
+        let room = ann.room(json!({"name": "Plans", "member_ids": [CAT, BOB]})).await;
         let _bobs = bob.socket("/ws/notifications").await;
         let dan = Program::registered(&site, "dan").await;
         let _dans = dan.socket("/ws").await;
@@ -280,122 +262,17 @@ both! {
 }
 
 both! {
-    async fn members_are_listed_by_name_page_by_page(engine: Engine) {
-        let (site, _) = api(engine).await;
-        let [ann, bob, cat] = three(&site).await;
-        let room = made(&ann, json!({"name": "General"})).await;
-        let members = format!("/chat/rooms/{room}/members");
-        for person in [&cat, &bob] {
-            person.post(&members, json!({})).await.is(201);
-        }
-        let first = ann.get(&format!("{members}?limit=2")).await.is(200).json();
-        assert_eq!(each(&first, "username"), ["ann", "bob"]);
-        let next = first["next"].as_str().unwrap();
-        let second = ann.get(&format!("{members}?limit=2&cursor={next}")).await.is(200).json();
-        assert_eq!((each(&second, "username"), &second["next"]), (vec![json!("cat")], &Value::Null));
-        // What nobody was given: a text with a NUL.
-        let forged = ann.get(&format!("{members}?cursor={}", cursor(&"a\0"))).await.is(200).json();
-        assert_eq!(forged["items"], json!([]));
-        // A public room's members are there for whoever sees it.
-        let dan = Program::registered(&site, "dan").await;
-        assert_eq!(dan.get(&members).await.is(200).json()["items"].as_array().unwrap().len(), 3);
-    }
-}
-
-both! {
-    async fn who_joins_a_public_room_is_in_it_once(engine: Engine) {
-        let (site, _) = api(engine).await;
-        let [ann, bob, cat] = three(&site).await;
-        let room = made(&ann, json!({"name": "General"})).await;
-        let members = format!("/chat/rooms/{room}/members");
-        let joined = bob.send("POST", &members, None, "").await.is(201).json();
-        assert_eq!((&joined["user_id"], &joined["username"], &joined["role"]), (&json!(BOB), &json!("bob"), &json!("member")));
-        for body in [json!({}), json!({"user_id": null}), json!({"user_id": BOB})] {
-            assert_eq!(bob.post(&members, body).await.is(200).json(), joined, "in it already");
-        }
-        assert_eq!(ann.post(&members, json!({})).await.is(200).json()["role"], "owner");
-        cat.post(&members, json!({"user_id": CAT})).await.is(201);
-        assert_eq!(bob.get(&format!("/chat/rooms/{room}")).await.json()["member_count"], 3);
-        assert_eq!(site.number("select count(*) from notifications").await, 0, "nobody is told of what they did themselves");
-        bob.send("POST", &members, Some("text/plain"), "x").await.refuses(415, None);
-        bob.post("/chat/rooms/99/members", json!({})).await.refuses(404, None);
-        bob.delete(&format!("{members}/{BOB}"), json!({})).await.is(204);
-        bob.delete(&format!("{members}/{BOB}"), json!({})).await.refuses(404, None);
-        assert_eq!(ann.get(&format!("/chat/rooms/{room}")).await.json()["member_count"], 2);
-    }
-}
-
-both! {
-    async fn the_owner_and_staff_add_and_remove_people_and_members_do_not(engine: Engine) {
-        let (site, _) = api(engine).await;
-        let [ann, bob, cat] = three(&site).await;
-        let group = made(&ann, json!({"name": "Plans", "member_ids": [BOB]})).await;
-        let members = format!("/chat/rooms/{group}/members");
-        bob.post(&members, json!({"user_id": CAT})).await.refuses(403, None);
-        bob.post(&members, json!({"user_id": 99})).await.refuses(403, None);
-        bob.delete(&format!("{members}/{ANN}"), json!({})).await.refuses(403, None);
-        for (body, field) in [(json!({"user_id": 99}), "user_id"), (json!({"user_id": "cat"}), "user_id"), (json!({"user_id": 1.5}), "user_id")] {
-            ann.post(&members, body).await.refuses(422, Some(field));
-        }
-        let mut cats = cat.socket("/ws/notifications").await;
-        let added = ann.post(&members, json!({"user_id": CAT})).await.is(201).json();
-        assert_eq!((&added["user_id"], &added["role"]), (&json!(CAT), &json!("member")));
-        let told = cats.expect("notification").await;
-        assert_eq!((&told["kind"], &told["room_id"], &told["actor_id"]), (&json!("added"), &json!(group), &json!(ANN)));
-        assert_eq!(ann.post(&members, json!({"user_id": CAT})).await.is(200).json(), added);
-        assert_eq!(site.number("select count(*) from notifications where user_id = 3").await, 1);
-        ann.delete(&format!("{members}/99"), json!({})).await.refuses(404, None);
-        ann.delete(&format!("{members}/{CAT}"), json!({})).await.is(204);
-        cat.get(&members).await.refuses(404, None);
-
-        let public = made(&ann, json!({"name": "General"})).await;
-        let moderator = Program::of_role(&site, "mod", "moderator").await;
-        let members = format!("/chat/rooms/{public}/members");
-        cat.post(&members, json!({"user_id": BOB})).await.refuses(403, None);
-        moderator.post(&members, json!({"user_id": CAT})).await.is(201);
-        moderator.delete(&format!("{members}/{CAT}"), json!({})).await.is(204);
-        site.sql("update users set is_active = false where id = 3").await;
-        ann.post(&members, json!({"user_id": CAT})).await.refuses(422, Some("user_id"));
-    }
-}
-
-both! {
-    async fn a_direct_chat_stays_with_both_and_takes_no_third(engine: Engine) {
-        let (site, _) = api(engine).await;
-        let [ann, _, _] = three(&site).await;
-        let members = format!("/chat/rooms/{}/members", made(&ann, json!({"member_ids": [BOB]})).await);
-        ann.post(&members, json!({"user_id": CAT})).await.refuses(403, None);
-        ann.delete(&format!("{members}/{ANN}"), json!({})).await.refuses(409, None);
-        ann.delete(&format!("{members}/{BOB}"), json!({})).await.refuses(403, None);
-        assert_eq!(ann.post(&members, json!({})).await.is(200).json()["user_id"], ANN);
-        assert_eq!(ann.get(&members).await.is(200).json()["items"].as_array().unwrap().len(), 2);
-    }
-}
-
-both! {
-    async fn when_the_only_owner_leaves_the_longest_member_owns_the_room(engine: Engine) {
-        let (site, _) = api(engine).await;
-        let [ann, bob, cat] = three(&site).await;
-        let room = made(&ann, json!({"name": "Plans", "member_ids": [BOB, CAT]})).await;
-        ann.delete(&format!("/chat/rooms/{room}/members/{ANN}"), json!({})).await.is(204);
-        ann.get(&format!("/chat/rooms/{room}")).await.refuses(404, None);
-        cat.patch(&format!("/chat/rooms/{room}"), json!({"name": "Cat's"})).await.refuses(403, None);
-        bob.patch(&format!("/chat/rooms/{room}"), json!({"name": "Bob's"})).await.is(200);
-    }
-}
-
-both! {
     async fn an_unchanged_list_is_not_sent_twice(engine: Engine) {
         let (site, _) = api(engine).await;
-        let [ann, ..] = three(&site).await;
-        made(&ann, json!({"name": "General"})).await;
+        let [ann, ..] = Program::three(&site).await;
+        ann.room(json!({"name": "General"})).await;
         let tag = ann.get("/chat/rooms").await.is(200).headers["etag"].clone();
         let ask = || {
             let request = ann.client.get(site.url("/api/v1/chat/rooms")).bearer_auth(ann.access.as_ref().unwrap());
             request.header("if-none-match", &tag).send()
         };
         assert_eq!(ask().await.unwrap().status(), 304);
-        made(&ann, json!({"name": "Another"})).await;
+        ann.room(json!({"name": "Another"})).await;
         assert_eq!(ask().await.unwrap().status(), 200);
     }
 }

@@ -34,6 +34,7 @@ mod admin_script;
 mod api_auth;
 mod api_http;
 mod api_interests;
+mod api_members;
 mod api_people;
 mod api_rooms;
 mod avatars;
