@@ -50,3 +50,9 @@ pub fn initials(first_name: &str, last_name: &str, username: &str) -> String {
     let letters = if letters.is_empty() { letter(username).map_or_else(|| "?".into(), String::from) } else { letters };
     letters.to_uppercase().chars().take(2).collect()
 }
+
+/// `text` with a capital first letter.
+pub fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}

@@ -3,6 +3,7 @@
 //! Each area says in [`operation`] what its routes are and what the [`document`] says of them.
 //! Served with the setting `API` only; without it there is nothing at these addresses.
 
+pub mod admin;
 pub mod auth;
 pub mod caller;
 pub mod document;
@@ -59,6 +60,7 @@ pub fn areas() -> Vec<Area> {
         members::area(),
         interests::area(),
         notifications::area(),
+        admin::area(),
     ]
 }
 

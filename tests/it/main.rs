@@ -31,6 +31,7 @@ mod admin_queue;
 mod admin_rights;
 mod admin_schema;
 mod admin_script;
+mod api_admin;
 mod api_auth;
 mod api_http;
 mod api_interests;
