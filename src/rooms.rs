@@ -128,6 +128,12 @@ impl Room {
     pub fn may_delete(&self, person: &Person) -> bool {
         !self.is_direct() && (self.role.as_deref() == Some("owner") || person.is_admin())
     }
+
+    /// To whoever may not change or delete it; `why` is for rooms that others may.
+    fn refusal(&self, why: &'static str) -> Error {
+        let direct = "A direct chat stays as it is: it belongs to both.";
+        Error::Forbidden(if self.is_direct() { direct } else { why })
+    }
 }
 
 /// What the form of a new room holds. Without `kind`, one other member and no name make a direct room, other members
@@ -212,7 +218,9 @@ pub async fn create(app: &App, person: &Person, new: NewRoom) -> Result<(RoomId,
                 return Err(Error::Forbidden("On this site a direct chat starts with an accepted interest."));
             }
             let made = change::make_direct(&mut work, person.id, other).await?;
-            members::change::notify(&mut work, made.0, other).await?;
+            if let (room, true) = made {
+                members::change::notify(&mut work, room, other).await?;
+            }
             made
         }
         _ => (change::make(&mut work, person, &new).await?, true),
@@ -233,7 +241,7 @@ pub async fn rename(
     let mut work = Work::begin(app, Some(person)).await?;
     let room = change::hold_open(&mut work, id).await?;
     if !room.may_change(person) {
-        return Err(Error::Forbidden("Only the owner and staff can change this room."));
+        return Err(room.refusal("Only the owner and staff can change this room."));
     }
     let (name, description) = (name.unwrap_or(&room.name), description.unwrap_or(&room.description));
     change::set_names(&mut work, &room, name, description).await?;
@@ -246,7 +254,7 @@ pub async fn delete(app: &App, person: &Person, id: RoomId) -> Result<()> {
     let mut work = Work::begin(app, Some(person)).await?;
     let room = change::hold_open(&mut work, id).await?;
     if !room.may_delete(person) {
-        return Err(Error::Forbidden("Only the owner and administrators can delete this room."));
+        return Err(room.refusal("Only the owner and administrators can delete this room."));
     }
     change::delete(&mut work, &room).await?;
     work.commit().await

@@ -179,7 +179,7 @@ pub async fn add(app: &App, person: &Person, room: RoomId, whom: Whom<'_>) -> Re
     let mut work = Work::begin(app, Some(person)).await?;
     let room = super::change::hold_open(&mut work, room).await?;
     if !room.may_change(person) {
-        return Err(Error::Forbidden("Only the owner and staff can add people to this room."));
+        return Err(room.refusal("Only the owner and staff can add people to this room."));
     }
     let user = whom.find(&mut work).await?;
     let added = change::put_in(&mut work, &room, &user, "member").await?;
@@ -194,7 +194,7 @@ pub async fn remove(app: &App, person: &Person, room: RoomId, user: UserId) -> R
     let mut work = Work::begin(app, Some(person)).await?;
     let room = super::change::hold_open(&mut work, room).await?;
     if user != person.id && !room.may_change(person) {
-        return Err(Error::Forbidden("Only the owner and staff can remove people from this room."));
+        return Err(room.refusal("Only the owner and staff can remove people from this room."));
     }
     change::take_out(&mut work, &room, user).await?;
     work.commit().await

@@ -12,10 +12,15 @@ use crate::text::{above, fold};
 pub struct Look<'a> {
     /// The beginning of a user name, a first or a last name, in any case; empty for everybody.
     pub q: &'a str,
-    /// Disabled accounts too: for staff.
+    /// Disabled accounts too; see [`shows_disabled`].
     pub disabled: bool,
     /// Those whose user name comes after this one.
     pub after: &'a str,
+}
+
+/// Whether `reader` is shown accounts that are disabled: staff are.
+pub fn shows_disabled(reader: &Person) -> bool {
+    reader.is_staff()
 }
 
 /// People by user name; at most `limit`. Doesn't ask who looks. Cost: 1 indexed query, O(limit), or O(people found) with
@@ -49,6 +54,6 @@ pub async fn page(conn: &mut Conn, look: Look<'_>, limit: i64) -> Result<Vec<Use
 /// One person, as `reader` may see them: whose account is disabled is there for staff only. Errors: [`Error::NotFound`].
 /// Cost: 1 indexed query.
 pub async fn see(conn: &mut Conn, reader: &Person, id: UserId) -> Result<User> {
-    let found = by_id(conn, id).await?.filter(|user| user.is_active || reader.is_staff());
+    let found = by_id(conn, id).await?.filter(|user| user.is_active || shows_disabled(reader));
     found.ok_or(Error::NotFound("There is no such person."))
 }

@@ -66,7 +66,7 @@ impl PeopleApi {
         let after: Option<String> = paging.after()?;
         let look = Look {
             q: q.as_deref().unwrap_or_default(),
-            disabled: caller.person.is_staff(),
+            disabled: directory::shows_disabled(&caller.person),
             after: after.as_deref().unwrap_or_default(),
         };
         let people = directory::page(&mut app.db.read().await?, look, paging.limit + 1).await?;
