@@ -10,6 +10,11 @@ pub fn fold(text: &str) -> String {
     text.nfkc().flat_map(char::to_lowercase).collect()
 }
 
+/// The text above every text that begins with `prefix`, when both compare byte by byte. Cost: O(length).
+pub fn above(prefix: &str) -> String {
+    format!("{prefix}\u{10ffff}")
+}
+
 /// `text` trimmed, when it has at most `longest` characters and none that no database or page can show.
 pub fn line(errors: &mut FieldErrors, field: &'static str, text: &str, longest: usize) -> String {
     let text = text.trim();

@@ -33,11 +33,6 @@ pub fn terms(q: &str) -> Vec<Term> {
     terms.into_iter().map(Term).collect()
 }
 
-/// The text above every text that begins with `prefix`, when both compare byte by byte.
-pub fn above(prefix: &str) -> String {
-    format!("{prefix}\u{10ffff}")
-}
-
 /// The words of a term, as the full-text indexes have them. Cost: O(length).
 pub fn words(term: &Term) -> Vec<String> {
     term.0.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()

@@ -2,7 +2,7 @@
 //! and by the admin, which have asked who may do it.
 
 use super::members::{self, change as membership};
-use super::{COLUMNS, Kind, NO_ROOM, NewRoom, Room, names};
+use super::{Kind, NO_ROOM, NewRoom, Room, find, names};
 use crate::clock::Timestamp;
 use crate::error::{Error, FieldErrors, Result, is_taken};
 use crate::ids::{RoomId, UserId};
@@ -18,13 +18,16 @@ use crate::{attachments, on_db};
 pub async fn hold(work: &mut Work, id: RoomId) -> Result<Room> {
     on_db!(work, c => sqlx::query("update rooms set id = id where id = $1").bind(id).execute(c).await.map(|_| ()))?;
     let viewer = work.by.as_ref().map_or(UserId(-1), |by| by.id);
-    let sql = format!(
-        "select {COLUMNS} from rooms r left join memberships m on m.room_id = r.id and m.user_id = $1 where r.id = $2"
-    );
-    on_db!(work, c => sqlx::query_as(&sql).bind(viewer).bind(id).fetch_optional(c).await)?.ok_or(NO_ROOM)
+    find(work, viewer, id).await?.ok_or(NO_ROOM)
 }
 
-/// Makes a public room or a group with `owner`; the others are told by `room_added`. Errors: [`Error::Forbidden`] by
+/// The same, when whoever does the work may see it. Errors: [`Error::NotFound`], as [`super::see`].
+pub(super) async fn hold_open(work: &mut Work, id: RoomId) -> Result<Room> {
+    let room = hold(work, id).await?;
+    if room.is_open() { Ok(room) } else { Err(NO_ROOM) }
+}
+
+/// Makes a public room or a group with `owner`; the others are told. Errors: [`Error::Forbidden`] by
 /// the site's settings, [`Error::Invalid`] for a name that is taken or people who aren't there. Cost: O(members).
 pub async fn make(work: &mut Work, owner: &Person, new: &NewRoom) -> Result<RoomId> {
     if work.app.settings().room_creation == RoomCreation::Admins && !owner.is_admin() {
@@ -36,7 +39,7 @@ pub async fn make(work: &mut Work, owner: &Person, new: &NewRoom) -> Result<Room
     members::insert(work, id, owner.id, "owner", now).await?;
     for member in &new.members {
         members::insert(work, id, *member, "member", now).await?;
-        membership::tell(work, id, *member);
+        membership::welcome(work, id, *member).await?;
     }
     Ok(id)
 }

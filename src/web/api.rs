@@ -8,14 +8,19 @@ pub mod auth;
 pub mod caller;
 pub mod document;
 pub mod index;
+pub mod interests;
 pub mod json;
 pub mod list;
 pub mod me;
+pub mod members;
 pub mod messages;
 pub mod negotiation;
+pub mod notifications;
 pub mod operation;
 pub mod params;
+pub mod people;
 pub mod problem;
+pub mod rooms;
 pub mod user;
 
 use std::sync::Arc;
@@ -47,7 +52,18 @@ const MOST_IN_A_BODY: usize = 256 * 1024;
 
 /// Every area, in the order of the document.
 pub fn areas() -> Vec<Area> {
-    vec![index::area(), auth::area(), me::area(), messages::area(), admin::area()]
+    vec![
+        index::area(),
+        auth::area(),
+        me::area(),
+        people::area(),
+        rooms::area(),
+        members::area(),
+        messages::area(),
+        interests::area(),
+        notifications::area(),
+        admin::area(),
+    ]
 }
 
 /// The API with what stands around it, the outermost last.
