@@ -111,7 +111,7 @@ both! {
         assert!(page.contains("value=\"Plans\"") && page.contains("value=\"2\" checked") && page.contains("> cat</label>"));
         assert!(!page.contains("> ann</label>"), "not oneself");
         site.sql("update users set last_name_folded = 'zimmer' where id = 3").await;
-        assert!(ann.get("/rooms/new?kind=direct&q=Zim").await.text.contains("> cat</label>"), "by any of their names");
+        assert!(ann.get("/rooms/new?kind=group&q=Zim").await.text.contains("> cat</label>"), "by any of their names");
         let page = ann.get("/rooms/new?kind=direct&q=zz").await.text;
         assert!(page.contains("Nobody's name begins with “zz”"), "{page}");
     }
