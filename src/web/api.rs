@@ -4,19 +4,22 @@
 //! Served with the setting `API` only; without it there is nothing at these addresses.
 
 pub mod auth;
+pub mod browse;
 pub mod caller;
+pub mod docs;
 pub mod document;
 pub mod index;
 pub mod json;
 pub mod list;
+pub mod markdown;
 pub mod me;
 pub mod negotiation;
 pub mod operation;
 pub mod params;
 pub mod problem;
+pub mod reference;
+pub mod schema;
 pub mod user;
-
-use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -25,7 +28,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
 use crate::error::Result;
-use crate::web::{headers, status};
+use crate::web::headers;
 use document::Document;
 use operation::Area;
 
@@ -39,18 +42,23 @@ pub fn areas() -> Vec<Area> {
     vec![index::area(), auth::area(), me::area()]
 }
 
-/// The API with what stands around it, the outermost last.
+/// The API with what stands around it; in DEBUG with its document, its pages and its reference.
 pub fn router(app: &App) -> Result<Router<App>> {
-    let areas = areas();
-    let mut api = Router::new();
-    if app.config.debug {
-        let outside = [status::area()];
-        let document = Arc::new(Document::of(areas.iter().chain(&outside), &app.config));
-        api = api.merge(document::routes(document));
+    if !app.config.debug {
+        return within(app, routes());
     }
-    for area in areas {
-        api = api.merge(area.router);
-    }
+    let (document, own) = Document::with(&areas(), &app.config);
+    let api = within(app, routes().merge(own))?;
+    Ok(browse::around(app, document.clone(), api).merge(docs::routes()).merge(reference::routes(document)))
+}
+
+/// The routes of every area, without what stands around them.
+pub fn routes() -> Router<App> {
+    areas().into_iter().fold(Router::new(), |api, area| api.merge(area.router))
+}
+
+/// `api` with what stands around it, the outermost last.
+fn within(app: &App, api: Router<App>) -> Result<Router<App>> {
     let unknown = Router::new().fallback(problem::not_found);
     Ok(api
         .nest(ROOT, unknown)
