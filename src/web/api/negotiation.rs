@@ -36,13 +36,14 @@ pub fn takes(headers: &HeaderMap, kinds: &[&str]) -> bool {
     })
 }
 
-/// Whether HTML is liked better than JSON, as in a browser's address bar; who takes anything gets JSON.
+/// Whether HTML is liked better than JSON, or just as well and named more closely, as in a browser's list; who takes
+/// anything gets JSON.
 pub fn prefers_html(headers: &HeaderMap) -> bool {
-    quality(headers, "text/html") > quality(headers, "application/json")
+    liking(headers, "text/html") > liking(headers, "application/json")
 }
 
-/// How well `kind` is liked, 0 to 1, by the range that names it most closely (RFC 9110, 12.5.1).
-fn quality(headers: &HeaderMap, kind: &str) -> f32 {
+/// How well `kind` is liked, 0 to 1, by the range that names it most closely (RFC 9110, 12.5.1), and how closely that is.
+fn liking(headers: &HeaderMap, kind: &str) -> (f32, u8) {
     let family = kind.split('/').next().unwrap_or_default();
     let ranges = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let weighed = ranges.flat_map(|value| value.split(',')).filter_map(|range| {
@@ -54,9 +55,9 @@ fn quality(headers: &HeaderMap, kind: &str) -> f32 {
             None if named == kind => 2,
             _ => return None,
         };
-        Some((closeness, parts.find_map(weight).unwrap_or(1.0)))
+        Some((parts.find_map(weight).unwrap_or(1.0), closeness))
     });
-    weighed.max_by_key(|(closeness, _)| *closeness).map_or(0.0, |(_, weight)| weight)
+    weighed.max_by_key(|(_, closeness)| *closeness).unwrap_or_default()
 }
 
 /// `q=0.8`; what can't be read counts as no wish.

@@ -90,14 +90,16 @@ impl ApiPage {
         let there = answer.json.as_ref().filter(|_| is_read && answer.status.is_success());
         let filling = Filling { sent: submission.as_ref(), refusal: sent_wrongly, there };
         let query = place.map(|place| form::of_query(document, place, &pairs, asked_wrongly)).unwrap_or_default();
-        let described = place.and_then(|place| place.call(&method).or_else(|| place.call(place.methods().next()?)));
-        let text = |name: &str| described.and_then(|call| call[name].as_str()).unwrap_or_default();
+        let called = place.and_then(|place| place.call(&method));
+        let described = called.or_else(|| place.and_then(|place| place.call(place.methods().next()?)));
+        let title = described.map_or("Nothing here", |call| call["summary"].as_str().unwrap_or_default());
+        let about = called.and_then(|call| call["description"].as_str()).unwrap_or_default();
         let by_token = caller.as_ref().is_some_and(|caller| caller.by_token);
         Self {
             chrome: Chrome::new(app, caller.map(|caller| caller.person)),
             css: assets::api_css(),
-            title: if described.is_some() { text("summary").to_owned() } else { "Nothing here".into() },
-            about: markdown::html(text("description")),
+            title: title.to_owned(),
+            about: markdown::html(about),
             trail: trail(document, &path),
             address: with_query(&path, &pairs),
             json_address: with_query(&path, &[pairs.clone(), vec![("format".into(), "json".into())]].concat()),
