@@ -98,6 +98,7 @@ fn areas() -> Vec<Area> {
     let show = op("A picture").open().id("id", "Which.").answers_file("It.");
     let nothing = || async { StatusCode::NO_CONTENT };
     let it = || async { Json(json!({"id": 3, "name": "Old lamp", "secret": "hush", "next": null})) };
+    let lamp = || op("Lamps").open().id("id", "Which.").answers::<Value>(200, "Lamps.");
     vec![
         Area::new("Things", "Made up.")
             .add(Method::GET, "/things", list, find)
@@ -112,6 +113,9 @@ fn areas() -> Vec<Area> {
             .add(Method::PUT, "/things/{id}", nothing, put)
             .add(Method::DELETE, "/things/{id}", nothing, remove)
             .add(Method::GET, "/things/special", it, op("The special thing").open().answers::<Value>(200, "It."))
+            .add(Method::GET, "/admin/lamps/{id}", it, lamp())
+            .add(Method::GET, "/shop/lamps/{id}", it, lamp())
+            .add(Method::GET, "/shop/rooms/{id}/lamps", list, lamp())
             .add(Method::POST, "/files", upload, send)
             .add(Method::GET, "/pictures/{id}", picture, show),
     ]
@@ -196,7 +200,7 @@ async fn every_kind_of_field_has_an_input_of_its_kind() {
     let page = api.get("/things").await;
     assert_eq!(page.status, 200);
     page.shows(r#"<input id="post-fields-name" name="name" type="text" value="" required placeholder="e.g. Lamp" minlength="2" maxlength="20""#)
-        .shows(r#"<p class="hint" id="post-fields-name-help">What it is <em>called</em>.</p>"#)
+        .shows(r#"<div class="hint" id="post-fields-name-help">What it is <em>called</em>.</div>"#)
         .shows(r#"<textarea id="post-fields-story" name="story""#)
         .shows(r#"<input id="post-fields-count" name="count" type="number" value="" min="1" max="9""#)
         .shows(r#"name="price" type="number""#)
@@ -241,6 +245,7 @@ async fn a_refused_form_comes_back_as_it_was_typed_but_for_its_passwords() {
         .shows("nowhere: There is more.")
         .shows("&#60;b&#62;long&#60;/b&#62;</textarea>")
         .shows("<option selected>blue</option>")
+        .shows(r##"<a href="#post">Back to the form</a>"##)
         .hides("hush");
     let raw = api.post("/things", "_body=%7B%22name%22:%22bad%22,%22secret%22:%22hush%22%7D").await;
     assert_eq!(raw.status, 422);
@@ -301,6 +306,13 @@ async fn what_was_made_and_what_is_named_is_linked_and_all_is_escaped() {
         .hides(r#"href="https://evil"#)
         .hides(r#"href="/api/v1evil"#)
         .hides("/api/v1/chat/rooms/4");
+}
+
+#[tokio::test]
+async fn what_a_room_holds_is_linked_to_where_it_stands_by_itself_and_not_to_the_backoffice() {
+    let api = Api::new().await;
+    let page = api.get("/shop/rooms/1/lamps").await;
+    page.shows(r#"<a href="/api/v1/shop/lamps/3">3</a>"#).hides("/api/v1/admin/lamps");
 }
 
 #[tokio::test]

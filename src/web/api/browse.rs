@@ -130,7 +130,9 @@ fn without_format(uri: &Uri) -> (Uri, bool) {
 
 fn with_query(uri: &Uri, query: &str) -> Uri {
     let path = if query.is_empty() { uri.path().to_owned() } else { format!("{}?{query}", uri.path()) };
-    path.parse().unwrap_or_else(|_| uri.clone())
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = path.parse().ok();
+    Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
 }
 
 /// Whether `Accept` has room for what is no page: a browser's list does, and so a link to a file leads to the file.
@@ -160,9 +162,4 @@ async fn taken_apart(response: Response) -> (Answer, Response) {
         [header::CONTENT_LENGTH, header::ETAG, header::CONTENT_DISPOSITION, header::CONTENT_SECURITY_POLICY];
     of_the_body.iter().for_each(|name| drop(parts.headers.remove(name)));
     (answer, Response::from_parts(parts, Body::empty()))
-}
-
-/// The site's own, as `https://chat.example`.
-fn origin_of(app: &App) -> String {
-    app.config.origin()
 }

@@ -86,15 +86,18 @@ fn listed(table: &[(&[&str], &str)], name: &str) -> Option<String> {
     Some(format!("{ROOT}{path}"))
 }
 
-/// Where the things stand that `path` lists or makes: below it, or at the only path that ends in the same word and an id.
+/// Where the things stand that `path` lists or makes: below it, or at a path of the same part of the API that ends in the
+/// same word and an id.
 fn collection(document: &Document, path: &str, template: &str) -> Option<String> {
     let below = format!("{template}/{{id}}");
     if document.paths().any(|place| place.template == below) {
         return Some(path.to_owned());
     }
+    let part = |template: &str| template.strip_prefix(ROOT).and_then(|rest| rest.split('/').nth(1)).map(str::to_owned);
     let end = format!("/{}/{{id}}", template.rsplit('/').next()?);
     let elsewhere = document.paths().find(|place| {
-        place.template.ends_with(&end) && place.template.split('/').filter(|part| is_parameter(part)).count() == 1
+        let parameters = place.template.split('/').filter(|word| is_parameter(word)).count();
+        place.template.ends_with(&end) && parameters == 1 && part(place.template) == part(template)
     })?;
     elsewhere.template.strip_suffix("/{id}").map(str::to_owned)
 }

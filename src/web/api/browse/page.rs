@@ -12,9 +12,9 @@ use super::super::caller::Caller;
 use super::super::document::{Document, Place};
 use super::super::{ROOT, markdown};
 use super::form::{self, CallForm, Field, Filling, Input, Refusal};
+use super::highlight;
 use super::links::Links;
 use super::submission::{BODY, METHOD, Submission};
-use super::{highlight, origin_of};
 use crate::app::App;
 use crate::web::assets;
 use crate::web::render::Chrome;
@@ -62,6 +62,8 @@ pub struct ApiPage {
     query: Vec<Field>,
     complaint: String,
     forms: Vec<CallForm>,
+    /// The method whose form was sent and refused.
+    refused: Option<&'static str>,
     below: Vec<(String, String, String)>,
     by_token: bool,
 }
@@ -82,13 +84,14 @@ impl ApiPage {
         let pairs: Vec<(String, String)> =
             form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
         let place = document.locate(&path);
-        let links = Links::new(document, origin_of(app), &path, place);
+        let links = Links::new(document, app.config.origin(), &path, place);
         let method = submission.as_ref().map_or(parts.method.as_str(), |sent| sent.method.as_str()).to_owned();
         let refusal = refusal(answer);
         let is_read = method == "GET" || method == "HEAD";
         let (asked_wrongly, sent_wrongly) = if is_read { (refusal.as_ref(), None) } else { (None, refusal.as_ref()) };
         let there = answer.json.as_ref().filter(|_| is_read && answer.status.is_success());
         let filling = Filling { sent: submission.as_ref(), refusal: sent_wrongly, there };
+        let forms = place.map(|place| form::of_calls(document, place, &filling)).unwrap_or_default();
         let query = place.map(|place| form::of_query(document, place, &pairs, asked_wrongly)).unwrap_or_default();
         let called = place.and_then(|place| place.call(&method));
         let described = called.or_else(|| place.and_then(|place| place.call(place.methods().next()?)));
@@ -112,7 +115,8 @@ impl ApiPage {
             allowed: place.map(|place| place.methods().collect()).unwrap_or_default(),
             complaint: asked_wrongly.map(|refusal| refusal.detail.clone()).unwrap_or_default(),
             query,
-            forms: place.map(|place| form::of_calls(document, place, &filling)).unwrap_or_default(),
+            refused: forms.iter().find(|form| form.ways.iter().any(|way| way.is_refused)).map(|form| form.method),
+            forms,
             below: below(document, &path, place),
             by_token,
             method,
