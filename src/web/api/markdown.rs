@@ -1,6 +1,7 @@
-//! The texts of the document as HTML: CommonMark with tables, as the code and its files write it. What stands in a text as
-//! HTML is shown as text.
+//! The texts of the document as HTML, for the browsable pages and the reference: CommonMark with tables, as the code and
+//! its files write it. What stands in a text as HTML is shown as text.
 
+use askama::filters::{Html, escape};
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, html};
 
 /// `text` as HTML. Its headings begin at the third level, under those of the page. Cost: O(length).
@@ -23,6 +24,11 @@ pub fn line(text: &str) -> String {
     let html = html(text);
     let bare = html.trim().strip_prefix("<p>").and_then(|rest| rest.strip_suffix("</p>"));
     bare.filter(|bare| !bare.contains("<p>")).map_or(html.clone(), str::to_owned)
+}
+
+/// Any other text as HTML that shows it.
+pub fn escaped(text: &str) -> String {
+    escape(text, Html).map(|text| text.to_string()).unwrap_or_default()
 }
 
 fn lower(level: pulldown_cmark::HeadingLevel) -> pulldown_cmark::HeadingLevel {

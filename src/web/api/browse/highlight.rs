@@ -1,8 +1,8 @@
 //! An answer's JSON as HTML: indented, escaped, with a class for each kind of value and links where [`Links`] knows one.
 
-use askama::filters::{Html, escape};
 use serde_json::Value;
 
+use super::super::markdown::escaped;
 use super::links::Links;
 
 /// `value` for the inside of a `<pre>`. Cost: O(length).
@@ -65,8 +65,4 @@ impl Writer<'_> {
         let inner = link.map_or(text.clone(), |link| format!("<a href=\"{}\">{text}</a>", escaped(&link)));
         self.out.push_str(&format!("<span class=\"j-{class}\">{inner}</span>"));
     }
-}
-
-fn escaped(text: &str) -> String {
-    escape(text, Html).map(|text| text.to_string()).unwrap_or_default()
 }

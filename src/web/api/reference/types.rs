@@ -1,8 +1,8 @@
 //! A schema's type in words, with links to the schemas that it names, and what limits its values.
 
-use askama::filters::{Html, escape};
 use serde_json::Value;
 
+use super::super::markdown::escaped;
 use super::super::schema::type_of;
 use super::text;
 
@@ -61,8 +61,4 @@ pub fn limits(schema: &Value) -> String {
         default,
     ];
     all.into_iter().flatten().collect::<Vec<_>>().join(", ")
-}
-
-fn escaped(text: &str) -> String {
-    escape(text, Html).map(|text| text.to_string()).unwrap_or_default()
 }
