@@ -10,12 +10,8 @@ let rev = +page.rev || 0;
 let seq = +page.seq || 0;
 let socket, timer, heard = 0, asked = 0, tries = 0, synced = false, over = false;
 
-const make = (name, cls, text) => {
-  const element = document.createElement(name);
-  if (cls) element.className = cls;
-  if (text !== undefined) element.textContent = text;
-  return element;
-};
+const make = (name, className = "", textContent = "", more) =>
+  Object.assign(document.createElement(name), { className, textContent, ...more });
 const say = (name, text) => {
   state.dataset.state = name;
   state.textContent = text;
@@ -24,53 +20,57 @@ const say = (name, text) => {
 // The log.
 const atEnd = () => stream.scrollHeight - stream.scrollTop - stream.clientHeight < 80;
 const toEnd = () => { stream.scrollTop = stream.scrollHeight; };
-const local = (root) => {
-  root.querySelectorAll(".head time").forEach((time) => {
-    time.textContent = new Date(time.dateTime).toLocaleTimeString([], { timeStyle: "short" });
-  });
-  root.querySelectorAll(".day time").forEach((time) => {
-    time.textContent = new Date(time.dateTime).toLocaleDateString([], { dateStyle: "long", timeZone: "UTC" });
-  });
-};
+const local = (root) => root.querySelectorAll("time").forEach((time) => {
+  const at = new Date(time.dateTime);
+  time.textContent = time.closest(".day")
+    ? at.toLocaleDateString([], { dateStyle: "long", timeZone: "UTC" })
+    : at.toLocaleTimeString([], { timeStyle: "short" });
+});
 
 const line = (user, name, at) => {
   const item = make("li", "message");
   item.dataset.user = user ?? "";
   item.dataset.at = at;
-  const avatar = make("span", "avatar hue-" + (user ?? 0) % 8, (name || "?")[0]);
-  avatar.ariaHidden = "true";
+  const avatar = make("span", "avatar hue-" + (user ?? 0) % 8, (name || "?")[0], { ariaHidden: "true" });
   const head = make("p", "head");
-  head.append(make("span", "author", name || "Deleted account"), " ", Object.assign(make("time"), { dateTime: at }));
+  head.append(make("span", "author", name || "Deleted account"), " ", make("time", "", "", { dateTime: at }));
   item.append(avatar, head, make("div", "text"));
   return item;
 };
 
+const fill = (item, message) => {
+  const text = item.querySelector(".text");
+  // Sanitised on the server, when it was written.
+  text.innerHTML = message.html ?? "";
+  message.attachments?.forEach(({ id, filename }) => {
+    text.append(make("a", "file", filename, { href: "/chat/attachments/" + id }));
+  });
+};
 // Puts a message at its number: once, however often it comes.
 const show = (message) => {
   rev = Math.max(rev, message.rev);
   settle(message);
   const there = $("m" + message.seq);
-  if (there) { there.querySelector(".text").innerHTML = message.html ?? ""; return; }
+  if (there) return fill(there, message);
   if (past) return;
   if (message.seq < +log.querySelector("[data-seq]")?.dataset.seq) return;
   const follow = atEnd();
   const item = line(message.user_id, message.username, message.timestamp);
   item.id = "m" + message.seq;
   item.dataset.seq = message.seq;
-  // Sanitised on the server, when it was written.
-  item.querySelector(".text").innerHTML = message.html;
+  fill(item, message);
   let above = log.lastElementChild;
   while (above && !(+above.dataset.seq < message.seq)) above = above.previousElementSibling;
   const day = message.timestamp.slice(0, 10);
   const parts = [item];
   if (!above || above.dataset.at.slice(0, 10) !== day) {
     const mark = make("li", "day");
-    mark.append(Object.assign(make("time"), { dateTime: day }));
+    mark.append(make("time", "", "", { dateTime: day }));
     parts.unshift(mark);
   } else if (above.dataset.user === item.dataset.user && new Date(message.timestamp) - new Date(above.dataset.at) < 3e5) {
     item.classList.add("again");
   }
-  if (above) above.after(...parts); else log.prepend(...parts);
+  above ? above.after(...parts) : log.prepend(...parts);
   parts.forEach(local);
   $("empty")?.remove();
   seq = Math.max(seq, message.seq);
@@ -288,12 +288,12 @@ setInterval(() => {
 }, 20000);
 const revive = () => { if (!socket && !over) connect(); read(); badge(); };
 addEventListener("online", revive);
-document.addEventListener("visibilitychange", revive);
+addEventListener("visibilitychange", revive);
 
 if (log) {
   local(log);
   toEnd();
-  stream.addEventListener("scroll", () => { if (stream.scrollTop < 200) older(); read(); }, { passive: true });
+  stream.addEventListener("scroll", () => { if (stream.scrollTop < 200) older(); read(); });
 }
 // On a page of the past the form posts as it would without this file, and leads to the newest.
 if (form && !past) {

@@ -1,89 +1,25 @@
 //! What a chat server does all day: store a message, show a room, tell a thousand people. `cargo bench`.
 
-use axum::Router;
+#[path = "support/site.rs"]
+mod site;
+
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, header};
 use divan::{Bencher, black_box};
-use switchboard::app::{App, Seams};
-use switchboard::config::{Config, Sources};
+use site::{Site, TEXT};
+use switchboard::clock::Clock;
 use switchboard::ids::{RoomId, SessionId, UserId};
 use switchboard::live::event::Event;
 use switchboard::live::feed::{Cursor, Owed};
 use switchboard::live::hub::Hub;
 use switchboard::live::mailbox::Mailbox;
 use switchboard::messages::{self, Message, NewMessage};
-use switchboard::rooms::{self, NewRoom, RoomForm};
-use switchboard::users::{self, NewUser, Person, Registration, Role, Via};
-use switchboard::{clock::Clock, routes};
-use tempfile::TempDir;
-use tokio::runtime::Runtime;
+use switchboard::routes;
+use switchboard::users::Via;
 use tower::ServiceExt;
-
-const TEXT: &str =
-    "Has anybody seen the **release notes**? They were in `docs/` yesterday, see https://example.org/notes";
-const PASSWORD: &str = "correct horse battery";
 
 fn main() {
     divan::main();
-}
-
-/// A site on SQLite, `synchronous=FULL`, with one person in one room.
-struct Site {
-    runtime: Runtime,
-    app: App,
-    ann: Person,
-    room: RoomId,
-    _folder: TempDir,
-}
-
-impl Site {
-    fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("bench.db").display());
-        let flags = [("DATABASE_URL".to_owned(), url), ("MESSAGE_RATE".to_owned(), "off".to_owned())].into();
-        let config = Config::load(&Sources { folder: folder.path().into(), environment: false, flags }).unwrap();
-        let (app, ann, room) = runtime.block_on(async {
-            let app = App::start(config, Seams::default()).await.unwrap();
-            let form = Registration {
-                username: "ann".into(),
-                email: "ann@example.org".into(),
-                password: PASSWORD.into(),
-                ..Registration::default()
-            };
-            let id = users::add(&app, NewUser::parse(&form, "Switchboard").unwrap(), Role::User).await.unwrap();
-            let (username, role) = ("ann".to_owned(), Role::User);
-            let via = Via::Session(SessionId(0));
-            let ann = Person {
-                id,
-                username,
-                role,
-                via,
-                signed_in_at: None,
-                confirmed_at: None,
-                avatar: None,
-                held_back: false,
-            };
-            let form = RoomForm { name: "General".into(), ..RoomForm::default() };
-            let (room, _) = rooms::create(&app, &ann, NewRoom::parse(&ann, &form).unwrap()).await.unwrap();
-            (app, ann, room)
-        });
-        Self { runtime, app, ann, room, _folder: folder }
-    }
-
-    fn post(&self) {
-        let new = NewMessage::parse(TEXT, None, None).unwrap();
-        self.runtime.block_on(messages::post(&self.app, &self.ann, self.room, new)).unwrap();
-    }
-
-    /// A signed-in browser's cookie.
-    fn cookie(&self, router: &Router) -> String {
-        let body = format!("username=ann&password={}", PASSWORD.replace(' ', "+"));
-        let form = "application/x-www-form-urlencoded";
-        let request = Request::post("/login").header(header::CONTENT_TYPE, form).body(Body::from(body)).unwrap();
-        let response = self.runtime.block_on(router.clone().oneshot(request)).unwrap();
-        response.headers()[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned()
-    }
 }
 
 /// From text to acknowledged: rendered, numbered, committed with a disk flush, published.
@@ -166,6 +102,8 @@ fn sample(room: RoomId) -> Message {
         html: messages::markup::render(TEXT),
         client_id: Some("0123456789abcdef".into()),
         reply_to: None,
+        attachments: Vec::new(),
+        reactions: Vec::new(),
         edited_at: None,
         deleted_at: None,
         created_at: Clock::System.now(),

@@ -1,20 +1,34 @@
-//! Interests: the model `interests`, one person asking another to talk. Of a pair one may be pending or accepted in each
-//! direction. Called by the admin.
+//! Interests: the model `interests`, one person asking another to talk, and the acts of the two: asking, accepting,
+//! rejecting, taking back. Of a pair one is pending or accepted at a time. What changes the rows is in
+//! `interests/change.rs`, the lists in `interests/list.rs`. Called by the API and the admin.
 
 pub mod admin;
+pub mod change;
+pub mod list;
 
+use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
+use utoipa::ToSchema;
 
+use crate::app::App;
 use crate::clock::Timestamp;
-use crate::error::{Error, Result, is_taken};
-use crate::ids::{InterestId, UserId};
-use crate::on_db;
-use crate::rooms::change as rooms;
+use crate::error::{Error, FieldErrors, Result};
+use crate::ids::{InterestId, RoomId, UserId};
+use crate::live::event::Event;
+use crate::notifications::{self, News};
+use crate::text::paragraphs;
+use crate::users::{self, Person, User};
 use crate::work::Work;
+use crate::{on_db, rooms};
+use list::Entry;
 
+/// Characters in a note.
+const LONGEST_NOTE: usize = 1000;
 const NO_INTEREST: Error = Error::NotFound("There is no such interest.");
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = InterestStatus)]
 pub enum Status {
     Pending,
     Accepted,
@@ -33,6 +47,13 @@ impl Status {
             Self::Rejected => "rejected",
             Self::Cancelled => "cancelled",
         }
+    }
+}
+
+impl Status {
+    /// Of a pair one interest is open at a time.
+    fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::Accepted)
     }
 }
 
@@ -61,57 +82,180 @@ pub struct Interest {
     pub decided_at: Option<Timestamp>,
 }
 
-/// The interest, held until the work ends. Errors: [`Error::NotFound`]. Cost: 1 statement.
-pub async fn hold(work: &mut Work, id: InterestId) -> Result<Interest> {
-    let found: Option<Interest> = on_db!(work, c => sqlx::query_as(
-        "update interests set id = id where id = $1
-         returning id, sender_id, recipient_id, note, status, created_at, decided_at")
-        .bind(id).fetch_optional(c).await)?;
-    found.ok_or(NO_INTEREST)
+impl Interest {
+    /// Whether `person` may make it `status`. Errors: [`Error::NotFound`] for who is neither of the two,
+    /// [`Error::Forbidden`] for the wrong one, [`Error::Conflict`] when it was decided before.
+    fn may_become(&self, status: Status, person: UserId) -> Result<()> {
+        if person != self.sender_id && person != self.recipient_id {
+            return Err(NO_INTEREST);
+        }
+        match status {
+            Status::Cancelled if person != self.sender_id => {
+                return Err(Error::Forbidden("Only the person who asked can take this back."));
+            }
+            Status::Accepted | Status::Rejected if person != self.recipient_id => {
+                return Err(Error::Forbidden("Only the person who was asked can accept or reject this."));
+            }
+            _ => {}
+        }
+        match self.status {
+            Status::Pending => Ok(()),
+            Status::Accepted => Err(Error::Conflict("This was accepted already.")),
+            Status::Rejected => Err(Error::Conflict("This was rejected already.")),
+            Status::Cancelled => Err(Error::Conflict("This was taken back already.")),
+        }
+    }
+
+    /// The one of the two that `person` isn't.
+    fn other(&self, person: UserId) -> UserId {
+        if person == self.sender_id { self.recipient_id } else { self.sender_id }
+    }
 }
 
-/// Decides an interest, or opens it again. Accepted, the two have a direct room from now on. Errors: [`Error::Invalid`]
-/// at `status` when another one of the two is open, or one of them has no active account. Cost: 1 statement, 9 when
-/// accepted.
-pub async fn set_status(work: &mut Work, interest: &Interest, status: Status) -> Result<()> {
-    if status == interest.status {
-        return Ok(());
+/// Who is asked.
+#[derive(Clone, Debug)]
+pub enum Recipient {
+    Id(UserId),
+    /// A user name, in any case.
+    Name(String),
+}
+
+impl Recipient {
+    fn field(&self) -> &'static str {
+        match self {
+            Self::Id(_) => "recipient_id",
+            Self::Name(_) => "recipient",
+        }
     }
-    if status == Status::Accepted {
-        let room = rooms::make_direct(work, interest.recipient_id, interest.sender_id).await;
-        room.map_err(|error| match error {
-            Error::Invalid(_) => Error::field("status", "One of the two has no active account."),
+
+    fn nobody(&self) -> Error {
+        let what = if matches!(self, Self::Id(_)) { "id" } else { "name" };
+        Error::field(self.field(), format!("There is no active account with this {what}."))
+    }
+
+    /// Errors: [`Error::Invalid`] at the field that named them. Cost: 1 indexed query.
+    async fn find(&self, work: &mut Work) -> Result<User> {
+        let found = match self {
+            Self::Id(id) => users::by_id(work, *id).await?,
+            Self::Name(name) => users::by_name(work, name).await?,
+        };
+        found.ok_or_else(|| self.nobody())
+    }
+}
+
+/// An interest that may be sent.
+pub struct NewInterest {
+    recipient: Recipient,
+    note: String,
+}
+
+impl NewInterest {
+    /// Who is named twice is asked by id. Errors: [`Error::Invalid`] with a message for each bad field.
+    pub fn parse(recipient_id: Option<UserId>, recipient: Option<String>, note: &str) -> Result<Self> {
+        let mut errors = FieldErrors::default();
+        let note = paragraphs(&mut errors, "note", note, LONGEST_NOTE);
+        let Some(recipient) = recipient_id.map(Recipient::Id).or(recipient.map(Recipient::Name)) else {
+            errors.add("recipient_id", "Say whom you ask, by recipient_id or recipient.");
+            return Err(Error::Invalid(errors));
+        };
+        errors.or(Self { recipient, note })
+    }
+}
+
+/// Asks somebody, who is told by a notification and an `interest` frame. Errors: [`Error::Malformed`] to oneself,
+/// [`Error::Invalid`] when there is no such person, [`Error::Conflict`] when one is pending or accepted between the two,
+/// whoever sent it. Cost: 1 write transaction.
+pub async fn send(app: &App, person: &Person, new: NewInterest) -> Result<Entry> {
+    let mut work = Work::begin(app, Some(person)).await?;
+    let recipient = new.recipient.find(&mut work).await?.id;
+    if recipient == person.id {
+        return Err(Error::Malformed("You can't send an interest to yourself.".into()));
+    }
+    // In one order for both: two who ask each other at once go one after the other, and the second finds the first's.
+    for id in [person.id.min(recipient), person.id.max(recipient)] {
+        let user = users::change::hold(&mut work, id).await.map_err(|error| match error {
+            Error::NotFound(_) => new.recipient.nobody(),
             error => error,
         })?;
+        if !user.is_active {
+            return Err(new.recipient.nobody());
+        }
     }
-    let decided_at = (status != Status::Pending).then(|| work.now());
-    on_db!(work, c => sqlx::query("update interests set status = $2, decided_at = $3 where id = $1")
-        .bind(interest.id).bind(status.as_str()).bind(decided_at).execute(c).await.map(|_| ()))
-    .map_err(|error| match is_taken(&error) {
-        true => Error::field("status", "Another interest of the two is pending or accepted."),
-        false => error.into(),
-    })
+    refuse_another(&mut work, person.id, recipient).await?;
+    let now = work.now();
+    let id: InterestId = on_db!(work, c => sqlx::query_scalar(
+        "insert into interests (sender_id, recipient_id, note, created_at) values ($1, $2, $3, $4) returning id")
+        .bind(person.id).bind(recipient).bind(&new.note).bind(now).fetch_one(c).await)?;
+    notifications::tell(&mut work, recipient, news(None)).await?;
+    let entry = list::entry(&mut work, id).await?;
+    tell(&mut work, recipient, &entry);
+    work.commit().await?;
+    Ok(entry)
 }
 
-/// Deletes an interest; a room that came of it stays. Errors: [`Error::NotFound`]. Cost: 1 statement.
-pub async fn delete(work: &mut Work, id: InterestId) -> Result<()> {
-    let gone = on_db!(work, c => sqlx::query("delete from interests where id = $1")
-        .bind(id).execute(c).await.map(|done| done.rows_affected()))?;
-    if gone == 0 { Err(NO_INTEREST) } else { Ok(()) }
+/// Errors: [`Error::Conflict`] with words that say which of the two asked, and what became of it. Cost: 1 indexed query.
+async fn refuse_another(work: &mut Work, person: UserId, other: UserId) -> Result<()> {
+    Err(Error::Conflict(match change::open_between(work, person, other).await? {
+        None => return Ok(()),
+        Some((_, Status::Accepted)) => "An interest of you two is accepted already: you can talk to each other.",
+        Some((sender, _)) if sender == person => "You have asked this person already; the interest is pending.",
+        Some(_) => "This person has asked you already: the interest is pending, accept or reject it.",
+    }))
 }
 
-/// Puts a deleted interest back. Errors: [`Error::Conflict`] when one of the two is gone, or another one of theirs is open
-/// by now. Cost: 1 statement.
-pub async fn restore(work: &mut Work, former: &Interest) -> Result<()> {
-    let added = on_db!(work, c => sqlx::query(
-        "insert into interests (id, sender_id, recipient_id, note, status, created_at, decided_at)
-         select $1, s.id, r.id, $4, $5, $6, $7 from users s join users r on r.id = $3 where s.id = $2")
-        .bind(former.id).bind(former.sender_id).bind(former.recipient_id).bind(&former.note)
-        .bind(former.status.as_str()).bind(former.created_at).bind(former.decided_at)
-        .execute(c).await.map(|done| done.rows_affected()))
-    .map_err(|error| match is_taken(&error) {
-        true => Error::Conflict("Another interest of the two is pending or accepted by now."),
-        false => error.into(),
+/// Accepts what `person` was asked; the two have the direct room that comes with it from now on. The other is told.
+/// Errors: as [`reject`], [`Error::Conflict`] also when the other's account isn't active any more. Cost: 1 write
+/// transaction.
+pub async fn accept(app: &App, person: &Person, id: InterestId) -> Result<(Entry, rooms::list::Entry)> {
+    let mut work = Work::begin(app, Some(person)).await?;
+    let (entry, room) = decide(&mut work, person, id, Status::Accepted).await?;
+    let room = room.ok_or_else(|| Error::internal("an accepted interest has no room"))?;
+    let room = rooms::list::entry(&mut work, person.id, room).await?;
+    work.commit().await?;
+    Ok((entry, room))
+}
+
+/// Rejects what `person` was asked. The other is told. Errors: [`Error::NotFound`] for who is neither of the two,
+/// [`Error::Forbidden`] for who asked, [`Error::Conflict`] when it was decided before. Cost: 1 write transaction.
+pub async fn reject(app: &App, person: &Person, id: InterestId) -> Result<Entry> {
+    let mut work = Work::begin(app, Some(person)).await?;
+    let (entry, _) = decide(&mut work, person, id, Status::Rejected).await?;
+    work.commit().await?;
+    Ok(entry)
+}
+
+/// Takes back what `person` asked; the other's sockets are told. Errors: [`Error::NotFound`] for who is neither of the
+/// two, [`Error::Forbidden`] for who was asked, [`Error::Conflict`] when it was decided before. Cost: 1 write
+/// transaction.
+pub async fn cancel(app: &App, person: &Person, id: InterestId) -> Result<Entry> {
+    let mut work = Work::begin(app, Some(person)).await?;
+    let (entry, _) = decide(&mut work, person, id, Status::Cancelled).await?;
+    work.commit().await?;
+    Ok(entry)
+}
+
+async fn decide(work: &mut Work, person: &Person, id: InterestId, status: Status) -> Result<(Entry, Option<RoomId>)> {
+    let interest = change::hold(work, id).await?;
+    interest.may_become(status, person.id)?;
+    let room = change::set_status(work, &interest, status).await.map_err(|error| match error {
+        Error::Invalid(_) => Error::Conflict("The other's account isn't active any more."),
+        error => error,
     })?;
-    if added == 0 { Err(Error::Conflict("One of the two has no account any more.")) } else { Ok(()) }
+    let other = interest.other(person.id);
+    if status != Status::Cancelled {
+        notifications::tell(work, other, news(room)).await?;
+    }
+    let entry = list::entry(work, id).await?;
+    tell(work, other, &entry);
+    Ok((entry, room))
+}
+
+fn news(room: Option<RoomId>) -> News {
+    News { kind: notifications::Kind::Interest, room, message: None }
+}
+
+/// Shows `user`, on each of their sockets once the work is committed, an interest as it stands.
+fn tell(work: &mut Work, user: UserId, entry: &Entry) {
+    let frame = Event::Interest(entry).frame();
+    work.then(move |app| app.hub.tell(user, &frame));
 }

@@ -1,5 +1,5 @@
 //! What goes on beside the requests: sockets told of what ended elsewhere, settings kept fresh, old rows swept,
-//! unread counts, mails delivered, what people who go left to be erased. [`start`] is called once by `serve`.
+//! unread counts, mails delivered, what people who go left to be erased, what a crash left half uploaded. [`start`] is called once by `serve`.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use tower_sessions::ExpiredDeletion;
 
 use crate::app::App;
+use crate::attachments::disk;
 use crate::auth::{self, api_tokens, devices, reset_tokens, session};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
@@ -29,6 +30,12 @@ pub fn start(app: &App) -> JoinSet<()> {
     jobs.spawn(sweep(app.clone()));
     jobs.spawn(departure::run(app.clone()));
     jobs.spawn(mail::run(app.clone()));
+    let config = app.config.clone();
+    jobs.spawn_blocking(move || {
+        if let Err(error) = disk::sweep(&config) {
+            tracing::warn!(%error, "files that a crash left half uploaded can't be swept");
+        }
+    });
     jobs
 }
 

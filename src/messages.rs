@@ -1,92 +1,78 @@
 //! Messages: the model `messages`. [`post`] is the only way in (page, socket, API); what is posted is numbered,
-//! stored and published by `messages/writer.rs`, and read back by [`page`] and [`since`]. What changes one that stands
-//! is in `messages/change.rs`.
+//! stored and published by `messages/writer.rs`. Readers are in `messages/stored.rs`, what asks for a stretch of a room's
+//! talk in `messages/history.rs`, and for words in `messages/search.rs`. What people do to messages that stand is in
+//! `messages/acts.rs`; the parts it is made of, which the admin uses too, in `messages/change.rs`.
 
+pub(crate) mod acts;
 pub mod admin;
 pub mod change;
+pub mod history;
 pub mod limit;
 pub mod markup;
+pub mod search;
+mod stored;
 pub mod writer;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use sqlx::FromRow;
+use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::attachments::{Attachment, NewFile};
 use crate::clock::Timestamp;
-use crate::db::Conn;
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{MessageId, RoomId, UserId};
-use crate::on_db;
+use crate::reactions::Reaction;
+use crate::rooms::{self, NOT_JOINED};
 use crate::users::Person;
+
+pub use acts::{edit, remove, see};
+pub(crate) use stored::list;
+pub use stored::{after, around, latest, page, since};
 
 /// Characters in a message, after trimming.
 pub const MOST_CHARACTERS: usize = 4000;
 /// Changes that a resuming socket is sent; who missed more is told of a gap.
 pub const MOST_REPLAYED: i64 = 500;
 const MOST_CLIENT_ID: usize = 64;
+pub(crate) const NO_MESSAGE: Error = Error::NotFound("There is no such message, or it is private to others.");
+pub(crate) const DELETED: Error = Error::Conflict("This message is deleted.");
 
-/// A message as stored, with its sender's name.
-#[derive(Clone, Debug, FromRow)]
+/// A message as stored, with its sender's name, its files and who reacts to it: as the JSON API and the socket show it.
+#[derive(Clone, Debug, FromRow, Serialize, ToSchema)]
 pub struct Message {
     pub id: MessageId,
     pub room_id: RoomId,
+    /// Its number in the room: 1, 2, 3 …
     pub seq: i64,
+    /// The room's revision at which it came to stand as it does.
     pub rev: i64,
+    /// Who sent it; null for an account that is gone.
+    #[schema(required = true)]
     pub user_id: Option<UserId>,
+    #[schema(required = true, example = "maria")]
     pub username: Option<String>,
+    /// As it was typed, Markdown-light; empty when it is deleted.
+    #[schema(example = "See you at **ten**")]
     pub content: String,
+    /// The same as safe HTML.
+    #[schema(example = "<p>See you at <strong>ten</strong></p>")]
     pub html: String,
+    #[schema(required = true)]
     pub client_id: Option<String>,
+    /// The id of the message that this one answers.
+    #[schema(required = true)]
     pub reply_to: Option<MessageId>,
+    #[sqlx(skip)]
+    pub attachments: Vec<Attachment>,
+    #[sqlx(skip)]
+    pub reactions: Vec<Reaction>,
+    #[schema(required = true)]
     pub edited_at: Option<Timestamp>,
+    #[schema(required = true)]
     pub deleted_at: Option<Timestamp>,
+    #[serde(rename = "timestamp")]
     pub created_at: Timestamp,
-}
-
-const COLUMNS: &str = "m.id, m.room_id, m.seq, m.rev, m.sender_id as user_id, u.username, m.content, m.html, \
-     m.client_id, m.reply_to, m.edited_at, m.deleted_at, m.created_at";
-
-/// The names and order of the JSON API and the socket.
-impl Serialize for Message {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Wire<'a> {
-            id: MessageId,
-            room_id: RoomId,
-            seq: i64,
-            rev: i64,
-            user_id: Option<UserId>,
-            username: Option<&'a str>,
-            content: &'a str,
-            html: &'a str,
-            client_id: Option<&'a str>,
-            reply_to: Option<MessageId>,
-            // Nothing can attach or react yet; the fields stand so that programs can be written for them.
-            attachments: [(); 0],
-            reactions: [(); 0],
-            edited_at: Option<Timestamp>,
-            deleted_at: Option<Timestamp>,
-            timestamp: Timestamp,
-        }
-        Wire {
-            id: self.id,
-            room_id: self.room_id,
-            seq: self.seq,
-            rev: self.rev,
-            user_id: self.user_id,
-            username: self.username.as_deref(),
-            content: &self.content,
-            html: &self.html,
-            client_id: self.client_id.as_deref(),
-            reply_to: self.reply_to,
-            attachments: [],
-            reactions: [],
-            edited_at: self.edited_at,
-            deleted_at: self.deleted_at,
-            timestamp: self.created_at,
-        }
-        .serialize(serializer)
-    }
 }
 
 impl Message {
@@ -101,31 +87,49 @@ pub struct NewMessage {
     pub content: String,
     pub client_id: Option<String>,
     pub reply_to: Option<MessageId>,
+    /// Files that are on disk already.
+    pub files: Vec<NewFile>,
 }
 
 impl NewMessage {
     /// Errors: [`Error::TooLong`], or [`Error::Invalid`] with a message for each bad field.
     /// Cost: O(length).
     pub fn parse(content: &str, client_id: Option<String>, reply_to: Option<MessageId>) -> Result<Self> {
-        let content = content.trim();
-        let length = content.chars().count();
-        if length > MOST_CHARACTERS {
-            return Err(Error::TooLong { limit: MOST_CHARACTERS, length });
-        }
+        Self::with(content, client_id, reply_to, Vec::new())
+    }
+
+    /// The same with files; then it may say nothing else.
+    pub fn with(
+        content: &str,
+        client_id: Option<String>,
+        reply_to: Option<MessageId>,
+        files: Vec<NewFile>,
+    ) -> Result<Self> {
         let mut errors = FieldErrors::default();
-        if length == 0 {
-            errors.add("content", "Write something first: a message has 1 to 4000 characters.");
-        }
-        // PostgreSQL can't store it, so neither database does.
-        if content.contains('\0') {
-            errors.add("content", "A message can't hold the NUL character.");
-        }
+        let content = content_of(&mut errors, content, !files.is_empty())?;
         let client_id = client_id.filter(|id| !id.is_empty());
         if client_id.as_ref().is_some_and(|id| id.chars().count() > MOST_CLIENT_ID || id.contains('\0')) {
             errors.add("client_id", format!("At most {MOST_CLIENT_ID} characters, none of them NUL."));
         }
-        errors.or(Self { content: content.to_owned(), client_id, reply_to })
+        errors.or(Self { content, client_id, reply_to, files })
     }
+}
+
+/// `content` as it may be stored; empty only beside files. Errors: [`Error::TooLong`].
+fn content_of(errors: &mut FieldErrors, content: &str, has_files: bool) -> Result<String> {
+    let content = content.trim();
+    let length = content.chars().count();
+    if length > MOST_CHARACTERS {
+        return Err(Error::TooLong { limit: MOST_CHARACTERS, length });
+    }
+    if length == 0 && !has_files {
+        errors.add("content", "Write something first: a message has 1 to 4000 characters.");
+    }
+    // PostgreSQL can't store it, so neither database does.
+    if content.contains('\0') {
+        errors.add("content", "A message can't hold the NUL character.");
+    }
+    Ok(content.to_owned())
 }
 
 /// What became of a post.
@@ -143,6 +147,11 @@ pub struct Posted {
 pub async fn post(app: &App, person: &Person, room: RoomId, new: NewMessage) -> Result<Posted> {
     // First: who writes too fast costs nothing more.
     app.message_limit.check(person.id, room)?;
+    store(app, person, room, new).await
+}
+
+/// The same for who was counted already, before their files were taken in.
+pub(crate) async fn store(app: &App, person: &Person, room: RoomId, new: NewMessage) -> Result<Posted> {
     let html = markup::render(&new.content);
     app.writer.post(person, room, new, html).await
 }
@@ -156,51 +165,14 @@ pub async fn read(app: &App, person: &Person, room: RoomId, seq: i64) -> Result<
     app.writer.read(person, room, seq).await
 }
 
-/// Messages of `room` numbered below `before`, oldest first; at most `limit`, the newest of them. Doesn't check
-/// membership. Cost: 1 indexed query, O(limit).
-pub async fn page(conn: &mut Conn, room: RoomId, before: i64, limit: i64) -> Result<Vec<Message>> {
-    let sql = format!(
-        "select {COLUMNS} from messages m left join users u on u.id = m.sender_id
-         where m.room_id = $1 and m.seq < $2 order by m.seq desc limit $3"
-    );
-    let mut messages: Vec<Message> =
-        on_db!(conn, c => sqlx::query_as(&sql).bind(room).bind(before).bind(limit).fetch_all(c).await)?;
-    messages.reverse();
-    Ok(messages)
-}
-
-/// Messages of `room` that are new or were changed after revision `rev`, in `rev` order; at most `limit`. Doesn't
-/// check membership. Cost: 1 indexed query, O(limit).
-pub async fn since(conn: &mut Conn, room: RoomId, rev: i64, limit: i64) -> Result<Vec<Message>> {
-    let sql = format!(
-        "select {COLUMNS} from messages m left join users u on u.id = m.sender_id
-         where m.room_id = $1 and m.rev > $2 order by m.rev limit $3"
-    );
-    Ok(on_db!(conn, c => sqlx::query_as(&sql).bind(room).bind(rev).bind(limit).fetch_all(c).await)?)
-}
-
-/// The messages around each of `places` (a room and a number): it, and those up to `reach` numbers before and after, by
-/// room and number. Doesn't check membership. Cost: 1 indexed query, O(places × reach).
-pub async fn around(conn: &mut Conn, places: &[(RoomId, i64)], reach: i64) -> Result<Vec<Message>> {
-    // Numbers of ours.
-    let near = |(room, seq): &(RoomId, i64)| {
-        format!("(m.room_id = {room} and m.seq between {} and {})", seq - reach, seq + reach)
-    };
-    if places.is_empty() {
-        return Ok(Vec::new());
+/// The same for who hasn't looked at the room yet; returns when the mark is stored. Errors: [`Error::NotFound`],
+/// [`Error::Forbidden`] for a public room they haven't joined, [`Error::Invalid`] at `seq`. Cost: 1 query, 1 statement in a
+/// shared transaction.
+pub async fn mark_read(app: &App, person: &Person, room: RoomId, seq: i64) -> Result<()> {
+    let seen = rooms::see(&mut app.db.read().await?, person.id, room).await?;
+    if !seen.is_member() {
+        return Err(NOT_JOINED);
     }
-    let sql = format!(
-        "select {COLUMNS} from messages m left join users u on u.id = m.sender_id where {} order by m.room_id, m.seq",
-        places.iter().map(near).collect::<Vec<_>>().join(" or ")
-    );
-    Ok(on_db!(conn, c => sqlx::query_as(&sql).persistent(false).fetch_all(c).await)?)
-}
-
-/// The message that `sender` posted to `room` as `client_id`. Cost: 1 indexed query.
-async fn by_client_id(conn: &mut Conn, room: RoomId, sender: UserId, client_id: &str) -> Result<Option<Message>> {
-    let sql = format!(
-        "select {COLUMNS} from messages m left join users u on u.id = m.sender_id
-         where m.room_id = $1 and m.sender_id = $2 and m.client_id = $3"
-    );
-    Ok(on_db!(conn, c => sqlx::query_as(&sql).bind(room).bind(sender).bind(client_id).fetch_optional(c).await)?)
+    read(app, person, room, seq).await?;
+    app.writer.flush().await
 }

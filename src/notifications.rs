@@ -1,11 +1,144 @@
-//! What people are told of: the model `notifications`. Called by the admin.
+//! What people are told of: the model `notifications`. [`tell`] is a part of the act that somebody is told of; they
+//! read their own by [`of`] and [`read`]. Called by the acts of the domain, the API and the admin.
 
 pub mod admin;
 
+use serde::Serialize;
+use sqlx::FromRow;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::clock::Timestamp;
+use crate::db::Conn;
 use crate::error::{Error, Result};
-use crate::ids::NotificationId;
+use crate::ids::{MessageId, NotificationId, RoomId, UserId};
+use crate::live::event::Event;
 use crate::on_db;
+use crate::users::Person;
 use crate::work::Work;
+
+/// Ids in one call to [`read`].
+const MOST_AT_ONCE: usize = 1000;
+const COLUMNS: &str = "id, kind, room_id, message_id, actor_id, created_at, read_at";
+
+/// Why somebody is told: their name was said, an interest was sent or decided, they were answered, or another put them
+/// into a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = NotificationKind)]
+pub enum Kind {
+    Mention,
+    Interest,
+    Reply,
+    Added,
+}
+
+impl Kind {
+    pub const CHOICES: &[(&str, &str)] =
+        &[("mention", "Mention"), ("interest", "Interest"), ("reply", "Reply"), ("added", "Added to a room")];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Mention => "mention",
+            Self::Interest => "interest",
+            Self::Reply => "reply",
+            Self::Added => "added",
+        }
+    }
+}
+
+impl TryFrom<String> for Kind {
+    type Error = Error;
+    fn try_from(text: String) -> Result<Self> {
+        let all = [Self::Mention, Self::Interest, Self::Reply, Self::Added];
+        let found = all.into_iter().find(|kind| kind.as_str() == text);
+        found.ok_or_else(|| Error::field("kind", "One is told of a mention, an interest, a reply or being added."))
+    }
+}
+
+/// One thing that somebody was told of, as the API and the `notification` frame show it to them.
+#[derive(Clone, Debug, FromRow, Serialize, ToSchema)]
+pub struct Notification {
+    #[schema(example = 9)]
+    pub id: NotificationId,
+    #[sqlx(try_from = "String")]
+    pub kind: Kind,
+    #[schema(required = true, example = 7)]
+    pub room_id: Option<RoomId>,
+    #[schema(required = true)]
+    pub message_id: Option<MessageId>,
+    /// Who did it; null for the site itself, and for an account that is gone.
+    #[schema(required = true, example = 1)]
+    pub actor_id: Option<UserId>,
+    pub created_at: Timestamp,
+    #[schema(required = true)]
+    pub read_at: Option<Timestamp>,
+}
+
+/// What somebody is told of.
+#[derive(Clone, Copy, Debug)]
+pub struct News {
+    pub kind: Kind,
+    pub room: Option<RoomId>,
+    pub message: Option<MessageId>,
+}
+
+/// Tells `user` what whoever does the work has done: a row now, and a frame on each of their sockets once the work is
+/// committed. Nobody is told of what they do themselves. Cost: 1 statement.
+pub async fn tell(work: &mut Work, user: UserId, news: News) -> Result<()> {
+    let actor = work.by.as_ref().map(|by| by.id);
+    if actor == Some(user) {
+        return Ok(());
+    }
+    let now = work.now();
+    let sql = format!(
+        "insert into notifications (user_id, kind, room_id, message_id, actor_id, created_at)
+         values ($1, $2, $3, $4, $5, $6) returning {COLUMNS}"
+    );
+    let told: Notification = on_db!(work, c => sqlx::query_as(&sql).bind(user).bind(news.kind.as_str())
+        .bind(news.room).bind(news.message).bind(actor).bind(now).fetch_one(c).await)?;
+    work.then(move |app| app.hub.tell(user, &Event::Notification(&told).frame()));
+    Ok(())
+}
+
+/// What `user` was told of before `before`, newest first, or only what they haven't read of it; at most `limit`.
+/// Cost: 1 indexed query, O(limit).
+pub async fn of(
+    conn: &mut Conn,
+    user: UserId,
+    unread: bool,
+    before: Option<NotificationId>,
+    limit: i64,
+) -> Result<Vec<Notification>> {
+    let narrowed = if unread { "and read_at is null " } else { "" };
+    let sql = format!(
+        "select {COLUMNS} from notifications where user_id = $1 and id < $2 {narrowed}order by id desc limit $3"
+    );
+    let before = before.unwrap_or(NotificationId(i64::MAX));
+    Ok(on_db!(conn, c => sqlx::query_as(&sql).bind(user).bind(before).bind(limit).fetch_all(c).await)?)
+}
+
+/// Marks notifications of `person` as read: all, or those of `ids`, at most 1000, passing over what isn't theirs.
+/// Errors: [`Error::Invalid`] at `ids`. Cost: 1 write transaction, O(what wasn't read).
+pub async fn read(app: &App, person: &Person, ids: Option<&[NotificationId]>) -> Result<()> {
+    // Numbers, so there is nothing to escape; an empty list matches nothing.
+    let which = match ids {
+        Some(ids) if ids.len() > MOST_AT_ONCE => {
+            return Err(Error::field("ids", format!("At most {MOST_AT_ONCE} at once.")));
+        }
+        Some(ids) => {
+            let list: Vec<String> = ids.iter().map(NotificationId::to_string).chain(["-1".into()]).collect();
+            format!(" and id in ({})", list.join(", "))
+        }
+        None => String::new(),
+    };
+    let mut work = Work::begin(app, Some(person)).await?;
+    let now = work.now();
+    let sql = format!("update notifications set read_at = $2 where user_id = $1 and read_at is null{which}");
+    on_db!(work, c => sqlx::query(&sql).persistent(ids.is_none()).bind(person.id).bind(now)
+        .execute(c).await.map(|_| ()))?;
+    work.commit().await
+}
 
 /// Deletes a notification. Errors: [`Error::NotFound`]. Cost: 1 statement.
 pub async fn delete(work: &mut Work, id: NotificationId) -> Result<()> {

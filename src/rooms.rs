@@ -9,6 +9,7 @@ pub mod members;
 
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::clock::Timestamp;
@@ -19,6 +20,7 @@ use crate::live::event::Event;
 use crate::settings::DirectChat;
 use crate::text::line;
 use crate::users::Person;
+use crate::users::directory::{self, Look};
 use crate::work::Work;
 use crate::{on_db, users};
 
@@ -27,8 +29,9 @@ const MOST_MEMBERS_AT_ONCE: usize = 100;
 pub(crate) const NOT_JOINED: Error = Error::Forbidden("Join the room to write in it.");
 pub(crate) const NO_ROOM: Error = Error::NotFound("There is no such room, or it is private to others.");
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = RoomKind)]
 pub enum Kind {
     Public,
     Group,
@@ -100,6 +103,11 @@ impl Room {
         self.role.is_some()
     }
 
+    /// Whether its viewer may see it: this is the access rule, for staff too.
+    fn is_open(&self) -> bool {
+        self.is_public() || self.is_member()
+    }
+
     pub fn is_direct(&self) -> bool {
         self.kind == Kind::Direct
     }
@@ -119,6 +127,12 @@ impl Room {
 
     pub fn may_delete(&self, person: &Person) -> bool {
         !self.is_direct() && (self.role.as_deref() == Some("owner") || person.is_admin())
+    }
+
+    /// To whoever may not change or delete it; `why` is for rooms that others may.
+    fn refusal(&self, why: &'static str) -> Error {
+        let direct = "A direct chat stays as it is: it belongs to both.";
+        Error::Forbidden(if self.is_direct() { direct } else { why })
     }
 }
 
@@ -179,16 +193,20 @@ fn names(errors: &mut FieldErrors, name: &str, description: &str) -> (String, St
 /// The room, when `person` may see it. Errors: [`Error::NotFound`] when it isn't there or is private to others: the
 /// two look the same. Cost: 1 indexed query.
 pub async fn see(conn: &mut Conn, person: UserId, id: RoomId) -> Result<Room> {
+    find(conn, person, id).await?.filter(Room::is_open).ok_or(NO_ROOM)
+}
+
+/// The room as `viewer` sees it, or would if they may: that isn't asked. Cost: 1 indexed query.
+async fn find(conn: &mut Conn, viewer: UserId, id: RoomId) -> Result<Option<Room>> {
     let sql = format!(
-        "select {COLUMNS} from rooms r left join memberships m on m.room_id = r.id and m.user_id = $1
-         where r.id = $2 and (r.kind = 'public' or m.id is not null)"
+        "select {COLUMNS} from rooms r left join memberships m on m.room_id = r.id and m.user_id = $1 where r.id = $2"
     );
-    on_db!(conn, c => sqlx::query_as(&sql).bind(person).bind(id).fetch_optional(c).await)?.ok_or(NO_ROOM)
+    Ok(on_db!(conn, c => sqlx::query_as(&sql).bind(viewer).bind(id).fetch_optional(c).await)?)
 }
 
 /// Makes a room with `person` as its owner, or finds the direct room that the pair has; says whether it is new.
-/// The others are told by `room_added`. Errors: [`Error::Forbidden`] by the site's settings, [`Error::Invalid`] for a
-/// name that is taken or people who aren't there. Cost: 1 write transaction, O(members).
+/// The others are told by `room_added` and a notification. Errors: [`Error::Forbidden`] by the site's settings,
+/// [`Error::Invalid`] for a name that is taken or people who aren't there. Cost: 1 write transaction, O(members).
 pub async fn create(app: &App, person: &Person, new: NewRoom) -> Result<(RoomId, bool)> {
     let mut work = Work::begin(app, Some(person)).await?;
     let made = match (new.kind, new.members.as_slice()) {
@@ -199,7 +217,11 @@ pub async fn create(app: &App, person: &Person, new: NewRoom) -> Result<(RoomId,
             if app.settings().direct_chat == DirectChat::AfterInterest && !person.is_staff() {
                 return Err(Error::Forbidden("On this site a direct chat starts with an accepted interest."));
             }
-            change::make_direct(&mut work, person.id, other).await?
+            let made = change::make_direct(&mut work, person.id, other).await?;
+            if let (room, true) = made {
+                members::change::notify(&mut work, room, other).await?;
+            }
+            made
         }
         _ => (change::make(&mut work, person, &new).await?, true),
     };
@@ -207,26 +229,33 @@ pub async fn create(app: &App, person: &Person, new: NewRoom) -> Result<(RoomId,
     Ok(made)
 }
 
-/// Changes name and description. Errors: [`Error::Forbidden`] for others than its owner and staff,
-/// [`Error::Invalid`] by field. Cost: 1 query, 1 write transaction.
-pub async fn rename(app: &App, person: &Person, id: RoomId, name: &str, description: &str) -> Result<()> {
-    let room = see(&mut app.db.read().await?, person.id, id).await?;
-    if !room.may_change(person) {
-        return Err(Error::Forbidden("Only the owner and staff can change this room."));
-    }
+/// Changes name and description; what is `None` stays. Errors: [`Error::NotFound`], [`Error::Forbidden`] for others than
+/// its owner and staff, [`Error::Invalid`] by field. Cost: 1 write transaction.
+pub async fn rename(
+    app: &App,
+    person: &Person,
+    id: RoomId,
+    name: Option<&str>,
+    description: Option<&str>,
+) -> Result<()> {
     let mut work = Work::begin(app, Some(person)).await?;
+    let room = change::hold_open(&mut work, id).await?;
+    if !room.may_change(person) {
+        return Err(room.refusal("Only the owner and staff can change this room."));
+    }
+    let (name, description) = (name.unwrap_or(&room.name), description.unwrap_or(&room.description));
     change::set_names(&mut work, &room, name, description).await?;
     work.commit().await
 }
 
-/// Deletes a room with all that is in it; everyone connected is told, and its feed ends. Errors:
+/// Deletes a room with all that is in it; everyone connected is told, and its feed ends. Errors: [`Error::NotFound`],
 /// [`Error::Forbidden`] for others than its owner and administrators. Cost: 1 write transaction, O(messages).
 pub async fn delete(app: &App, person: &Person, id: RoomId) -> Result<()> {
-    let room = see(&mut app.db.read().await?, person.id, id).await?;
-    if !room.may_delete(person) {
-        return Err(Error::Forbidden("Only the owner and administrators can delete this room."));
-    }
     let mut work = Work::begin(app, Some(person)).await?;
+    let room = change::hold_open(&mut work, id).await?;
+    if !room.may_delete(person) {
+        return Err(room.refusal("Only the owner and administrators can delete this room."));
+    }
     change::delete(&mut work, &room).await?;
     work.commit().await
 }
@@ -244,10 +273,10 @@ pub(crate) async fn tell_added(app: &App, room: RoomId, member: UserId) {
 }
 
 /// The people to choose from when a room is made: those `chosen` already, then those whose name begins with `q`.
-/// Cost: 2 indexed queries.
+/// Cost: 2 indexed queries, O(people found).
 pub async fn candidates(conn: &mut Conn, person: &Person, q: &str, chosen: &[UserId]) -> Result<Vec<users::User>> {
     let mut people = users::active(conn, &chosen[..chosen.len().min(MOST_MEMBERS_AT_ONCE)]).await?;
-    let mut found = users::search(conn, q, 51).await?;
+    let mut found = directory::page(conn, Look { q, ..Look::default() }, 51).await?;
     found.retain(|user| !chosen.contains(&user.id));
     people.append(&mut found);
     people.retain(|user| user.id != person.id);

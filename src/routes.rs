@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
+use axum::http::header::ACCEPT_RANGES;
+use axum::http::{Extensions, HeaderMap, StatusCode, Version};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -24,7 +25,7 @@ use crate::web::pages::members::MemberPages;
 use crate::web::pages::rooms::RoomPages;
 use crate::web::pages::second_step::SecondStepPages;
 use crate::web::pages::settings;
-use crate::web::{api, assets, avatars, headers, status};
+use crate::web::{api, assets, attachments, avatars, headers, status};
 
 /// Bytes in a form.
 const MOST_IN_A_FORM: usize = 256 * 1024;
@@ -43,12 +44,12 @@ pub async fn router(app: App) -> Result<Router> {
         .route("/avatars/{name}", get(avatars::get))
         .layer(DefaultBodyLimit::max(MOST_IN_A_FORM))
         .layer(headers::cross_site(&app.config)?)
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT));
-    let api = if app.config.api { api::router(&app)? } else { Router::new() };
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
+        .layer(session.clone());
+    let api = if app.config.api { api::router(&app, session)? } else { Router::new() };
     Ok(Router::new()
         .merge(pages)
         .merge(api)
-        .layer(session)
         .merge(status::area().router)
         .route("/assets/{name}", get(assets::get))
         .route("/avatars/initials/{name}", get(avatars::initials))
@@ -60,9 +61,11 @@ pub async fn router(app: App) -> Result<Router> {
         .with_state(app))
 }
 
-/// An archive is compressed already.
+/// An archive is compressed already; what is sent in parts too is sent as it is.
 fn worth_compressing() -> impl Predicate {
-    DefaultPredicate::new().and(NotForContentType::const_new("application/zip"))
+    let is_whole =
+        |_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions| !headers.contains_key(ACCEPT_RANGES);
+    DefaultPredicate::new().and(NotForContentType::const_new("application/zip")).and(is_whole)
 }
 
 fn account() -> Router<App> {
@@ -82,6 +85,7 @@ fn chat() -> Router<App> {
     Router::new()
         .route("/chat", get(ChatPages::list))
         .route("/chat/rooms/{id}", get(ChatPages::room).post(ChatPages::post))
+        .route("/chat/attachments/{id}", get(attachments::get))
 }
 
 fn rooms() -> Router<App> {

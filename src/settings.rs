@@ -43,6 +43,20 @@ pub struct Settings {
     pub direct_chat: DirectChat,
     /// Staff have their rights only with two-factor (`staff_two_factor`).
     pub staff_need_two_factor: bool,
+    /// What files may be (`upload_types`): `*`, or types such as `image/*`.
+    pub upload_types: Vec<String>,
+}
+
+impl Settings {
+    /// Whether files of this type may be posted. Cost: O(types).
+    pub fn takes(&self, content_type: &str) -> bool {
+        let kind = content_type.split_once('/').map_or("", |(kind, _)| kind);
+        let fits = |name: &String| match name.strip_suffix("/*") {
+            Some(any) => any == kind,
+            None => name == "*" || name == content_type,
+        };
+        self.upload_types.iter().any(fits)
+    }
 }
 
 /// The choices as they stand. Cost: 1 query of a handful of rows.
@@ -68,6 +82,7 @@ pub async fn load(conn: &mut Conn) -> Result<Settings> {
             _ => DirectChat::AfterInterest,
         },
         staff_need_two_factor: value("staff_two_factor") != "optional",
+        upload_types: value("upload_types").split(',').map(|name| name.trim().to_owned()).collect(),
     })
 }
 

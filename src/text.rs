@@ -10,6 +10,11 @@ pub fn fold(text: &str) -> String {
     text.nfkc().flat_map(char::to_lowercase).collect()
 }
 
+/// The text above every text that begins with `prefix`, when both compare byte by byte. Cost: O(length).
+pub fn above(prefix: &str) -> String {
+    format!("{prefix}\u{10ffff}")
+}
+
 /// `text` trimmed, when it has at most `longest` characters and none that no database or page can show.
 pub fn line(errors: &mut FieldErrors, field: &'static str, text: &str, longest: usize) -> String {
     let text = text.trim();
@@ -44,4 +49,10 @@ pub fn initials(first_name: &str, last_name: &str, username: &str) -> String {
     let letters: String = [first_name, last_name].into_iter().filter_map(letter).collect();
     let letters = if letters.is_empty() { letter(username).map_or_else(|| "?".into(), String::from) } else { letters };
     letters.to_uppercase().chars().take(2).collect()
+}
+
+/// `text` with a capital first letter.
+pub fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

@@ -8,6 +8,7 @@ pub mod authority;
 pub mod avatar;
 pub mod change;
 pub mod departure;
+pub mod directory;
 pub mod my_data;
 mod person;
 pub mod turns;
@@ -252,9 +253,20 @@ async fn taken(conn: &mut Conn, new: &NewUser) -> Result<()> {
 
 /// The account called `name` (a user name or an address, in any case), if there is one. Cost: 1 indexed query.
 pub async fn find(conn: &mut Conn, name: &str) -> Result<Option<User>> {
+    // PostgreSQL takes no text with a NUL, so nobody is called by one.
+    if name.contains('\0') {
+        return Ok(None);
+    }
     let sql = format!("select {COLUMNS} from users where username_folded = $1 or email_folded = $1");
     let name = fold(name.trim());
     Ok(on_db!(conn, c => sqlx::query_as(&sql).bind(name).fetch_optional(c).await)?)
+}
+
+/// The account with this user name, in any case. Addresses find nobody: who may look for people by name mustn't learn
+/// whose an address is. Cost: 1 indexed query.
+pub async fn by_name(conn: &mut Conn, name: &str) -> Result<Option<User>> {
+    // No user name has an @ in it, and every address has.
+    if name.contains('@') { Ok(None) } else { find(conn, name).await }
 }
 
 /// The account with this id. Cost: 1 indexed query.
@@ -297,18 +309,6 @@ pub(crate) async fn password_mark(conn: &mut Conn, id: UserId) -> Result<Option<
     let hash: Option<String> = on_db!(conn, c => sqlx::query_scalar(
         "select password_hash from users where id = $1 and is_active").bind(id).fetch_optional(c).await)?;
     Ok(hash.map(|hash| auth::token_hash(&hash)))
-}
-
-/// Active people whose name starts with `prefix`, by name; at most `limit`. Cost: 1 indexed query, O(limit).
-pub async fn search(conn: &mut Conn, prefix: &str, limit: i64) -> Result<Vec<User>> {
-    let sql = format!(
-        "select {COLUMNS} from users where username_folded >= $1 and username_folded < $2 and is_active
-         order by username_folded limit $3"
-    );
-    let from = fold(prefix.trim());
-    // Above every name with that prefix: names are ASCII.
-    let to = format!("{from}\u{7f}");
-    Ok(on_db!(conn, c => sqlx::query_as(&sql).bind(from).bind(to).bind(limit).fetch_all(c).await)?)
 }
 
 /// Accounts by id, a page after `after`; at most `limit`. Cost: 1 indexed query, O(limit).

@@ -3,6 +3,7 @@
 
 pub mod api;
 pub mod assets;
+pub mod attachments;
 pub mod avatars;
 pub mod chart;
 pub mod cookies;
@@ -11,4 +12,5 @@ pub mod headers;
 pub mod once;
 pub mod pages;
 pub mod render;
+pub mod request_id;
 pub mod status;

@@ -10,6 +10,7 @@ use super::value::Value;
 use super::words::{self, Term};
 use super::{find, permission};
 use crate::db::Conn;
+use crate::text::above;
 use crate::users::Person;
 
 /// One condition, in both forms.
@@ -129,7 +130,7 @@ fn begins(columns: &[&str], term: &Term, guard: bool) -> Sql {
     for (place, column) in columns.iter().enumerate() {
         let column = if guard { format!("({column} || '')") } else { (*column).to_owned() };
         sql.push(if place > 0 { " or (" } else { "(" }).push(&column).push(" >= ").bind(Value::Text(term.0.clone()));
-        sql.push(" and ").push(&column).push(" < ").bind(Value::Text(words::above(&term.0))).push(")");
+        sql.push(" and ").push(&column).push(" < ").bind(Value::Text(above(&term.0))).push(")");
     }
     sql.push(")");
     sql
@@ -168,7 +169,7 @@ fn worded(conn: &mut Conn, index: FullText, query: &Query) -> Condition {
         _ => None,
     };
     let tags: Vec<String> = query.filters.iter().filter_map(tag).collect();
-    let found = match words::full_text(conn, &query.terms, &tags) {
+    let found = match words::full_text(conn, &query.terms, false, &tags) {
         Some(asked) => words::fits(conn, index.table, &asked),
         // No letter and no digit: nothing is found by that.
         None => Sql::new("false"),

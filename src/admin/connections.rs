@@ -8,14 +8,14 @@ use super::label::Labels;
 use super::resource::{Act, Resource};
 use super::sql::{Read, Sql};
 use super::value::{Key, Row, Value};
-use super::{change, find, permission, record, words};
+use super::{change, find, permission, record};
 use crate::app::App;
 use crate::auth::api_tokens;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::live::mailbox::{Close, Mailbox};
-use crate::text::fold;
+use crate::text::{above, fold};
 use crate::users::{Person, Role, Via, authority};
 use crate::work::Work;
 
@@ -131,9 +131,7 @@ async fn named(conn: &mut Conn, app: &App, q: &str) -> Result<HashSet<crate::ids
     let mut found = HashSet::new();
     for batch in app.hub.online().chunks(BATCH) {
         let mut sql = Sql::new("select \"id\" from users where username_folded >= ");
-        sql.bind(Value::Text(prefix.to_owned()))
-            .push(" and username_folded < ")
-            .bind(Value::Text(words::above(prefix)));
+        sql.bind(Value::Text(prefix.to_owned())).push(" and username_folded < ").bind(Value::Text(above(prefix)));
         // Online is the shorter list by far.
         sql.push(" and \"id\" in (").ids(batch.iter().map(|user| user.0)).push(")");
         let rows = sql.rows(conn, &[Read::Int]).await?;

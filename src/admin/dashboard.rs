@@ -7,6 +7,7 @@ pub mod warning;
 use std::time::Duration;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use self::tally::Disk;
 use crate::app::App;
@@ -22,7 +23,7 @@ const STUCK_AFTER: Duration = Duration::from_secs(3600);
 const OVERDUE_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// The site in numbers.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Stats {
     pub people_online: usize,
     pub open_sockets: usize,
@@ -41,20 +42,20 @@ pub struct Stats {
 }
 
 /// How many there were on a day, `2026-01-31`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Day {
     pub day: String,
     pub count: i64,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Storage {
     pub database_bytes: i64,
     pub upload_bytes: i64,
 }
 
 /// How long the queues are; each up to [`MOST_COUNTED`] and one.
-#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize, sqlx::FromRow, ToSchema)]
 pub struct Queues {
     pub mails_queued: i64,
     /// Of those, the ones that should have gone more than an hour ago.

@@ -139,6 +139,17 @@ async fn value(conn: &mut Conn, person: &Person, column: &'static Column, text: 
     }
 }
 
+/// Whether what is to be saved asks for the password again. Cost: O(fields).
+pub fn needs_sudo(resource: &Resource, input: &Input, is_new: bool) -> bool {
+    let column = |name: &&str| {
+        let column = resource.column(name).filter(|column| column.sudo);
+        // A new row that begins as rows do gives nobody anything.
+        column.is_some_and(|column| !is_new || input.text(name) != Some(column.initial))
+    };
+    let password = |name: &&str| !is_new && resource.passwords.iter().any(|password| password.name == *name);
+    input.0.keys().any(|name| column(name) || password(name))
+}
+
 /// A moment in RFC 3339, or as a browser's input has it, in UTC.
 fn time(text: &str) -> Option<Timestamp> {
     let full = if text.len() == 16 { format!("{text}:00Z") } else { text.to_owned() };

@@ -181,7 +181,7 @@ impl Keyed {
     }
 }
 
-/// Rows after a key, for exports: the columns asked for, and the key to go on after.
+/// Rows after a key, for exports and programs: the columns asked for, and the key to go on after, if there is more.
 /// Cost: 1 query, O(limit).
 pub async fn batch(
     conn: &mut Conn,
@@ -191,8 +191,9 @@ pub async fn batch(
     limit: usize,
 ) -> Result<(Vec<Row>, Option<Vec<Value>>)> {
     let cursor = after.map(Cursor::After);
-    let keyed = fetch(conn, listing, columns, cursor.as_ref(), limit, 0).await?;
-    let last = if keyed.rows.len() == limit { keyed.keys.last().cloned() } else { None };
+    let mut keyed = fetch(conn, listing, columns, cursor.as_ref(), limit + 1, 0).await?;
+    let more = keyed.cut(limit);
+    let last = if more { keyed.keys.last().cloned() } else { None };
     Ok((keyed.rows, last))
 }
 

@@ -41,6 +41,18 @@ pub fn require(resource: &Resource, person: &Person, act: Act) -> Result<()> {
     }))
 }
 
+/// The way in. Errors: [`Error::Forbidden`] for who isn't of the staff, or isn't for as long as they lack two-factor.
+pub fn require_staff(person: &Person) -> Result<()> {
+    match person {
+        _ if person.held_back => Err(Error::Forbidden(
+            "Staff of this site need two-factor. Turn it on in your settings, and this part of the site is yours again \
+             at once.",
+        )),
+        _ if !person.is_staff() => Err(Error::Forbidden("This part of the site is for its staff.")),
+        _ => Ok(()),
+    }
+}
+
 /// The same for one row. Errors: [`Error::Forbidden`] with the model's own reason.
 pub fn require_row(resource: &Resource, person: &Person, act: Act, row: &Row) -> Result<()> {
     require(resource, person, act)?;

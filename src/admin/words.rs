@@ -33,25 +33,29 @@ pub fn terms(q: &str) -> Vec<Term> {
     terms.into_iter().map(Term).collect()
 }
 
-/// The text above every text that begins with `prefix`, when both compare byte by byte.
-pub fn above(prefix: &str) -> String {
-    format!("{prefix}\u{10ffff}")
+/// The words of a term, as the full-text indexes have them. Cost: O(length).
+pub fn words(term: &Term) -> Vec<String> {
+    term.0.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
-/// What the full-text index of either engine is asked, for all of `terms` and, by their tags, a room and a sender.
-/// `None` when there is nothing in `terms` that it could find: no letter and no digit, or a word of thousands of letters.
+/// What the full-text index of either engine is asked, for all of `terms` and, by their tags, a room and a sender. With
+/// `last_begins` the last word stands for all that begin with it. `None` when there is nothing in `terms` that it could find: no letter and no digit, or a word of thousands of letters.
 /// Cost: O(length).
-pub fn full_text(conn: &mut Conn, terms: &[Term], tags: &[String]) -> Option<String> {
+pub fn full_text(conn: &mut Conn, terms: &[Term], last_begins: bool, tags: &[String]) -> Option<String> {
     let is_sqlite = matches!(conn.engine(), Engine::Sqlite(_));
-    let words = |term: &Term| -> Vec<String> {
-        term.0.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
-    };
     let phrases: Vec<Vec<String>> = terms.iter().map(words).filter(|words| !words.is_empty()).collect();
     if phrases.is_empty() || phrases.iter().flatten().any(|word| word.len() > LONGEST_WORD) {
         return None;
     }
-    let asked = phrases.iter().map(|words| {
-        if is_sqlite { format!("content : \"{}\"", words.join(" ")) } else { format!("({})", words.join(" <-> ")) }
+    // A last term of signs alone leaves the word before it as it was typed: whole.
+    let last_begins = last_begins && terms.last().is_some_and(|last| !words(last).is_empty());
+    let asked = phrases.iter().enumerate().map(|(place, words)| {
+        let begins = last_begins && place + 1 == phrases.len();
+        match is_sqlite {
+            true => format!("content : \"{}\"{}", words.join(" "), if begins { " *" } else { "" }),
+            // Letters and digits only: nothing in them ends the quotes.
+            false => format!("('{}'{})", words.join("' <-> '"), if begins { ":*" } else { "" }),
+        }
     });
     let tagged = tags.iter().map(|tag| if is_sqlite { format!("tags : \"{tag}\"") } else { format!("'#{tag}'") });
     let between = if is_sqlite { " AND " } else { " & " };
@@ -65,7 +69,8 @@ pub fn fits(conn: &mut Conn, table: &str, asked: &str) -> Sql {
     if is_sqlite {
         sql.push(&format!("{table} match ")).bind(Value::Text(asked.to_owned()));
     } else {
-        sql.push("words @@ to_tsquery('simple', ").bind(Value::Text(asked.to_owned())).push(")");
+        // As it stands: `to_tsquery` would read a tag as a word and take its sign off.
+        sql.push("words @@ cast(").bind(Value::Text(asked.to_owned())).push(" as tsquery)");
     }
     sql
 }

@@ -1,6 +1,6 @@
 //! The admin of `interests`: who asked whom, and what became of it.
 
-use super::{Interest, Status};
+use super::{Interest, Status, change};
 use crate::admin::input::Input;
 use crate::admin::resource::{Column, Done, Resource, Rights, Search};
 use crate::admin::value::Row;
@@ -42,13 +42,13 @@ fn update<'a>(work: &'a mut Work, row: &'a Row, input: &'a Input) -> Done<'a> {
     Box::pin(async move {
         let Some(status) = input.text("status") else { return Ok(()) };
         let status = Status::try_from(status.to_owned())?;
-        let interest = super::hold(work, InterestId(row.key.id())).await?;
-        super::set_status(work, &interest, status).await
+        let interest = change::hold(work, InterestId(row.key.id())).await?;
+        change::set_status(work, &interest, status).await.map(|_| ())
     })
 }
 
 fn delete<'a>(work: &'a mut Work, row: &'a Row) -> Done<'a> {
-    Box::pin(super::delete(work, InterestId(row.key.id())))
+    Box::pin(change::delete(work, InterestId(row.key.id())))
 }
 
 fn restore<'a>(work: &'a mut Work, row: &'a Row) -> Done<'a> {
@@ -62,6 +62,6 @@ fn restore<'a>(work: &'a mut Work, row: &'a Row) -> Done<'a> {
             created_at: row.time("created_at"),
             decided_at: (!row.get("decided_at").is_null()).then(|| row.time("decided_at")),
         };
-        super::restore(work, &former).await
+        change::restore(work, &former).await
     })
 }

@@ -5,7 +5,9 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::ids::{MessageId, RoomId, UserId};
+use crate::interests::list::Entry as Interest;
 use crate::messages::Message;
+use crate::notifications::Notification;
 use crate::reactions::Reaction;
 use crate::rooms::list::Entry;
 
@@ -89,6 +91,8 @@ pub enum Event<'a> {
         room_id: RoomId,
         message: &'a str,
     },
+    Notification(&'a Notification),
+    Interest(&'a Interest),
     Error {
         code: &'a str,
         content: String,

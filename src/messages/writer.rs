@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
 
 use super::{Message, NewMessage, Posted};
+use crate::attachments;
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Conn, Db};
 use crate::error::{Error, Result};
@@ -119,7 +120,7 @@ enum Fault {
 
 /// What a job came to inside the transaction.
 enum Outcome {
-    Posted(Posted),
+    Posted(Box<Posted>),
     Read {
         members: i64,
         seq: i64,
@@ -223,7 +224,7 @@ impl Loop {
         match (job, outcome) {
             (Job::Post(post), outcome) => {
                 let outcome = outcome.and_then(|outcome| match outcome {
-                    Outcome::Posted(posted) => Ok(posted),
+                    Outcome::Posted(posted) => Ok(*posted),
                     Outcome::Read { .. } | Outcome::Nothing => Err(Error::Unavailable),
                 });
                 if let Ok(Posted { message, new: true }) = &outcome {
@@ -258,7 +259,7 @@ impl Job {
 
 async fn apply(conn: &mut Conn, job: &Job, now: Timestamp) -> Result<Outcome> {
     match job {
-        Job::Post(post) => store_message(conn, post, now).await.map(Outcome::Posted),
+        Job::Post(post) => store_message(conn, post, now).await.map(Box::new).map(Outcome::Posted),
         Job::Read { room, user, seq } => mark_read(conn, *room, *user, *seq).await,
         Job::Flush(_) => Ok(Outcome::Nothing),
     }
@@ -278,12 +279,13 @@ async fn store_message(conn: &mut Conn, post: &Post, now: Timestamp) -> Result<P
     let Some(id) = inserted else {
         give_back(conn, *room).await?;
         let client_id = new.client_id.as_deref().unwrap_or_default();
-        let first = super::by_client_id(conn, *room, *sender, client_id).await?;
+        let first = super::stored::by_client_id(conn, *room, *sender, client_id).await?;
         let refused = || Error::field("reply_to", "There is no such message in this room.");
         return first.map(|message| Posted { message, new: false }).ok_or_else(refused);
     };
     on_db!(conn, c => sqlx::query("update memberships set last_read_seq = $3 where room_id = $1 and user_id = $2")
         .bind(room).bind(sender).bind(seq).execute(c).await.map(|_| ()))?;
+    let attachments = attachments::insert(conn, id, *sender, &new.files, now).await?;
     let message = Message {
         id,
         room_id: *room,
@@ -295,6 +297,8 @@ async fn store_message(conn: &mut Conn, post: &Post, now: Timestamp) -> Result<P
         html: post.html.clone(),
         client_id: new.client_id.clone(),
         reply_to: new.reply_to,
+        attachments,
+        reactions: Vec::new(),
         edited_at: None,
         deleted_at: None,
         created_at: now,

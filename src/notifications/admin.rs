@@ -1,12 +1,10 @@
 //! The admin of `notifications`: who was told of what, and whether they looked.
 
+use super::Kind;
 use crate::admin::resource::{Column, Done, Resource, Rights, Search};
 use crate::admin::value::Row;
 use crate::ids::NotificationId;
 use crate::work::Work;
-
-const KINDS: &[(&str, &str)] =
-    &[("mention", "Mention"), ("interest", "Interest"), ("reply", "Reply"), ("added", "Added to a room")];
 
 pub const RESOURCE: Resource = Resource {
     slug: "notifications",
@@ -18,7 +16,7 @@ pub const RESOURCE: Resource = Resource {
     name: "{kind} for {user_id}",
     columns: &[
         Column::reference("user_id", "users").listed().filtered().label("Person"),
-        Column::choice("kind", KINDS).listed().filtered().sorted(),
+        Column::choice("kind", Kind::CHOICES).listed().filtered().sorted(),
         Column::reference("message_id", "messages").listed().nullable(),
         Column::reference("room_id", "rooms").listed().nullable(),
         Column::reference("actor_id", "users").listed().filtered().nullable().label("By"),

@@ -2,29 +2,32 @@
 //! and by the admin, which have asked who may do it.
 
 use super::members::{self, change as membership};
-use super::{COLUMNS, Kind, NO_ROOM, NewRoom, Room, names};
+use super::{Kind, NO_ROOM, NewRoom, Room, find, names};
 use crate::clock::Timestamp;
 use crate::error::{Error, FieldErrors, Result, is_taken};
 use crate::ids::{RoomId, UserId};
 use crate::live::event::Event;
-use crate::on_db;
 use crate::settings::RoomCreation;
 use crate::text::fold;
 use crate::users::Person;
 use crate::work::Work;
+use crate::{attachments, on_db};
 
 /// The room as whoever does the work sees it, held until the work ends. Whether they may see it isn't asked.
 /// Cost: 2 indexed statements.
 pub async fn hold(work: &mut Work, id: RoomId) -> Result<Room> {
     on_db!(work, c => sqlx::query("update rooms set id = id where id = $1").bind(id).execute(c).await.map(|_| ()))?;
     let viewer = work.by.as_ref().map_or(UserId(-1), |by| by.id);
-    let sql = format!(
-        "select {COLUMNS} from rooms r left join memberships m on m.room_id = r.id and m.user_id = $1 where r.id = $2"
-    );
-    on_db!(work, c => sqlx::query_as(&sql).bind(viewer).bind(id).fetch_optional(c).await)?.ok_or(NO_ROOM)
+    find(work, viewer, id).await?.ok_or(NO_ROOM)
 }
 
-/// Makes a public room or a group with `owner`; the others are told by `room_added`. Errors: [`Error::Forbidden`] by
+/// The same, when whoever does the work may see it. Errors: [`Error::NotFound`], as [`super::see`].
+pub(super) async fn hold_open(work: &mut Work, id: RoomId) -> Result<Room> {
+    let room = hold(work, id).await?;
+    if room.is_open() { Ok(room) } else { Err(NO_ROOM) }
+}
+
+/// Makes a public room or a group with `owner`; the others are told. Errors: [`Error::Forbidden`] by
 /// the site's settings, [`Error::Invalid`] for a name that is taken or people who aren't there. Cost: O(members).
 pub async fn make(work: &mut Work, owner: &Person, new: &NewRoom) -> Result<RoomId> {
     if work.app.settings().room_creation == RoomCreation::Admins && !owner.is_admin() {
@@ -36,7 +39,7 @@ pub async fn make(work: &mut Work, owner: &Person, new: &NewRoom) -> Result<Room
     members::insert(work, id, owner.id, "owner", now).await?;
     for member in &new.members {
         members::insert(work, id, *member, "member", now).await?;
-        membership::tell(work, id, *member);
+        membership::welcome(work, id, *member).await?;
     }
     Ok(id)
 }
@@ -115,12 +118,13 @@ fn checked_names(kind: Kind, name: &str, description: &str) -> Result<(String, S
     errors.or(names)
 }
 
-/// Deletes a room with all that is in it; everyone connected is told, and its feed ends. Cost: 2 statements,
+/// Deletes a room with all that is in it; everyone connected is told, and its feed ends. Cost: 3 statements,
 /// O(messages).
 pub async fn delete(work: &mut Work, room: &Room) -> Result<()> {
     let id = room.id;
     let online = work.app.hub.elsewhere(id);
     let elsewhere = members::unread_of(work, id, &online).await?;
+    attachments::let_go_of_room(work, id).await?;
     on_db!(work, c => sqlx::query("delete from rooms where id = $1").bind(id).execute(c).await.map(|_| ()))?;
     let message = match room.kind {
         Kind::Direct => "This direct chat was deleted.".to_owned(),

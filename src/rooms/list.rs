@@ -1,6 +1,8 @@
-//! The lists of rooms: one's own with unread counts and the newest talk first, and the public ones to join.
+//! The lists of rooms, newest talk first: one's own and the public ones to join, as the chat page has them, and both in
+//! one with their last messages, as the API has it.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{COLUMNS, Kind, NO_ROOM, Room};
 use crate::clock::Timestamp;
@@ -29,36 +31,97 @@ pub async fn to_join(conn: &mut Conn, person: UserId, limit: i64) -> Result<Vec<
     Ok(on_db!(conn, c => sqlx::query_as(&sql).bind(person).bind(limit).fetch_all(c).await)?)
 }
 
-/// A room as the JSON API and the `room_added` frame show it.
-#[derive(Serialize)]
+/// A room's place in the list: the time of its newest talk, then its id.
+pub type Place = (Timestamp, RoomId);
+
+/// The rooms that `person` may see, their own and the public ones, newest talk first: those behind `after`, at most
+/// `limit`. A room in which somebody writes meanwhile moves to the front. Cost: 2 queries, O(limit + the person's own
+/// rooms), however many public ones there are.
+pub async fn page(conn: &mut Conn, person: UserId, after: Option<Place>, limit: i64) -> Result<Vec<Room>> {
+    let public = "rooms r left join memberships m on m.room_id = r.id and m.user_id = $1 where r.kind = 'public'";
+    let private = "memberships m join rooms r on r.id = m.room_id where m.user_id = $1 and r.kind <> 'public'";
+    let (time, id) = after.unwrap_or((Timestamp(i64::MAX), RoomId(i64::MAX)));
+    let mut rooms: Vec<Room> = Vec::new();
+    for which in [public, private] {
+        let sql = format!(
+            "select {COLUMNS} from {which} and (r.last_message_at, r.id) < ($2, $3)
+             order by r.last_message_at desc, r.id desc limit $4"
+        );
+        let found = on_db!(conn, c => sqlx::query_as(&sql)
+            .bind(person).bind(time).bind(id).bind(limit).fetch_all(c).await)?;
+        rooms.extend::<Vec<Room>>(found);
+    }
+    rooms.sort_unstable_by_key(|room| std::cmp::Reverse(room.place()));
+    rooms.truncate(usize::try_from(limit).unwrap_or_default());
+    Ok(rooms)
+}
+
+impl Room {
+    /// Where it stands in [`page`].
+    pub fn place(&self) -> Place {
+        (self.last_message_at, self.id)
+    }
+}
+
+/// A room, as the JSON API and the `room_added` frame show it to one person.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Room)]
 pub struct Entry {
+    #[schema(example = 7)]
     pub id: RoomId,
     pub kind: Kind,
+    /// A direct room is called by the other person's name.
+    #[schema(example = "General")]
     pub name: String,
+    #[schema(example = "What everyone should know")]
     pub description: String,
+    #[schema(example = 12)]
     pub member_count: i64,
+    /// 0 in a public room that one isn't in.
+    #[schema(example = 3)]
     pub unread_count: i64,
+    #[schema(required = true)]
     pub last_message: Option<Message>,
+    /// Null once the account is gone.
+    #[schema(required = true, example = 1)]
     pub created_by: Option<UserId>,
     pub created_at: Timestamp,
 }
 
-/// One room as `person` sees it in a list. Errors: `NotFound`. Cost: 2 indexed queries.
+impl Entry {
+    fn new(room: Room, last_message: Option<Message>) -> Self {
+        Self {
+            id: room.id,
+            kind: room.kind,
+            unread_count: room.unread(),
+            name: room.title().to_owned(),
+            description: room.description,
+            member_count: room.member_count,
+            last_message,
+            created_by: room.created_by,
+            created_at: room.created_at,
+        }
+    }
+}
+
+/// Rooms with their last messages. Doesn't check who asks. Cost: 1 query, O(rooms).
+pub async fn entries(conn: &mut Conn, rooms: Vec<Room>) -> Result<Vec<Entry>> {
+    let ids: Vec<RoomId> = rooms.iter().map(|room| room.id).collect();
+    let mut last = messages::latest(conn, &ids).await?;
+    Ok(rooms.into_iter().map(|room| (last.remove(&room.id), room)).map(|(last, room)| Entry::new(room, last)).collect())
+}
+
+/// One room of their own as `person` sees it in a list. Errors: `NotFound`. Cost: 2 indexed queries.
 pub async fn entry(conn: &mut Conn, person: UserId, id: RoomId) -> Result<Entry> {
     let room = super::see(conn, person, id).await?;
     if !room.is_member() {
         return Err(NO_ROOM);
     }
-    let last_message = messages::page(conn, id, i64::MAX, 1).await?.pop();
-    Ok(Entry {
-        id,
-        kind: room.kind,
-        unread_count: room.unread(),
-        name: room.title().to_owned(),
-        description: room.description,
-        member_count: room.member_count,
-        last_message,
-        created_by: room.created_by,
-        created_at: room.created_at,
-    })
+    with_last_message(conn, room).await
+}
+
+/// A room with its last message. Doesn't check who asks. Cost: 1 indexed query.
+pub async fn with_last_message(conn: &mut Conn, room: Room) -> Result<Entry> {
+    let last = messages::latest(conn, &[room.id]).await?.remove(&room.id);
+    Ok(Entry::new(room, last))
 }

@@ -13,15 +13,22 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::ids::{MembershipId, RoomId, UserId};
-use crate::users::Person;
+use crate::text::fold;
+use crate::users::{Person, User};
 use crate::work::Work;
 use crate::{on_db, users};
 
-/// One row of a room's members page.
+/// People whom [`among`] looks up one by one; of more it reads all members.
+const MOST_LOOKED_UP: usize = 1000;
+const NO_MEMBER: Error = Error::NotFound("This person isn't in the room.");
+
+/// Somebody in a room.
 #[derive(Clone, Debug, FromRow)]
 pub struct Member {
     pub user_id: UserId,
     pub username: String,
+    pub first_name: String,
+    pub last_name: String,
     pub avatar: Option<String>,
     pub role: String,
     pub joined_at: Timestamp,
@@ -32,14 +39,50 @@ impl Member {
     pub fn picture(&self) -> Option<String> {
         self.avatar.as_deref().map(users::avatar::file_url)
     }
+
+    /// What `avatar_url` is in the JSON API. Cost: O(length).
+    pub fn avatar_url(&self) -> String {
+        let Self { user_id, username, first_name, last_name, avatar, .. } = self;
+        users::avatar::url(*user_id, username, first_name, last_name, avatar.as_deref())
+    }
 }
+
+/// The columns of [`Member`].
+const MEMBER: &str = "select m.user_id, u.username, u.first_name, u.last_name, u.avatar, m.role, m.joined_at \
+     from memberships m join users u on u.id = m.user_id";
 
 /// Members by name, those after `after`; at most `limit`. Doesn't check who asks. Cost: 1 query, O(members).
 pub async fn page(conn: &mut Conn, room: RoomId, after: &str, limit: i64) -> Result<Vec<Member>> {
-    Ok(on_db!(conn, c => sqlx::query_as(
-        "select m.user_id, u.username, u.avatar, m.role, m.joined_at from memberships m join users u on u.id = m.user_id
-         where m.room_id = $1 and u.username_folded > $2 order by u.username_folded limit $3")
-        .bind(room).bind(crate::text::fold(after)).bind(limit).fetch_all(c).await)?)
+    // PostgreSQL takes no text with a NUL, and no name has one.
+    if after.contains('\0') {
+        return Ok(Vec::new());
+    }
+    let sql = format!("{MEMBER} where m.room_id = $1 and u.username_folded > $2 order by u.username_folded limit $3");
+    Ok(on_db!(conn, c => sqlx::query_as(&sql).bind(room).bind(fold(after)).bind(limit).fetch_all(c).await)?)
+}
+
+/// One member. Doesn't check who asks. Errors: [`Error::NotFound`]. Cost: 1 indexed query.
+pub async fn one(conn: &mut Conn, room: RoomId, user: UserId) -> Result<Member> {
+    let sql = format!("{MEMBER} where m.room_id = $1 and m.user_id = $2");
+    let found = on_db!(conn, c => sqlx::query_as(&sql).bind(room).bind(user).fetch_optional(c).await)?;
+    found.ok_or(NO_MEMBER)
+}
+
+/// Those of `people` who are in `room`, by id. Doesn't check who asks. Cost: 1 indexed query, O(people), or O(members)
+/// for more than 1000 people.
+pub async fn among(conn: &mut Conn, room: RoomId, people: &HashSet<UserId>) -> Result<Vec<UserId>> {
+    let sql = "select user_id from memberships where room_id = $1";
+    let mut members: Vec<UserId> = if people.len() <= MOST_LOOKED_UP {
+        // Numbers, so there is nothing to escape; an empty list matches nothing.
+        let list: Vec<String> = people.iter().map(UserId::to_string).chain(["-1".into()]).collect();
+        let sql = format!("{sql} and user_id in ({})", list.join(", "));
+        on_db!(conn, c => sqlx::query_scalar(&sql).persistent(false).bind(room).fetch_all(c).await)?
+    } else {
+        on_db!(conn, c => sqlx::query_scalar(sql).bind(room).fetch_all(c).await)?
+    };
+    members.retain(|user| people.contains(user));
+    members.sort_unstable();
+    Ok(members)
 }
 
 /// Adds a row and counts it; `None` for a person who is in already and stays as they are. A newcomer has read everything
@@ -79,16 +122,20 @@ pub(super) async fn require_active(conn: &mut Conn, ids: &[UserId]) -> Result<()
     }
 }
 
-/// Puts `person` into a public room; in it already, nothing changes. Errors: [`Error::NotFound`] for a room that
-/// isn't there or is private to others. Cost: 1 query, 1 write transaction.
-pub async fn join(app: &App, person: &Person, room: RoomId) -> Result<()> {
-    let seen = super::see(&mut app.db.read().await?, person.id, room).await?;
-    if seen.is_member() {
-        return Ok(());
+/// Puts `person` into a public room; false when they were in it already, and nothing changes. Errors:
+/// [`Error::NotFound`] for a room that isn't there or is private to others. Cost: 1 query, for a newcomer 1 write
+/// transaction.
+pub async fn join(app: &App, person: &Person, room: RoomId) -> Result<bool> {
+    // Most who ask are in: every socket on a room asks. They hold nobody up.
+    if super::see(&mut app.db.read().await?, person.id, room).await?.is_member() {
+        return Ok(false);
     }
-    let mut tx = app.db.write().await?;
-    insert(&mut tx, room, person.id, "member", app.clock.now()).await?;
-    tx.commit().await
+    let mut work = Work::begin(app, Some(person)).await?;
+    let room = super::change::hold_open(&mut work, room).await?;
+    let now = work.now();
+    let added = insert(&mut work, room.id, person.id, "member", now).await?;
+    work.commit().await?;
+    Ok(added.is_some())
 }
 
 /// Whether `user` is in `room`. Cost: 1 indexed query.
@@ -99,37 +146,57 @@ pub async fn is_member(conn: &mut Conn, room: RoomId, user: UserId) -> Result<bo
     Ok(row.is_some())
 }
 
-/// Puts the person called `name` into a room. Errors: [`Error::Forbidden`] for others than its owner and staff,
-/// [`Error::Invalid`] at `user_id` when there is no such person. Cost: 3 queries, 1 write transaction.
-pub async fn add(app: &App, person: &Person, room: RoomId, name: &str) -> Result<()> {
-    let mut conn = app.db.read().await?;
-    let seen = super::see(&mut conn, person.id, room).await?;
-    if !seen.may_change(person) {
-        return Err(Error::Forbidden("Only the owner and staff can add people to this room."));
+/// Who is to be put into a room.
+#[derive(Clone, Copy, Debug)]
+pub enum Whom<'a> {
+    Id(UserId),
+    /// A user name or an address, or else an id, as somebody types it.
+    Typed(&'a str),
+}
+
+impl Whom<'_> {
+    /// Errors: [`Error::Invalid`] at `user_id`. Cost: 1 or 2 indexed queries.
+    async fn find(self, conn: &mut Conn) -> Result<User> {
+        let found = match self {
+            Self::Id(id) => users::by_id(conn, id).await?,
+            // A name may be all digits, so names come before ids.
+            Self::Typed(text) => match (users::find(conn, text).await?, text.trim().parse()) {
+                (None, Ok(id)) => users::by_id(conn, UserId(id)).await?,
+                (found, _) => found,
+            },
+        };
+        found.filter(|user| user.is_active).ok_or_else(|| {
+            let what = if matches!(self, Self::Id(_)) { "id" } else { "name or id" };
+            Error::field("user_id", format!("There is nobody with this {what}."))
+        })
     }
-    // A name may be all digits, so names come before ids.
-    let user = match (users::find(&mut conn, name).await?, name.trim().parse()) {
-        (None, Ok(id)) => users::by_id(&mut conn, UserId(id)).await?,
-        (found, _) => found,
-    };
-    let user = user.filter(|user| user.is_active);
-    let user = user.ok_or_else(|| Error::field("user_id", "There is nobody with this name or id."))?;
-    drop(conn);
+}
+
+/// Puts somebody into a room; says who, and whether they are new in it. Errors: [`Error::NotFound`] for a room that
+/// isn't there or is private to others, [`Error::Forbidden`] for others than its owner and staff, [`Error::Invalid`] at
+/// `user_id` when there is no such person. Cost: 1 write transaction.
+pub async fn add(app: &App, person: &Person, room: RoomId, whom: Whom<'_>) -> Result<(UserId, bool)> {
     let mut work = Work::begin(app, Some(person)).await?;
-    change::put_in(&mut work, &seen, &user, "member").await?;
-    work.commit().await
+    let room = super::change::hold_open(&mut work, room).await?;
+    if !room.may_change(person) {
+        return Err(room.refusal("Only the owner and staff can add people to this room."));
+    }
+    let user = whom.find(&mut work).await?;
+    let added = change::put_in(&mut work, &room, &user, "member").await?;
+    work.commit().await?;
+    Ok((user.id, added.is_some()))
 }
 
 /// Takes `user` out of a room: themselves (leaving), or another (its owner, staff). Their sockets on the room end.
 /// When the last owner leaves, the member who has been there longest owns it. Errors: [`Error::Forbidden`],
-/// [`Error::NotFound`], [`Error::Conflict`] for a direct room. Cost: 1 query, 1 write transaction.
+/// [`Error::NotFound`], [`Error::Conflict`] for a direct room. Cost: 1 write transaction.
 pub async fn remove(app: &App, person: &Person, room: RoomId, user: UserId) -> Result<()> {
-    let seen = super::see(&mut app.db.read().await?, person.id, room).await?;
-    if user != person.id && !seen.may_change(person) {
-        return Err(Error::Forbidden("Only the owner and staff can remove people from this room."));
-    }
     let mut work = Work::begin(app, Some(person)).await?;
-    change::take_out(&mut work, &seen, user).await?;
+    let room = super::change::hold_open(&mut work, room).await?;
+    if user != person.id && !room.may_change(person) {
+        return Err(room.refusal("Only the owner and staff can remove people from this room."));
+    }
+    change::take_out(&mut work, &room, user).await?;
     work.commit().await
 }
 

@@ -3,32 +3,49 @@
 //! Each area says in [`operation`] what its routes are and what the [`document`] says of them.
 //! Served with the setting `API` only; without it there is nothing at these addresses.
 
+pub mod admin;
 pub mod auth;
 pub mod browse;
 pub mod caller;
 pub mod docs;
 pub mod document;
 pub mod index;
+pub mod interests;
 pub mod json;
 pub mod list;
 pub mod markdown;
 pub mod me;
+pub mod members;
+pub mod messages;
 pub mod negotiation;
+pub mod notifications;
 pub mod operation;
 pub mod params;
+pub mod people;
 pub mod problem;
 pub mod reference;
+pub mod rooms;
 pub mod schema;
 pub mod user;
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn;
+use axum::http::header::{
+    AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, RANGE, RETRY_AFTER,
+};
+use axum::http::{HeaderValue, Method};
+use axum::middleware::{from_fn, from_fn_with_state};
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::CorsLayer;
+use tower_sessions::SessionManagerLayer;
 
 use crate::app::App;
+use crate::config::Config;
+use crate::db::SessionStores;
 use crate::error::Result;
-use crate::web::headers;
+use crate::web::{headers, request_id};
 use document::Document;
 use operation::Area;
 
@@ -39,16 +56,27 @@ const MOST_IN_A_BODY: usize = 256 * 1024;
 
 /// Every area, in the order of the document.
 pub fn areas() -> Vec<Area> {
-    vec![index::area(), auth::area(), me::area()]
+    vec![
+        index::area(),
+        auth::area(),
+        me::area(),
+        people::area(),
+        rooms::area(),
+        members::area(),
+        messages::area(),
+        interests::area(),
+        notifications::area(),
+        admin::area(),
+    ]
 }
 
 /// The API with what stands around it; in DEBUG with its document, its pages and its reference.
-pub fn router(app: &App) -> Result<Router<App>> {
+pub fn router(app: &App, session: SessionManagerLayer<SessionStores>) -> Result<Router<App>> {
     if !app.config.debug {
-        return within(app, routes());
+        return within(app, session, routes());
     }
     let (document, own) = Document::with(&areas(), &app.config);
-    let api = within(app, routes().merge(own))?;
+    let api = within(app, session, routes().merge(own))?;
     Ok(browse::around(app, document.clone(), api).merge(docs::routes()).merge(reference::routes(document)))
 }
 
@@ -58,14 +86,36 @@ pub fn routes() -> Router<App> {
 }
 
 /// `api` with what stands around it, the outermost last.
-fn within(app: &App, api: Router<App>) -> Result<Router<App>> {
+fn within(app: &App, session: SessionManagerLayer<SessionStores>, api: Router<App>) -> Result<Router<App>> {
     let unknown = Router::new().fallback(problem::not_found);
-    Ok(api
+    let api = api
         .nest(ROOT, unknown)
         .method_not_allowed_fallback(problem::wrong_method)
         .layer(DefaultBodyLimit::max(MOST_IN_A_BODY))
+        .layer(from_fn(browse::hand_out))
+        // Inside what puts cookies away.
+        .layer(session)
         .layer(headers::cross_site(&app.config)?)
-        .layer(from_fn(caller::by_token_alone))
+        .layer(from_fn_with_state(app.clone(), caller::by_token_alone))
         .layer(CatchPanicLayer::custom(headers::panicked))
-        .layer(from_fn(problem::around)))
+        .layer(from_fn(problem::around));
+    Ok(match cross_origin(&app.config) {
+        Some(layer) => api.layer(layer),
+        None => api,
+    })
+}
+
+/// Lets pages of the origins in `CORS_ORIGINS` call and read, with a token and never with a cookie (the Fetch standard, 3.2).
+fn cross_origin(config: &Config) -> Option<CorsLayer> {
+    let origins: Vec<_> = config.cors_origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
+    if origins.is_empty() {
+        return None;
+    }
+    let layer = CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH, IF_MATCH, RANGE, request_id::HEADER])
+        .expose_headers([ETAG, RETRY_AFTER, CONTENT_DISPOSITION, request_id::HEADER])
+        .max_age(Duration::from_secs(3600));
+    Some(layer)
 }

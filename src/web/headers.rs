@@ -10,10 +10,11 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use tower_http::csrf::{CsrfLayer, ProtectionError};
+use tracing::Instrument;
 
-use super::cookies;
 use super::extract::client_address;
 use super::render::error_page;
+use super::{cookies, request_id};
 use crate::app::App;
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -44,14 +45,19 @@ pub fn cross_site(config: &Config) -> Result<CsrfLayer<Refusal>> {
     Ok(layer.with_rejection_response(refuse as Refusal))
 }
 
-/// Adds the headers and writes the access log. Neither shows a query string: it may hold a token.
+/// Names the request, adds the headers and writes the access log. Neither shows a query string: it may hold a token.
 pub async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     let ip = peer.map(|peer| client_address(peer, request.headers(), &app.config.trusted_proxies));
-    let mut response = next.run(request).await;
+    let id = request_id::of(request.headers());
+    // An error's: it is there whatever is filtered out.
+    let span = tracing::error_span!("request", request_id = %id.to_str().unwrap_or_default());
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let _in = span.enter();
+    response.headers_mut().insert(request_id::HEADER, id);
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }

@@ -34,6 +34,11 @@ both! {
         assert_eq!(found(&ann, list, &"x".repeat(10_000)).await, [0; 0]);
         assert_eq!(found(&ann, list, &"release ".repeat(1250)).await, [1, 2, 3]);
         assert_eq!(found(&ann, list, &"€".repeat(3_000)).await, [0; 0]);
+        for (narrowed, ids) in [("room_id=1", vec![1, 2, 3]), ("room_id=2", vec![]), ("sender_id=1&room_id=1", vec![1, 2, 3]), ("sender_id=2", vec![])] {
+            let mut listed = ann.get(&format!("/admin/messages/?q=release&{narrowed}")).await.ids();
+            listed.sort();
+            assert_eq!(listed, ids, "{narrowed}");
+        }
         let page = ann.get("/admin/messages/?q=%22release+notes%22").await;
         assert!(page.says("value=\"\"release notes\"\"") && page.text.contains("&#34;release notes&#34;"), "it is kept");
     }

@@ -13,6 +13,7 @@ mod support {
     pub mod program;
     pub mod smtp_server;
     pub mod socket;
+    pub mod talk;
     pub mod work;
 }
 
@@ -31,11 +32,20 @@ mod admin_queue;
 mod admin_rights;
 mod admin_schema;
 mod admin_script;
+mod api_admin;
 mod api_auth;
 mod api_browser;
+mod api_files;
 mod api_forms;
+mod api_http;
+mod api_interests;
+mod api_members;
+mod api_messages;
 mod api_pages;
+mod api_people;
+mod api_rooms;
 mod api_routes;
+mod api_search;
 mod avatars;
 mod changes;
 mod command_line;

@@ -384,6 +384,7 @@ both! {
         assert!(matches!(site.restore(resource("interests"), &row).await, Err(Error::Conflict(_))), "another is open");
         update(&site, "interests", 2, [("status", text("rejected"))]).await.unwrap();
         site.restore(resource("interests"), &row).await.unwrap();
+        site.sql("update interests set sender_id = 3, recipient_id = 2 where id = 2").await;
         beside(update(&site, "interests", 2, [("status", text("pending"))]).await, "status");
         let user = users::by_id(&mut site.app.db.read().await.unwrap(), UserId(CAT)).await.unwrap().unwrap();
         site.disable(&user).await;

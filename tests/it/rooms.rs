@@ -110,6 +110,8 @@ both! {
         let page = ann.get("/rooms/new?kind=group&name=Plans&member_ids=2&q=c").await.text;
         assert!(page.contains("value=\"Plans\"") && page.contains("value=\"2\" checked") && page.contains("> cat</label>"));
         assert!(!page.contains("> ann</label>"), "not oneself");
+        site.sql("update users set last_name_folded = 'zimmer' where id = 3").await;
+        assert!(ann.get("/rooms/new?kind=group&q=Zim").await.text.contains("> cat</label>"), "by any of their names");
         let page = ann.get("/rooms/new?kind=direct&q=zz").await.text;
         assert!(page.contains("Nobody's name begins with “zz”"), "{page}");
     }

@@ -4,15 +4,15 @@
 use sqlx::FromRow;
 
 use super::super::{Room, change as rooms, tell_added};
-use super::{count, insert, keep_an_owner};
+use super::{NO_MEMBER, count, insert, keep_an_owner};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result, is_taken};
 use crate::ids::{MembershipId, RoomId, UserId};
+use crate::notifications::{self, News};
 use crate::users::User;
 use crate::work::Work;
 use crate::{on_db, revocations};
 
-const NO_MEMBER: Error = Error::NotFound("This person isn't in the room.");
 const GONE: Error = Error::Conflict("The room or the account is gone.");
 
 #[derive(Clone, Debug, FromRow)]
@@ -35,7 +35,7 @@ pub async fn hold(work: &mut Work, id: MembershipId) -> Result<(Room, Membership
 }
 
 /// Puts `user` into a room and tells them; `None` when they are in it already. Errors: [`Error::Invalid`] at `user_id`
-/// for an account that is disabled and at `role`, [`Error::Conflict`] for a direct room. Cost: 2 statements.
+/// for an account that is disabled and at `role`, [`Error::Conflict`] for a direct room. Cost: 3 statements.
 pub async fn put_in(work: &mut Work, room: &Room, user: &User, role: &str) -> Result<Option<MembershipId>> {
     if room.is_direct() {
         return Err(Error::Conflict("A direct chat is between two: make a group for more."));
@@ -47,7 +47,7 @@ pub async fn put_in(work: &mut Work, room: &Room, user: &User, role: &str) -> Re
     let now = work.now();
     let added = insert(work, room.id, user.id, role, now).await?;
     if added.is_some() {
-        tell(work, room.id, user.id);
+        welcome(work, room.id, user.id).await?;
     }
     Ok(added)
 }
@@ -57,6 +57,17 @@ fn check_role(role: &str) -> Result<()> {
         "owner" | "member" => Ok(()),
         _ => Err(Error::field("role", "One is an owner or a member of a room.")),
     }
+}
+
+/// Tells `member` that somebody has put them into `room`, by `room_added` and a notification. Cost: 1 statement.
+pub async fn welcome(work: &mut Work, room: RoomId, member: UserId) -> Result<()> {
+    tell(work, room, member);
+    notify(work, room, member).await
+}
+
+/// The notification alone.
+pub async fn notify(work: &mut Work, room: RoomId, member: UserId) -> Result<()> {
+    notifications::tell(work, member, News { kind: notifications::Kind::Added, room: Some(room), message: None }).await
 }
 
 /// Tells `member`, once the work is committed, that they are in `room`.

@@ -17,6 +17,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use tower_sessions::Session;
 use url::form_urlencoded;
 
 use super::caller::{Anyone, Caller};
@@ -42,6 +43,17 @@ pub fn around(app: &App, document: Arc<Document>, api: Router<App>) -> Router<Ap
     // As one service, since a layer of a router stands behind its choice of the method.
     let whole = Router::new().fallback_service(api.with_state(app.clone()));
     Router::new().nest_service(ROOT, whole.layer(from_fn_with_state(browsable, answer)))
+}
+
+/// Leaves the session of a request in its answer: the page says who is signed in after the call, and it stands outside of
+/// what reads the session, since a call by a token has its cookie put away before that.
+pub async fn hand_out(request: Request, next: Next) -> Response {
+    let session = request.extensions().get::<Session>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(session) = session {
+        response.extensions_mut().insert(session);
+    }
+    response
 }
 
 async fn answer(State(browsable): State<Browsable>, mut request: Request, next: Next) -> Response {
@@ -73,6 +85,9 @@ impl Browsable {
             return response;
         }
         let (answer, mut response) = taken_apart(response).await;
+        if let Some(session) = response.extensions_mut().remove::<Session>() {
+            parts.extensions.insert(session);
+        }
         let asked = Asked { submission, caller: self.caller(&mut parts).await, parts: &parts };
         let page = ApiPage::new(&self.app, &self.document, asked, &answer);
         // A browser shows no page with a 204: it would stay at the form.

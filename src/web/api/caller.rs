@@ -1,7 +1,7 @@
 //! Who calls: [`Caller`] and [`Anyone`], by `Authorization: Bearer`, else by the session cookie. A token that is there but
 //! isn't good is refused even with a good cookie: its sender meant the token.
 
-use axum::extract::{FromRequestParts, Request};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
@@ -47,9 +47,12 @@ impl FromRequestParts<App> for Caller {
 }
 
 /// A call with a token is that and nothing else: its cookie is put away, and with it the reason to ask which site it comes
-/// from, since no browser adds a token of its own accord. Stands around the cross-site check.
-pub async fn by_token_alone(mut request: Request, next: Next) -> Response {
-    if bearer(request.headers()).is_some() {
+/// from, since no browser adds a token of its own accord. The same holds for a page of an origin that may call: it logs in
+/// by a call, and never has the site's cookie. Stands around the cross-site check.
+pub async fn by_token_alone(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    let may_call = origin.is_some_and(|origin| app.config.cors_origins.iter().any(|listed| listed == origin));
+    if may_call || bearer(request.headers()).is_some() {
         let headers = request.headers_mut();
         headers.remove(header::COOKIE);
         headers.remove(header::ORIGIN);

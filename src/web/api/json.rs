@@ -55,13 +55,13 @@ async fn bytes(request: Request, app: &App) -> Result<Bytes, Problem> {
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    if bytes.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
-        // The next lines would say so less well of what is JSON all the same.
-        serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| unreadable(&error))?;
+    // All of it first: a field of the wrong kind in what isn't JSON isn't what is wrong with it.
+    serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| unreadable(&error))?;
+    if !bytes.trim_ascii_start().starts_with(b"{") {
         return Err(malformed("The body has to be a JSON object.".into()));
     }
     let mut body = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut body).map_err(|error| {
+    serde_path_to_error::deserialize(&mut body).map_err(|error| {
         if !error.inner().is_data() {
             return unreadable(error.inner());
         }
@@ -75,9 +75,7 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         let expected = told.rsplit_once(", expected ").map_or("something else", |(_, expected)| expected);
         let message = format!("This is of the wrong kind: expected {expected}.");
         if field.is_empty() || field == "?" { malformed(message) } else { Problem::field(field, message) }
-    })?;
-    body.end().map_err(|error| unreadable(&error))?;
-    Ok(value)
+    })
 }
 
 fn malformed(why: String) -> Problem {

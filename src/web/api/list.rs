@@ -2,6 +2,8 @@
 //! last row of a page, so that no page costs more than another and nothing is shown twice or passed over when rows come
 //! or go meanwhile.
 
+use std::borrow::Cow;
+
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -9,7 +11,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{ArrayBuilder, SchemaType, Type};
+use utoipa::openapi::{ObjectBuilder, Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::params::Params;
 use super::problem::Problem;
@@ -69,12 +73,35 @@ impl Paging {
 }
 
 /// One page of a list.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 pub struct List<T> {
     pub items: Vec<T>,
     /// The `cursor` of the page after this one; null on the last.
-    #[schema(required = true)]
     pub next: Option<String>,
+}
+
+impl<T: ToSchema> PartialSchema for List<T> {
+    fn schema() -> RefOr<Schema> {
+        let items = ArrayBuilder::new().items(Ref::from_schema_name(T::name()));
+        let next = ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+            .description(Some("The `cursor` of the page after this one; null on the last."));
+        let page =
+            ObjectBuilder::new().property("items", items).required("items").property("next", next).required("next");
+        page.description(Some("One page of a list.")).into()
+    }
+}
+
+/// Written out because a derived one has the same name for every `T`: in the document they would be one.
+impl<T: ToSchema> ToSchema for List<T> {
+    fn name() -> Cow<'static, str> {
+        format!("{}List", T::name()).into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        T::schemas(schemas);
+        schemas.push((T::name().into_owned(), T::schema()));
+    }
 }
 
 impl<T> List<T> {

@@ -81,10 +81,7 @@ pub async fn conditional(request: Request, next: Next) -> Response {
     let Ok(bytes) = to_bytes(body, usize::MAX).await else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let mut hasher = DefaultHasher::new();
-    hasher.write(&bytes);
-    // Weak: what is sent may be compressed on its way.
-    let tag = format!("W/\"{:016x}\"", hasher.finish());
+    let tag = tag(&bytes);
     if let Ok(value) = HeaderValue::from_str(&tag) {
         parts.headers.insert(header::ETAG, value);
     }
@@ -100,8 +97,15 @@ pub async fn conditional(request: Request, next: Next) -> Response {
     Response::from_parts(parts, Body::from(bytes))
 }
 
-/// Whether `tag` is in an `If-None-Match`, which compares weakly.
-fn is_among(value: &HeaderValue, tag: &str) -> bool {
+/// The `ETag` of an answer with these bytes. Weak: what is sent may be compressed on its way.
+pub fn tag(bytes: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(bytes);
+    format!("W/\"{:016x}\"", hasher.finish())
+}
+
+/// Whether `tag` is among those of an `If-None-Match` or `If-Match`, compared weakly.
+pub fn is_among(value: &HeaderValue, tag: &str) -> bool {
     let value = value.to_str().unwrap_or_default();
     let bare = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     value.trim() == "*" || value.split(',').any(|one| bare(one) == bare(tag))

@@ -77,7 +77,7 @@ impl Area {
 
 /// What the document says of a route. Made by [`op`].
 pub struct Call {
-    summary: &'static str,
+    summary: String,
     about: String,
     is_open: bool,
     polled: bool,
@@ -90,9 +90,9 @@ pub struct Call {
 }
 
 /// A call that takes somebody signed in, who waits 30 seconds at most.
-pub fn op(summary: &'static str) -> Call {
+pub fn op(summary: impl Into<String>) -> Call {
     Call {
-        summary,
+        summary: summary.into(),
         about: String::new(),
         is_open: false,
         polled: false,
@@ -190,6 +190,19 @@ impl Call {
     pub fn query_like(mut self, name: &str, about: &str, schema: RefOr<Schema>) -> Self {
         let parameter = parameter(name, ParameterIn::Query, about).required(Required::False).schema(Some(schema));
         self.parameters.push(parameter.build());
+        self
+    }
+
+    /// A header that may be sent.
+    pub fn header(mut self, name: &str, about: &str) -> Self {
+        let parameter = parameter(name, ParameterIn::Header, about).required(Required::False);
+        self.parameters.push(parameter.schema(Some(String::schema())).build());
+        self
+    }
+
+    /// A schema that others of the call refer to by `name`.
+    pub fn holds(mut self, name: &str, schema: Object) -> Self {
+        self.schemas.push((name.to_owned(), schema.into()));
         self
     }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{RoomId, UserId};
-use crate::rooms::members::{self, Member};
+use crate::rooms::members::{self, Member, Whom};
 use crate::rooms::{self, Room};
 use crate::users::Person;
 use crate::web::extract::{Asked, Fields, Id, SignedIn};
@@ -84,8 +84,8 @@ impl MemberPages {
         Path(Id(id)): Path<Id>,
         Fields(new): Fields<NewMember>,
     ) -> Result<Response, PageError> {
-        match members::add(&app, &person, RoomId(id), &new.user_id).await {
-            Ok(()) => Ok(Redirect::to(&format!("/rooms/{id}/members")).into_response()),
+        match members::add(&app, &person, RoomId(id), Whom::Typed(&new.user_id)).await {
+            Ok(_) => Ok(Redirect::to(&format!("/rooms/{id}/members")).into_response()),
             Err(Error::Invalid(errors)) => {
                 let mut shown = MembersPage::load(&app, person, RoomId(id), "").await?;
                 shown.errors = errors;

@@ -106,7 +106,7 @@ impl RoomPages {
         Fields(names): Fields<Names>,
     ) -> Result<Response, PageError> {
         let id = RoomId(id);
-        match rooms::rename(&app, &person, id, &names.name, &names.description).await {
+        match rooms::rename(&app, &person, id, Some(&names.name), Some(&names.description)).await {
             Ok(()) => Ok(Redirect::to(&format!("/chat/rooms/{id}")).into_response()),
             Err(Error::Invalid(errors)) => {
                 let room = rooms::see(&mut app.db.read().await?, person.id, id).await?;

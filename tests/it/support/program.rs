@@ -57,6 +57,12 @@ impl Answer {
     }
 }
 
+/// This field of each item of a list.
+#[track_caller]
+pub fn each(list: &Value, field: &str) -> Vec<Value> {
+    list["items"].as_array().unwrap().iter().map(|item| item[field].clone()).collect()
+}
+
 /// A program, perhaps signed in.
 #[derive(Clone)]
 pub struct Program {
@@ -110,6 +116,20 @@ impl Program {
         let program = Self::registered(site, name).await;
         site.sql(&format!("update users set role = '{role}' where username = '{name}'")).await;
         program
+    }
+
+    /// Ann, Bob and Cat, whose ids are 1, 2 and 3.
+    pub async fn three(site: &Site) -> [Self; 3] {
+        let mut people = Vec::new();
+        for name in ["ann", "bob", "cat"] {
+            people.push(Self::registered(site, name).await);
+        }
+        people.try_into().ok().unwrap()
+    }
+
+    /// Makes a room and says its id.
+    pub async fn room(&self, body: Value) -> i64 {
+        self.post("/chat/rooms", body).await.is(201).json()["id"].as_i64().unwrap()
     }
 
     /// Takes the pair of tokens of an answer.

@@ -12,8 +12,7 @@ use super::inlines::{Related, related};
 use super::lists::{form_pair, without_done};
 use super::{choosing, previews, sudo};
 use crate::admin::change::{self, Saved};
-use crate::admin::form::{self, Sent};
-use crate::admin::input::Input;
+use crate::admin::form::{self, Sent, needs_sudo};
 use crate::admin::label::Labels;
 use crate::admin::resource::{Act, Action, Resource, Typed};
 use crate::admin::value::{Key, Row};
@@ -302,17 +301,6 @@ impl Who<'_> {
         };
         Ok(framed(status, &shown))
     }
-}
-
-/// Whether what is to be saved asks for the password again.
-fn needs_sudo(resource: &Resource, input: &Input, is_new: bool) -> bool {
-    let column = |name: &&str| {
-        let column = resource.column(name).filter(|column| column.sudo);
-        // A new row that begins as rows do gives nobody anything.
-        column.is_some_and(|column| !is_new || input.text(name) != Some(column.initial))
-    };
-    let password = |name: &&str| !is_new && resource.passwords.iter().any(|password| password.name == *name);
-    input.0.keys().any(|name| column(name) || password(name))
 }
 
 impl FormPage {

@@ -4,6 +4,7 @@ use std::ops::Deref;
 
 use crate::admin::permission;
 use crate::app::App;
+use crate::text::capital;
 use crate::users::Person;
 use crate::web::assets;
 use crate::web::render::Chrome;
@@ -82,10 +83,4 @@ impl Deref for Frame {
     fn deref(&self) -> &Chrome {
         &self.outer
     }
-}
-
-/// `text` with a capital first letter.
-pub fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

@@ -61,15 +61,10 @@ impl FromRequestParts<App> for Staff {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
         let SignedIn(person) = SignedIn::from_request_parts(parts, app).await?;
-        if person.held_back {
-            let why = "Staff of this site need two-factor. Turn it on in your settings, and this part of the site is \
-                       yours again at once.";
-            return Err(error_page_with(StatusCode::FORBIDDEN, why.into(), Some(("/settings", "To your settings"))));
-        }
-        if !person.is_staff() {
-            let refusal = Error::Forbidden("This part of the site is for its staff.");
-            return Err(PageError(refusal).into_response());
-        }
+        permission::require_staff(&person).map_err(|error| {
+            let mend = person.held_back.then_some(("/settings", "To your settings"));
+            error_page_with(StatusCode::FORBIDDEN, error.to_string(), mend)
+        })?;
         let Ok(Client(device)) = Client::from_request_parts(parts, app).await;
         Ok(Self { app: app.clone(), person, ip: device.ip })
     }

@@ -9,6 +9,7 @@ use crate::admin::value::Key;
 use crate::admin::{find, permission};
 use crate::db::Conn;
 use crate::error::Result;
+use crate::text::capital;
 use crate::users::Person;
 
 /// Rows shown with the one they refer to.
@@ -42,7 +43,7 @@ pub async fn related(conn: &mut Conn, person: &Person, resource: &Resource, key:
             .collect();
         let cells = |row| columns.iter().map(|column| cell(person, column, row, &page.labels)).collect();
         all.push(Related {
-            title: super::frame::capital(other.plural),
+            title: capital(other.plural),
             headings: columns.iter().map(|column| column.title()).collect(),
             rows: page.rows.iter().map(|row| (format!("/admin/{}/{}/", other.slug, row.key), cells(row))).collect(),
             total: said(page.total),

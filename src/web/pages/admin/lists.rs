@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::bookmarks;
 use super::cell::{self, Cell, said};
-use super::frame::{Frame, capital, framed};
+use super::frame::{Frame, framed};
 use super::grant::{Grant, View};
 use crate::admin::facet::{self, Facet, FacetKind};
 use crate::admin::list::{self, Page};
@@ -16,6 +16,7 @@ use crate::admin::query::{PER_PAGE, Query};
 use crate::admin::resource::{Act, Action, Column, Kind, Resource, Search};
 use crate::admin::{change, permission};
 use crate::error::Result;
+use crate::text::capital;
 use crate::web::render::PageError;
 
 pub struct ListPages;

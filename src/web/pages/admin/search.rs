@@ -6,11 +6,12 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::cell::said;
-use super::frame::{Frame, capital, framed};
+use super::frame::{Frame, framed};
 use super::grant::Staff;
 use super::lists::form_pair;
 use crate::admin::search::{self, LONGEST};
 use crate::error::Result;
+use crate::text::capital;
 use crate::web::extract::Asked;
 use crate::web::render::PageError;
 
