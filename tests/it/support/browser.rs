@@ -83,7 +83,13 @@ impl Browsers {
                 json!({"deviceMetrics": {"width": width, "height": 844, "pixelRatio": 1.0, "touch": false}});
         }
         let logs = json!({"browser": "ALL"});
-        let wanted = [("goog:chromeOptions".to_owned(), options), ("goog:loggingPrefs".to_owned(), logs)];
+        let wanted = [
+            ("goog:chromeOptions", options),
+            ("goog:loggingPrefs", logs),
+            // axe takes its time over the API's reference.
+            ("timeouts", json!({"script": 120_000})),
+        ];
+        let wanted = wanted.map(|(name, value)| (name.to_owned(), value));
         let capabilities: Map<String, Value> = Map::from_iter(wanted);
         let client = ClientBuilder::new(HttpConnector::new()).capabilities(capabilities).connect(&self.address).await;
         Window { client: client.expect("Chromium starts"), base: base.to_owned(), driver: self.address.clone() }

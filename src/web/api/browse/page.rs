@@ -20,7 +20,7 @@ use crate::web::assets;
 use crate::web::render::Chrome;
 
 /// Bytes of JSON that a page shows; longer answers are read by themselves.
-const MOST_SHOWN: usize = 256 * 1024;
+const MOST_SHOWN: usize = 128 * 1024;
 
 /// What was asked, as the browser sent it.
 pub struct Asked<'a> {
