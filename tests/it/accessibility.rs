@@ -28,8 +28,7 @@ pub async fn look(window: &Window, axe: &str, path: &str, name: &str) {
 
 /// Looks at the page as it is.
 pub async fn look_here(window: &Window, axe: &str, name: &str) {
-    let wide =
-        window.eval("document.documentElement.scrollWidth > document.documentElement.clientWidth").await.unwrap();
+    let wide = window.eval("document.documentElement.scrollWidth > innerWidth").await.unwrap();
     assert_eq!(wide, false, "{name} scrolls sideways");
     if let Some(folder) = std::env::var_os("SCREENSHOTS") {
         let picture = window.client.screenshot().await.unwrap();
