@@ -5,12 +5,15 @@
 
 pub mod admin;
 pub mod auth;
+pub mod browse;
 pub mod caller;
+pub mod docs;
 pub mod document;
 pub mod index;
 pub mod interests;
 pub mod json;
 pub mod list;
+pub mod markdown;
 pub mod me;
 pub mod members;
 pub mod messages;
@@ -20,10 +23,11 @@ pub mod operation;
 pub mod params;
 pub mod people;
 pub mod problem;
+pub mod reference;
 pub mod rooms;
+pub mod schema;
 pub mod user;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -41,7 +45,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::db::SessionStores;
 use crate::error::Result;
-use crate::web::{headers, request_id, status};
+use crate::web::{headers, request_id};
 use document::Document;
 use operation::Area;
 
@@ -66,23 +70,29 @@ pub fn areas() -> Vec<Area> {
     ]
 }
 
-/// The API with what stands around it, the outermost last.
+/// The API with what stands around it; in DEBUG with its document, its pages and its reference.
 pub fn router(app: &App, session: SessionManagerLayer<SessionStores>) -> Result<Router<App>> {
-    let areas = areas();
-    let mut api = Router::new();
-    if app.config.debug {
-        let outside = [status::area()];
-        let document = Arc::new(Document::of(areas.iter().chain(&outside), &app.config));
-        api = api.merge(document::routes(document));
+    if !app.config.debug {
+        return within(app, session, routes());
     }
-    for area in areas {
-        api = api.merge(area.router);
-    }
+    let (document, own) = Document::with(&areas(), &app.config);
+    let api = within(app, session, routes().merge(own))?;
+    Ok(browse::around(app, document.clone(), api).merge(docs::routes()).merge(reference::routes(document)))
+}
+
+/// The routes of every area, without what stands around them.
+pub fn routes() -> Router<App> {
+    areas().into_iter().fold(Router::new(), |api, area| api.merge(area.router))
+}
+
+/// `api` with what stands around it, the outermost last.
+fn within(app: &App, session: SessionManagerLayer<SessionStores>, api: Router<App>) -> Result<Router<App>> {
     let unknown = Router::new().fallback(problem::not_found);
     let api = api
         .nest(ROOT, unknown)
         .method_not_allowed_fallback(problem::wrong_method)
         .layer(DefaultBodyLimit::max(MOST_IN_A_BODY))
+        .layer(from_fn(browse::hand_out))
         // Inside what puts cookies away.
         .layer(session)
         .layer(headers::cross_site(&app.config)?)

@@ -28,6 +28,7 @@ address!(script, "chat.js");
 address!(icon, "icon.svg");
 address!(admin_css, "admin.css");
 address!(admin_script, "admin.js");
+address!(api_css, "api.css");
 
 fn versioned(name: &str) -> String {
     let hash = Assets::get(name).map(|file| file.metadata.sha256_hash()).unwrap_or_default();

@@ -23,6 +23,11 @@ impl Chrome {
         Self::around(app.settings().site_name.clone(), person)
     }
 
+    /// Around a page that is the same for everybody and asks no database.
+    pub fn nobodys() -> Self {
+        Self::around(String::new(), None)
+    }
+
     fn around(site_name: String, person: Option<Person>) -> Self {
         Self { site_name, person, css: assets::css(), script: assets::script(), icon: assets::icon() }
     }
@@ -116,7 +121,7 @@ pub fn error_page_with(status: StatusCode, message: String, link: Option<(&'stat
         StatusCode::INTERNAL_SERVER_ERROR => "Something went wrong",
         _ => "That didn't work",
     };
-    let chrome = Chrome::around(String::new(), None);
+    let chrome = Chrome::nobodys();
     let page = ErrorPage { chrome, status: status.as_u16(), title, message, link };
     let html = page.render().unwrap_or_else(|_| title.to_owned());
     waiting((status, Html(html)).into_response(), (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1))

@@ -16,12 +16,18 @@ async fn violations(window: &Window, axe: &str) -> Vec<String> {
     serde_json::from_value(found).unwrap()
 }
 
-async fn look(window: &Window, axe: &str, path: &str, name: &str) {
+/// Opens a page and looks at it.
+pub async fn look(window: &Window, axe: &str, path: &str, name: &str) {
     window.go(path).await;
     window.wait("main").await;
     if path.starts_with("/chat") {
         window.until_connected().await;
     }
+    look_here(window, axe, name).await;
+}
+
+/// Looks at the page as it is.
+pub async fn look_here(window: &Window, axe: &str, name: &str) {
     let wide = window.eval("document.documentElement.scrollWidth > innerWidth").await.unwrap();
     assert_eq!(wide, false, "{name} scrolls sideways");
     if let Some(folder) = std::env::var_os("SCREENSHOTS") {

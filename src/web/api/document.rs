@@ -1,27 +1,29 @@
 //! The OpenAPI 3.1 document of the API, put together from what every [`Area`] declares, once, when the router is made.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::http::header;
-use axum::middleware::from_fn;
-use axum::routing::get;
-use serde_json::Value;
+use axum::http::{Method, header};
+use serde_json::{Map, Value};
 use utoipa::PartialSchema;
 use utoipa::openapi::path::PathsBuilder;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
-    ComponentsBuilder, ContactBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, ServerBuilder,
+    ComponentsBuilder, ContactBuilder, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, PathItem,
+    ServerBuilder, Type,
 };
 
-use super::operation::Area;
-use super::{ROOT, negotiation, problem};
+use super::operation::{Area, op};
+use super::problem;
 use crate::app::App;
 use crate::config::Config;
+use crate::web::status;
 
 /// What the document says of the API as a whole, the socket's protocol included.
 const ABOUT: &str = include_str!("about.md");
+/// What a path may take, in the order in which it is shown.
+pub const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 /// The document, as values to look things up in and as the text that is sent.
 pub struct Document {
@@ -29,17 +31,66 @@ pub struct Document {
     pub text: Bytes,
 }
 
+/// A described path, with its parameters in braces.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    pub template: &'a str,
+    calls: &'a Map<String, Value>,
+}
+
+impl<'a> Place<'a> {
+    /// What is declared for a method.
+    pub fn call(&self, method: &str) -> Option<&'a Value> {
+        self.calls.get(&method.to_ascii_lowercase())
+    }
+
+    /// The methods it takes, as requests name them.
+    pub fn methods(&self) -> impl Iterator<Item = &'static str> {
+        METHODS.into_iter().filter(|method| self.call(method).is_some())
+    }
+}
+
+/// Whether a segment of a template stands for any text.
+pub fn is_parameter(segment: &str) -> bool {
+    segment.starts_with('{')
+}
+
 impl Document {
+    /// The document of these areas and of what describes itself: `/health` and its own address, whose route comes along.
     /// Cost: O(operations); some milliseconds.
-    pub fn of<'a>(areas: impl Iterator<Item = &'a Area>, config: &Config) -> Self {
+    pub fn with(areas: &[Area], config: &Config) -> (Arc<Self>, Router<App>) {
+        let text = Arc::new(OnceLock::new());
+        let own = own_area(text.clone());
+        let document = Self::of(areas.iter().chain([&own, &status::area()]), config);
+        text.get_or_init(|| document.text.clone());
+        (Arc::new(document), own.router)
+    }
+
+    fn of<'a>(areas: impl Iterator<Item = &'a Area>, config: &Config) -> Self {
         let json = serde_json::to_value(open_api(areas, config)).unwrap_or_default();
         let text = Bytes::from(serde_json::to_vec(&json).unwrap_or_default());
         Self { json, text }
     }
 
-    /// What is declared at `path`, by method in small letters.
-    pub fn path(&self, path: &str) -> Option<&serde_json::Map<String, Value>> {
-        self.json["paths"].get(path)?.as_object()
+    /// The described path that `path` is an instance of; a literal wins over a parameter, as it does when routed.
+    /// Cost: O(paths).
+    pub fn locate(&self, path: &str) -> Option<Place<'_>> {
+        let asked: Vec<&str> = path.split('/').collect();
+        let fits = |template: &str| {
+            let parts: Vec<&str> = template.split('/').collect();
+            let is_same =
+                |(part, asked): (&&str, &&str)| if is_parameter(part) { !asked.is_empty() } else { part == asked };
+            parts.len() == asked.len() && parts.iter().zip(&asked).all(is_same)
+        };
+        let literals_first = |template: &str| template.split('/').map(is_parameter).collect::<Vec<_>>();
+        let all = self.paths().filter(|place| fits(place.template));
+        all.min_by_key(|place| literals_first(place.template))
+    }
+
+    /// Every described path.
+    pub fn paths(&self) -> impl Iterator<Item = Place<'_>> {
+        let all = self.json["paths"].as_object().into_iter().flatten();
+        all.filter_map(|(template, calls)| Some(Place { template, calls: calls.as_object()? }))
     }
 
     /// What `#/…` in `value` refers to, or `value` itself.
@@ -49,11 +100,20 @@ impl Document {
     }
 }
 
-/// `GET /api/v1/openapi.json`.
-pub fn routes(document: Arc<Document>) -> Router<App> {
-    let text = document.text.clone();
-    let send = move || async move { ([(header::CONTENT_TYPE, "application/json")], text) };
-    Router::new().route(&format!("{ROOT}/openapi.json"), get(send).layer(from_fn(negotiation::conditional)))
+/// `GET /openapi.json`: what `text` holds by then.
+fn own_area(text: Arc<OnceLock<Bytes>>) -> Area {
+    let send = move || {
+        let text = text.get().cloned().unwrap_or_default();
+        async move { ([(header::CONTENT_TYPE, "application/json")], text) }
+    };
+    let schema = ObjectBuilder::new().schema_type(Type::Object).description(Some("An OpenAPI 3.1 document.")).build();
+    let call = op("This document").about("The description of every call, for programs.").open().polled().answers_like(
+        200,
+        "The document.",
+        "OpenApi",
+        schema,
+    );
+    Area::new("Description", "The API about itself.").add(Method::GET, "/openapi.json", send, call)
 }
 
 fn open_api<'a>(areas: impl Iterator<Item = &'a Area>, config: &Config) -> OpenApi {

@@ -31,12 +31,39 @@ pub fn takes(headers: &HeaderMap, kinds: &[&str]) -> bool {
     all.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|range| {
         let mut parts = range.split(';').map(str::trim);
         let kind = parts.next().unwrap_or_default();
-        let is_none = parts.any(|part| {
-            let weight = part.strip_prefix("q=").or_else(|| part.strip_prefix("Q="));
-            weight.is_some_and(|weight| weight.parse::<f32>() == Ok(0.0))
-        });
+        let is_none = parts.find_map(weight) == Some(0.0);
         !is_none && kinds.iter().any(|taken| taken.eq_ignore_ascii_case(kind))
     })
+}
+
+/// Whether HTML is liked better than JSON, or just as well and named more closely, as in a browser's list; who takes
+/// anything gets JSON.
+pub fn prefers_html(headers: &HeaderMap) -> bool {
+    liking(headers, "text/html") > liking(headers, "application/json")
+}
+
+/// How well `kind` is liked, 0 to 1, by the range that names it most closely (RFC 9110, 12.5.1), and how closely that is.
+fn liking(headers: &HeaderMap, kind: &str) -> (f32, u8) {
+    let family = kind.split('/').next().unwrap_or_default();
+    let ranges = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let weighed = ranges.flat_map(|value| value.split(',')).filter_map(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let named = parts.next()?.to_ascii_lowercase();
+        let closeness = match named.strip_suffix("/*") {
+            Some("*") => 0,
+            Some(whole) if whole == family => 1,
+            None if named == kind => 2,
+            _ => return None,
+        };
+        Some((parts.find_map(weight).unwrap_or(1.0), closeness))
+    });
+    weighed.max_by_key(|(_, closeness)| *closeness).unwrap_or_default()
+}
+
+/// `q=0.8`; what can't be read counts as no wish.
+fn weight(part: &str) -> Option<f32> {
+    let weight = part.strip_prefix("q=").or_else(|| part.strip_prefix("Q="))?;
+    Some(weight.parse().unwrap_or(1.0))
 }
 
 /// Marks the answer with its `ETag`, and sends it only to who hasn't got it. The mark is of the answer's own bytes: it is

@@ -26,6 +26,7 @@ pub struct Browsers {
 pub struct Window {
     pub client: Client,
     base: String,
+    driver: String,
 }
 
 impl Browsers {
@@ -50,6 +51,15 @@ impl Browsers {
 
     /// A window so wide, in the light or the dark scheme.
     pub async fn window(&self, base: &str, width: u32, dark: bool) -> Window {
+        self.open(base, width, dark, json!({})).await
+    }
+
+    /// A window whose pages run no scripts.
+    pub async fn window_without_scripts(&self, base: &str) -> Window {
+        self.open(base, 1280, false, json!({"profile.managed_default_content_settings.javascript": 2})).await
+    }
+
+    async fn open(&self, base: &str, width: u32, dark: bool, preferences: Value) -> Window {
         let mut args = vec![
             "--headless=new".to_owned(),
             "--no-sandbox".into(),
@@ -67,14 +77,22 @@ impl Browsers {
             args.push("--force-dark-mode".into());
             args.push("--blink-settings=preferredColorScheme=0".into());
         }
-        let mut options = json!({"binary": std::env::var("CHROMIUM").unwrap(), "args": args});
+        let mut options = json!({"binary": std::env::var("CHROMIUM").unwrap(), "args": args, "prefs": preferences});
         if width < 500 {
             options["mobileEmulation"] =
                 json!({"deviceMetrics": {"width": width, "height": 844, "pixelRatio": 1.0, "touch": false}});
         }
-        let capabilities: Map<String, Value> = Map::from_iter([("goog:chromeOptions".to_owned(), options)]);
+        let logs = json!({"browser": "ALL"});
+        let wanted = [
+            ("goog:chromeOptions", options),
+            ("goog:loggingPrefs", logs),
+            // axe takes its time over the API's reference.
+            ("timeouts", json!({"script": 120_000})),
+        ];
+        let wanted = wanted.map(|(name, value)| (name.to_owned(), value));
+        let capabilities: Map<String, Value> = Map::from_iter(wanted);
         let client = ClientBuilder::new(HttpConnector::new()).capabilities(capabilities).connect(&self.address).await;
-        Window { client: client.expect("Chromium starts"), base: base.to_owned() }
+        Window { client: client.expect("Chromium starts"), base: base.to_owned(), driver: self.address.clone() }
     }
 }
 
@@ -141,6 +159,16 @@ impl Window {
     /// Writes a message and sends it with Enter.
     pub async fn say(&self, text: &str) {
         self.fill("content", &format!("{text}\u{e007}")).await;
+    }
+
+    /// What the console has complained of since this was last asked: scripts, policies, addresses that aren't there.
+    pub async fn complaints(&self) -> Vec<Value> {
+        let session = self.client.session_id().await.unwrap().expect("a session");
+        let address = format!("{}/session/{session}/se/log", self.driver);
+        let request = reqwest::Client::new().post(address).json(&json!({"type": "browser"}));
+        let told: Value = request.send().await.unwrap().json().await.unwrap();
+        let told = told["value"].as_array().cloned().unwrap_or_else(|| panic!("{told}"));
+        told.into_iter().filter(|entry| entry["level"] == "SEVERE" || entry["level"] == "WARNING").collect()
     }
 
     pub async fn until_connected(&self) {
