@@ -11,6 +11,8 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::Type;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 
 use super::auth::{Answer, needed};
 use super::caller::Caller;
@@ -85,10 +87,14 @@ pub fn area() -> Area {
              on with the last one's own `rev`.",
         )
         .id("id", ROOM)
-        .query::<i64>("before", "The newest messages numbered below this.")
-        .query::<i64>("after", "The oldest messages numbered above this.")
-        .query::<i64>("since_rev", "What is new or was changed after this revision, in the order of the revisions.")
-        .query::<i64>("limit", "How many at most: 1 to 100, and 50 unless told.")
+        .query_like("before", "The newest messages numbered below this.", number(0))
+        .query_like("after", "The oldest messages numbered above this.", number(0))
+        .query_like(
+            "since_rev",
+            "What is new or was changed after this revision, in the order of the revisions.",
+            number(0),
+        )
+        .query_like("limit", "How many at most: 1 to 100, and 50 unless told.", number(1))
         .polled()
         .answers::<History>(200, "The messages, oldest first.");
     let post = op("Post a message")
@@ -115,6 +121,11 @@ pub fn area() -> Area {
         .add(Method::POST, "/chat/rooms/{id}/messages", MessageApi::post, post)
         .add(Method::POST, "/chat/rooms/{id}/read", MessageApi::read, mark);
     finding(changing(area))
+}
+
+/// A whole number from `least` up.
+fn number(least: i64) -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(least)).into()
 }
 
 fn changing(area: Area) -> Area {
