@@ -167,7 +167,7 @@ impl Call {
     /// A number in the path.
     pub fn id(self, name: &str, about: &str) -> Self {
         let format = Some(SchemaFormat::KnownFormat(KnownFormat::Int64));
-        self.path(name, about, ObjectBuilder::new().schema_type(Type::Integer).format(format).build())
+        self.path(name, about, ObjectBuilder::new().schema_type(Type::Integer).format(format).examples([1]).build())
     }
 
     /// A text in the path.
