@@ -91,8 +91,9 @@ fn within(app: &App, session: SessionManagerLayer<SessionStores>, api: Router<Ap
     let api = api
         .nest(ROOT, unknown)
         .method_not_allowed_fallback(problem::wrong_method)
-        .layer(DefaultBodyLimit::max(MOST_IN_A_BODY))
-        .layer(from_fn(browse::hand_out))
+        .layer(DefaultBodyLimit::max(MOST_IN_A_BODY));
+    let api = if app.config.debug { api.layer(from_fn(browse::hand_out)) } else { api };
+    let api = api
         // Inside what puts cookies away.
         .layer(session)
         .layer(headers::cross_site(&app.config)?)

@@ -46,9 +46,6 @@ async fn axe_finds_nothing_on_any_page_of_the_api() {
         let scheme = if dark { "dark" } else { "light" };
         for path in pages {
             look(&window, &axe, path, &format!("api{}-{width}-{scheme}", path.replace('/', "-"))).await;
-            // A narrow window widens itself for what doesn't fit, so its own width says nothing.
-            let wide = window.eval("document.documentElement.scrollWidth > document.documentElement.clientWidth").await;
-            assert_eq!(wide.unwrap(), json!(false), "{path} is wider than {width} pixels");
         }
         window.go("/api/v1/auth/register").await;
         register(&window, "x").await;

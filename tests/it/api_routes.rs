@@ -99,3 +99,52 @@ async fn everything_that_is_referred_to_is_in_the_document_and_every_call_has_a_
         assert!(document.pointer(place).is_some(), "{place}");
     }
 }
+
+/// What programs were promised.
+const PROMISED: &[(&str, &[&str])] = &[
+    ("POST", &["/auth/register", "/auth/login", "/auth/refresh", "/auth/logout", "/auth/password"]),
+    ("POST", &["/auth/two-factor", "/auth/two-factor/confirm", "/auth/password-reset", "/auth/password-reset-confirm"]),
+    ("GET", &["/auth/me", "/users", "/users/{id}", "/chat/rooms", "/chat/rooms/{id}", "/chat/rooms/{id}/members"]),
+    ("GET", &["/chat/rooms/{id}/messages", "/chat/search", "/chat/attachments/{id}", "/interests", "/notifications"]),
+    ("GET", &["/admin/stats", "/openapi.json"]),
+    ("POST", &["/chat/rooms", "/chat/rooms/{id}/members", "/chat/rooms/{id}/messages", "/chat/rooms/{id}/read"]),
+    ("POST", &["/chat/messages/{id}/report", "/interests", "/notifications/read"]),
+    ("POST", &["/interests/{id}/accept", "/interests/{id}/reject", "/interests/{id}/cancel"]),
+    ("PUT", &["/chat/messages/{id}/reactions/{emoji}"]),
+    ("PATCH", &["/auth/me", "/chat/rooms/{id}", "/chat/messages/{id}"]),
+    ("DELETE", &["/auth/two-factor", "/chat/rooms/{id}", "/chat/rooms/{id}/members/{user_id}", "/chat/messages/{id}"]),
+    ("DELETE", &["/chat/messages/{id}/reactions/{emoji}"]),
+];
+
+#[tokio::test]
+async fn every_promised_call_is_described() {
+    let (_site, document) = site_and_document().await;
+    let has = |method: &str, path: &str| document["paths"][path][method.to_lowercase()].is_object();
+    for (method, paths) in PROMISED {
+        for path in *paths {
+            assert!(has(method, &format!("/api/v1{path}")), "{method} {path}");
+        }
+    }
+    let models = [
+        "users",
+        "rooms",
+        "memberships",
+        "messages",
+        "attachments",
+        "reactions",
+        "interests",
+        "notifications",
+        "password-reset-tokens",
+        "sessions",
+        "api-tokens",
+        "emails",
+        "reports",
+        "audit-entries",
+    ];
+    for (model, key) in models.map(|model| (model, "id")).into_iter().chain([("settings", "key")]) {
+        let (all, one) = (format!("/api/v1/admin/{model}"), format!("/api/v1/admin/{model}/{{{key}}}"));
+        assert!(has("GET", &all) && has("POST", &all), "{all}");
+        assert!(has("GET", &one) && has("PATCH", &one) && has("DELETE", &one), "{one}");
+    }
+    assert!(has("GET", "/up") && has("GET", "/health"));
+}
