@@ -139,14 +139,17 @@ pub(crate) async fn insert(
     Ok(stored)
 }
 
-/// Takes a file off its message; everyone in the room sees the message without it. Errors: [`Error::NotFound`].
+/// Takes a file off its message; everyone in the room sees the message without it. One that was nothing else is deleted. Errors: [`Error::NotFound`].
 /// Cost: 7 to 9 indexed statements, O(sockets in the room).
 pub async fn delete(work: &mut Work, id: AttachmentId) -> Result<()> {
-    const NO_FILE: Error = Error::NotFound("There is no such attachment.");
     let message: Option<MessageId> = on_db!(work, c => sqlx::query_scalar(
         "select message_id from attachments where id = $1").bind(id).fetch_optional(c).await)?;
     let mut message = messages::hold(work, message.ok_or(NO_FILE)?).await?;
     let place = message.attachments.iter().position(|file| file.id == id).ok_or(NO_FILE)?;
+    if message.content.is_empty() && message.attachments.len() == 1 {
+        // Nothing would be left of it.
+        return messages::delete(work, message.id).await;
+    }
     on_db!(work, c => sqlx::query("delete from attachments where id = $1").bind(id).execute(c).await.map(|_| ()))?;
     let gone = message.attachments.remove(place);
     let_go(work, &[gone]);

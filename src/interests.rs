@@ -242,7 +242,9 @@ async fn decide(work: &mut Work, person: &Person, id: InterestId, status: Status
         error => error,
     })?;
     let other = interest.other(person.id);
-    if status != Status::Cancelled {
+    if status == Status::Cancelled {
+        notifications::withdraw(work, other, notifications::Kind::Interest).await?;
+    } else {
         notifications::tell(work, other, news(room)).await?;
     }
     let entry = list::entry(work, id).await?;

@@ -139,21 +139,28 @@ pub struct Posted {
     pub new: bool,
 }
 
-/// Stores a message and publishes it to the room. Returns when it is on disk. Errors: [`Error::Throttled`],
+/// Stores a message and publishes it to the room. Returns when it is on disk. Errors: [`Error::Throttled`], but not for a
+/// `client_id` that was posted before, [`Error::SignedOut`] for who was signed out meanwhile,
 /// [`Error::NotFound`] for a room `person` can't see, [`Error::Forbidden`] for a public one they haven't joined,
 /// [`Error::Invalid`] for a `reply_to` outside the room, [`Error::Unavailable`] when nothing was stored or, the
 /// connection to the database lost, nobody knows: posting again with the same `client_id` is safe.
 /// Cost: 3 statements in a transaction shared with what else is waiting, O(length + sockets in the room).
 pub async fn post(app: &App, person: &Person, room: RoomId, new: NewMessage) -> Result<Posted> {
-    // First: who writes too fast costs nothing more.
-    app.message_limit.check(person.id, room)?;
-    store(app, person, room, new).await
-}
-
-/// The same for who was counted already, before their files were taken in.
-pub(crate) async fn store(app: &App, person: &Person, room: RoomId, new: NewMessage) -> Result<Posted> {
+    if let Err(throttled) = app.message_limit.check(person.id, room) {
+        // Whoever lost the answer asks at once, and is told.
+        return posted_before(app, person, room, &new).await?.ok_or(throttled);
+    }
     let html = markup::render(&new.content);
     app.writer.post(person, room, new, html).await
+}
+
+/// What became of the message with the same `client_id`, if there is one. Cost: 2 indexed queries.
+async fn posted_before(app: &App, person: &Person, room: RoomId, new: &NewMessage) -> Result<Option<Posted>> {
+    let Some(client_id) = &new.client_id else { return Ok(None) };
+    let mut conn = app.db.read().await?;
+    rooms::see(&mut conn, person.id, room).await?;
+    let first = stored::by_client_id(&mut conn, room, person.id, client_id).await?;
+    Ok(first.map(|message| Posted { message, new: false }))
 }
 
 /// Marks the room as read up to `seq`, never back and never past its last message. Returns at once; the mark is

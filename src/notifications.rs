@@ -101,6 +101,15 @@ pub async fn tell(work: &mut Work, user: UserId, news: News) -> Result<()> {
     Ok(())
 }
 
+/// Takes back what whoever does the work has told `user` of this kind, as far as it isn't read. Cost: 1 statement, O(what
+/// `user` hasn't read).
+pub async fn withdraw(work: &mut Work, user: UserId, kind: Kind) -> Result<()> {
+    let actor = work.by.as_ref().map(|by| by.id);
+    Ok(on_db!(work, c => sqlx::query(
+        "delete from notifications where user_id = $1 and read_at is null and actor_id = $2 and kind = $3")
+        .bind(user).bind(actor).bind(kind.as_str()).execute(c).await.map(|_| ()))?)
+}
+
 /// What `user` was told of before `before`, newest first, or only what they haven't read of it; at most `limit`.
 /// Cost: 1 indexed query, O(limit).
 pub async fn of(

@@ -162,6 +162,8 @@ pub async fn unreact(app: &App, person: &Person, message: MessageId, emoji: &str
     let found = acts::held(&mut work, person.id, message).await?;
     may_react(&found)?;
     let (_, message) = found;
+    // What is none can't be there.
+    let Ok(emoji) = emoji::parse(emoji) else { return Ok(message.reactions) };
     let gone = on_db!(work, c => sqlx::query("delete from reactions where message_id = $1 and user_id = $2 and emoji = $3")
         .bind(message.id).bind(person.id).bind(emoji).execute(c).await.map(|done| done.rows_affected()))?;
     if gone == 0 {

@@ -269,6 +269,16 @@ pub async fn by_name(conn: &mut Conn, name: &str) -> Result<Option<User>> {
     if name.contains('@') { Ok(None) } else { find(conn, name).await }
 }
 
+/// The account that `text` names as somebody types it: by its user name, or else its id; a name may be all digits. `finds_all`
+/// is for who may know addresses: those find too. Cost: 1 or 2 indexed queries.
+pub async fn by_typed(conn: &mut Conn, text: &str, finds_all: bool) -> Result<Option<User>> {
+    let named = if finds_all { find(conn, text).await? } else { by_name(conn, text).await? };
+    match (named, text.trim().parse()) {
+        (None, Ok(id)) => by_id(conn, UserId(id)).await,
+        (found, _) => Ok(found),
+    }
+}
+
 /// The account with this id. Cost: 1 indexed query.
 pub async fn by_id(conn: &mut Conn, id: UserId) -> Result<Option<User>> {
     let sql = format!("select {COLUMNS} from users where id = $1");

@@ -4,6 +4,7 @@
 //! What is dropped on the way leaves nothing: a file that isn't whole goes with its [`Partial`], one that is in place and
 //! came to nothing is taken away again.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use ring::digest::{Context, SHA256};
@@ -51,14 +52,13 @@ pub struct Incoming {
 }
 
 impl Intake {
-    /// Before a byte is read: whether `person` may post to `room` at all, and not too fast. Errors: as [`messages::post`].
+    /// Before a byte is read: whether `person` may post to `room` at all. Errors: as [`messages::post`].
     /// Cost: 1 indexed query.
     pub async fn begin(app: &App, person: &Person, room: RoomId) -> Result<Self> {
         let seen = rooms::see(&mut app.db.read().await?, person.id, room).await?;
         if !seen.is_member() {
             return Err(NOT_JOINED);
         }
-        app.message_limit.check(person.id, room)?;
         Ok(Self { app: app.clone(), person: person.clone(), room, files: Vec::new() })
     }
 
@@ -91,11 +91,6 @@ impl Intake {
         Ok(())
     }
 
-    /// Whether any file has come.
-    pub fn has_files(&self) -> bool {
-        !self.files.is_empty()
-    }
-
     /// Posts the message with its files. Errors: as [`NewMessage::with`] and [`messages::post`].
     /// Cost: 1 rename a file, 1 flush of the folder, then as [`messages::post`] and 1 statement a file.
     pub async fn post(self, content: &str, client_id: Option<String>, reply_to: Option<MessageId>) -> Result<Posted> {
@@ -103,7 +98,7 @@ impl Intake {
         let (partials, files): (Vec<_>, Vec<_>) = files.into_iter().unzip();
         let new = NewMessage::with(content, client_id, reply_to, files)?;
         if new.files.is_empty() {
-            return messages::store(&app, &person, room, new).await;
+            return messages::post(&app, &person, room, new).await;
         }
         // Whoever goes away cuts its handler off: what is in place is stored all the same, or taken away again.
         let stored = tokio::spawn(async move { store(&app, &person, room, new, partials).await });
@@ -118,7 +113,7 @@ async fn store(app: &App, person: &Person, room: RoomId, new: NewMessage, partia
     let put = blocking(move || disk::put(&folder, &moves)).await;
     let posted = match put {
         Ok(kept) => {
-            let posted = messages::store(app, person, room, new).await;
+            let posted = messages::post(app, person, room, new).await;
             drop(kept);
             posted
         }
@@ -142,13 +137,13 @@ impl Incoming {
         let wanted = kind::HEAD.saturating_sub(self.head.len()).min(bytes.len());
         self.head.extend_from_slice(&bytes[..wanted]);
         self.digest.update(bytes);
-        self.file.write_all(bytes).await.map_err(Error::internal)
+        self.file.write_all(bytes).await.map_err(unwritten)
     }
 
     /// Flushes it to disk and looks at what it is.
     async fn finish(mut self) -> Result<(Partial, NewFile)> {
-        self.file.flush().await.map_err(Error::internal)?;
-        self.file.sync_all().await.map_err(Error::internal)?;
+        self.file.flush().await.map_err(unwritten)?;
+        self.file.sync_all().await.map_err(unwritten)?;
         let content_type = kind::content_type(&self.head, self.size == self.head.len() as u64);
         let pixels = pixels(&self.partial.0, content_type).await;
         let digest = self.digest.finish();
@@ -171,5 +166,16 @@ async fn pixels(path: &Path, content_type: &'static str) -> Option<(i64, i64)> {
 }
 
 async fn blocking<T: Send + 'static>(act: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(act).await.map_err(Error::internal)?.map_err(Error::internal)
+    tokio::task::spawn_blocking(act).await.map_err(Error::internal)?.map_err(unwritten)
+}
+
+/// A disk that is full isn't a fault of the program's, and may have room again in a moment.
+fn unwritten(error: std::io::Error) -> Error {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            tracing::warn!(%error, "a file can't be taken in");
+            Error::Unavailable
+        }
+        _ => Error::internal(error),
+    }
 }

@@ -70,13 +70,6 @@ pub struct Look {
 /// An interest's place in the list: when it was sent, then its id.
 pub type Place = (Timestamp, InterestId);
 
-impl Entry {
-    /// Where it stands in [`of`].
-    pub fn place(&self) -> Place {
-        (self.created_at, self.id)
-    }
-}
-
 /// The interests of `person`, newest first; at most `limit`. Cost: 1 indexed query, O(limit), or O(the person's
 /// interests) for those of one status or of both folders.
 pub async fn of(conn: &mut Conn, person: UserId, look: Look, limit: i64) -> Result<Vec<Entry>> {

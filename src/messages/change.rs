@@ -2,13 +2,11 @@
 //! room's next revision, stores it on the message, and is published after the commit in the order of the revisions.
 //! Called by `messages/acts.rs`, by the admin and by what hides a reported message; who may do it was asked there.
 
-use super::{DELETED, Message, content_of, markup, stored};
+use super::{DELETED, Message, NO_MESSAGE, content_of, markup, stored};
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{MessageId, RoomId};
 use crate::work::Work;
 use crate::{attachments, on_db};
-
-const NO_MESSAGE: Error = Error::NotFound("There is no such message.");
 
 /// The message, its room held until the work ends, so that nobody else numbers a change there meanwhile.
 /// Cost: 3 to 5 indexed statements.

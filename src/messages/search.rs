@@ -69,7 +69,7 @@ pub async fn find(app: &App, person: &Person, search: &Search, limit: usize) -> 
         rooms::see(&mut conn, person.id, room).await?;
     }
     let sender = match &search.from {
-        Some(from) => match sender(&mut conn, from).await? {
+        Some(from) => match users::by_typed(&mut conn, from, false).await?.map(|user| user.id) {
             Some(sender) => Some(sender),
             None => return Ok(Found { hits: Vec::new(), next: None }),
         },
@@ -90,19 +90,6 @@ pub async fn find(app: &App, person: &Person, search: &Search, limit: usize) -> 
 
 fn is_beginning(Term(last): &Term) -> bool {
     last.chars().count() >= SHORTEST_BEGINNING || last.chars().any(|c| c >= FIRST_IDEOGRAPH)
-}
-
-/// Whom `from` names. A name may be all digits, so names come before ids; addresses tell nothing.
-async fn sender(conn: &mut Conn, from: &str) -> Result<Option<UserId>> {
-    let from = from.trim();
-    if from.contains(['@', '\0']) {
-        return Ok(None);
-    }
-    let found = match (users::find(conn, from).await?, from.parse()) {
-        (None, Ok(id)) => users::by_id(conn, UserId(id)).await?,
-        (found, _) => found,
-    };
-    Ok(found.map(|user| user.id))
 }
 
 /// A walk along the full-text index, newest first.

@@ -20,9 +20,9 @@ use crate::error::{Error, Result};
 use crate::ids::{MessageId, RoomId, UserId};
 use crate::live::event::Event;
 use crate::live::hub::Hub;
-use crate::on_db;
 use crate::rooms::{NO_ROOM, NOT_JOINED};
-use crate::users::Person;
+use crate::users::{Person, Via};
+use crate::{auth, on_db};
 
 const QUEUE: usize = 4096;
 /// Jobs in one transaction: some 10 ms of work.
@@ -55,6 +55,8 @@ enum Job {
 struct Post {
     room: RoomId,
     sender: UserId,
+    /// What they came in by: it may end while the message waits.
+    via: Via,
     username: String,
     new: NewMessage,
     html: String,
@@ -78,7 +80,8 @@ impl Writer {
 
     pub(super) async fn post(&self, person: &Person, room: RoomId, new: NewMessage, html: String) -> Result<Posted> {
         let (reply, answer) = oneshot::channel();
-        let post = Post { room, sender: person.id, username: person.username.clone(), new, html, reply };
+        let post =
+            Post { room, sender: person.id, via: person.via, username: person.username.clone(), new, html, reply };
         self.send(Job::Post(post)).await?;
         answer.await.map_err(|_| Error::Unavailable)?
     }
@@ -266,15 +269,19 @@ async fn apply(conn: &mut Conn, job: &Job, now: Timestamp) -> Result<Outcome> {
 }
 
 /// Numbers and stores one message. Raising the room's counters locks its row until the commit, which makes commit
-/// order equal to `seq` and `rev` order on both engines; membership is asked in the same statement.
+/// order equal to `seq` and `rev` order on both engines; whether the sender is in it, and still signed in, is asked in the
+/// same statement.
 async fn store_message(conn: &mut Conn, post: &Post, now: Timestamp) -> Result<Posted> {
-    let Post { room, sender, new, .. } = post;
-    let numbers: Option<(i64, i64)> = on_db!(conn, c => sqlx::query_as(
+    let Post { room, sender, via, new, .. } = post;
+    let (stands, by) = auth::standing_of(*via);
+    let sql = format!(
         "update rooms set last_seq = last_seq + 1, last_rev = last_rev + 1, last_message_at = $3
-         where id = $1 and exists (select 1 from memberships where room_id = $1 and user_id = $2)
-         returning last_seq, last_rev")
-        .bind(room).bind(sender).bind(now).fetch_optional(c).await)?;
-    let Some((seq, rev)) = numbers else { return Err(outside(conn, *room).await?) };
+         where id = $1 and exists (select 1 from memberships where room_id = $1 and user_id = $2) and {stands}
+         returning last_seq, last_rev"
+    );
+    let numbers: Option<(i64, i64)> = on_db!(conn, c => sqlx::query_as(&sql)
+        .bind(room).bind(sender).bind(now).bind(by).fetch_optional(c).await)?;
+    let Some((seq, rev)) = numbers else { return Err(outside(conn, post).await?) };
     let inserted = insert(conn, post, seq, rev, now).await?;
     let Some(id) = inserted else {
         give_back(conn, *room).await?;
@@ -327,10 +334,17 @@ async fn give_back(conn: &mut Conn, room: RoomId) -> Result<()> {
         .bind(room).execute(c).await.map(|_| ()))?)
 }
 
-/// Why somebody who isn't a member can't write: the room is private to others (or gone), or public and not joined.
-async fn outside(conn: &mut Conn, room: RoomId) -> Result<Error> {
+/// Why somebody can't write: they were signed out while the message waited, or aren't in the room, which is private to
+/// others (or gone), or public and not joined.
+async fn outside(conn: &mut Conn, post: &Post) -> Result<Error> {
+    let member: Option<i64> = on_db!(conn, c => sqlx::query_scalar(
+        "select id from memberships where room_id = $1 and user_id = $2")
+        .bind(post.room).bind(post.sender).fetch_optional(c).await)?;
+    if member.is_some() {
+        return Ok(Error::SignedOut);
+    }
     let public: Option<i64> = on_db!(conn, c => sqlx::query_scalar(
-        "select id from rooms where id = $1 and kind = 'public'").bind(room).fetch_optional(c).await)?;
+        "select id from rooms where id = $1 and kind = 'public'").bind(post.room).fetch_optional(c).await)?;
     Ok(if public.is_some() { NOT_JOINED } else { NO_ROOM })
 }
 

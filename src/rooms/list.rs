@@ -104,14 +104,14 @@ impl Entry {
     }
 }
 
-/// Rooms with their last messages. Doesn't check who asks. Cost: 1 query, O(rooms).
+/// Rooms with their last messages. Doesn't check who asks. Cost: 1 to 3 indexed queries, O(rooms).
 pub async fn entries(conn: &mut Conn, rooms: Vec<Room>) -> Result<Vec<Entry>> {
     let ids: Vec<RoomId> = rooms.iter().map(|room| room.id).collect();
     let mut last = messages::latest(conn, &ids).await?;
     Ok(rooms.into_iter().map(|room| (last.remove(&room.id), room)).map(|(last, room)| Entry::new(room, last)).collect())
 }
 
-/// One room of their own as `person` sees it in a list. Errors: `NotFound`. Cost: 2 indexed queries.
+/// One room of their own as `person` sees it in a list. Errors: `NotFound`. Cost: 2 to 4 indexed queries.
 pub async fn entry(conn: &mut Conn, person: UserId, id: RoomId) -> Result<Entry> {
     let room = super::see(conn, person, id).await?;
     if !room.is_member() {
@@ -120,7 +120,7 @@ pub async fn entry(conn: &mut Conn, person: UserId, id: RoomId) -> Result<Entry>
     with_last_message(conn, room).await
 }
 
-/// A room with its last message. Doesn't check who asks. Cost: 1 indexed query.
+/// A room with its last message. Doesn't check who asks. Cost: 1 to 3 indexed queries.
 pub async fn with_last_message(conn: &mut Conn, room: Room) -> Result<Entry> {
     let last = messages::latest(conn, &[room.id]).await?.remove(&room.id);
     Ok(Entry::new(room, last))

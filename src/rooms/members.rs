@@ -150,20 +150,16 @@ pub async fn is_member(conn: &mut Conn, room: RoomId, user: UserId) -> Result<bo
 #[derive(Clone, Copy, Debug)]
 pub enum Whom<'a> {
     Id(UserId),
-    /// A user name or an address, or else an id, as somebody types it.
+    /// A user name or else an id, as somebody types it; for staff an address too.
     Typed(&'a str),
 }
 
 impl Whom<'_> {
     /// Errors: [`Error::Invalid`] at `user_id`. Cost: 1 or 2 indexed queries.
-    async fn find(self, conn: &mut Conn) -> Result<User> {
+    async fn find(self, conn: &mut Conn, by: &Person) -> Result<User> {
         let found = match self {
             Self::Id(id) => users::by_id(conn, id).await?,
-            // A name may be all digits, so names come before ids.
-            Self::Typed(text) => match (users::find(conn, text).await?, text.trim().parse()) {
-                (None, Ok(id)) => users::by_id(conn, UserId(id)).await?,
-                (found, _) => found,
-            },
+            Self::Typed(text) => users::by_typed(conn, text, by.is_staff()).await?,
         };
         found.filter(|user| user.is_active).ok_or_else(|| {
             let what = if matches!(self, Self::Id(_)) { "id" } else { "name or id" };
@@ -181,7 +177,7 @@ pub async fn add(app: &App, person: &Person, room: RoomId, whom: Whom<'_>) -> Re
     if !room.may_change(person) {
         return Err(room.refusal("Only the owner and staff can add people to this room."));
     }
-    let user = whom.find(&mut work).await?;
+    let user = whom.find(&mut work, person).await?;
     let added = change::put_in(&mut work, &room, &user, "member").await?;
     work.commit().await?;
     Ok((user.id, added.is_some()))

@@ -37,6 +37,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderValue, Method};
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::any;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 use tower_sessions::SessionManagerLayer;
@@ -90,6 +91,7 @@ fn within(app: &App, session: SessionManagerLayer<SessionStores>, api: Router<Ap
     let unknown = Router::new().fallback(problem::not_found);
     let api = api
         .nest(ROOT, unknown)
+        .route(&format!("{ROOT}/"), any(problem::not_found))
         .method_not_allowed_fallback(problem::wrong_method)
         .layer(DefaultBodyLimit::max(MOST_IN_A_BODY));
     let api = if app.config.debug { api.layer(from_fn(browse::hand_out)) } else { api };

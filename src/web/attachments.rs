@@ -18,6 +18,7 @@ use crate::attachments::{self, Attachment, kind};
 use crate::error::{Error, Result};
 use crate::ids::AttachmentId;
 use crate::users::Person;
+use crate::web::api::negotiation::is_among;
 use crate::web::extract::{Id, SignedIn};
 use crate::web::render::PageError;
 
@@ -54,7 +55,7 @@ pub async fn get(
 pub async fn send(app: &App, person: &Person, id: AttachmentId, headers: &HeaderMap) -> Result<Response> {
     let file = attachments::see(&mut app.db.read().await?, person.id, id).await?;
     let tag = format!("\"{}\"", file.sha256);
-    if has(headers, &tag) {
+    if headers.get_all(header::IF_NONE_MATCH).iter().any(|named| is_among(named, &tag)) {
         return Ok((StatusCode::NOT_MODIFIED, kept(&tag)).into_response());
     }
     let (mut bytes, length) = open(app, &file).await?;
@@ -78,15 +79,6 @@ pub async fn send(app: &App, person: &Person, id: AttachmentId, headers: &Header
         set(response.headers_mut(), header::CONTENT_RANGE, &range);
     }
     Ok(response)
-}
-
-/// Whether the caller has this already.
-fn has(headers: &HeaderMap, tag: &str) -> bool {
-    let named = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    named.flat_map(|value| value.split(',')).any(|one| {
-        let one = one.trim();
-        one == "*" || one.trim_start_matches("W/") == tag
-    })
 }
 
 fn kept(tag: &str) -> [(header::HeaderName, String); 4] {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
+use std::time::{Duration, Instant};
 
 use image::{ImageFormat, RgbImage};
 use reqwest::multipart::{Form, Part};
@@ -39,7 +40,9 @@ fn kept(site: &Site) -> BTreeSet<String> {
 }
 
 async fn until_kept(site: &Site, count: usize) {
+    let deadline = Instant::now() + Duration::from_secs(20);
     while kept(site).len() != count {
+        assert!(Instant::now() < deadline, "{:?} and not {count}", kept(site));
         tokio::task::yield_now().await;
     }
 }

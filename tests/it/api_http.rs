@@ -32,7 +32,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_router_refuses_is_a_problem_too() {
     let (site, _) = api(Engine::Sqlite).await;
-    for path in ["/nothing", "/auth", "/auth/me/", "/auth/login/x", "/chat/rooms%2f1"] {
+    for path in ["/", "/nothing", "/auth", "/auth/me/", "/auth/login/x", "/chat/rooms%2f1"] {
         ask(&site, "GET", path, &[], "").await.refuses(404, None);
     }
     let refused = ask(&site, "GET", LOGIN, &[], "").await;
@@ -41,10 +41,24 @@ async fn what_the_router_refuses_is_a_problem_too() {
     let refused = ask(&site, "PUT", "/auth/me", &[], "").await;
     assert_eq!(text(&refused.headers, "allow"), "GET,HEAD,PATCH");
     refused.refuses(405, None);
-    for accept in ["image/png", "text/html", "application/json;q=0", "text/*, application/json; q=0.0"] {
+    for accept in [
+        "image/png",
+        "text/html",
+        "application/json;q=0",
+        "text/*, application/json; q=0.0",
+        "application/json;q=0, */*",
+    ] {
         ask(&site, "GET", "", &[("accept", accept)], "").await.refuses(406, None);
     }
-    for accept in ["*/*", "application/json", "image/png, application/*;q=0.1", "text/html, */*;q=0.8"] {
+    for accept in [
+        "",
+        " ",
+        "*/*",
+        "application/json",
+        "application/json, */*;q=0",
+        "image/png, application/*;q=0.1",
+        "text/html, */*;q=0.8",
+    ] {
         ask(&site, "GET", "", &[("accept", accept)], "").await.is(200);
     }
 }
@@ -71,6 +85,8 @@ async fn bodies_that_are_no_json_object_are_refused_whatever_they_are() {
         let refused = ask(&site, "POST", LOGIN, &json, &body).await.refuses(422, Some("username"));
         assert_eq!(refused["errors"]["username"][0], "This is of the wrong kind: expected a string.");
     }
+    let refused = ask(&site, "GET", "/users?limit=many", &[], "").await;
+    assert!(refused.status == 401 || refused.text.contains("This is no whole number."), "{}", refused.text);
     // What a refused field held stays out of the answer.
     let secret = json!({"username": "ann", "password": 31_415_926}).to_string();
     let refused = ask(&site, "POST", LOGIN, &json, &secret).await.refuses(422, Some("password"));

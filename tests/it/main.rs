@@ -39,6 +39,7 @@ mod api_files;
 mod api_forms;
 mod api_http;
 mod api_interests;
+mod api_late;
 mod api_members;
 mod api_messages;
 mod api_pages;

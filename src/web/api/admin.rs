@@ -178,8 +178,11 @@ impl AdminApi {
     }
 }
 
-/// Errors: 400 for what can't be an id.
+/// Errors: 400 for what can't be an id, 404 for what can't be a name.
 fn parse(resource: &Resource, key: &str) -> Result<Key> {
+    if resource.key != "id" {
+        return resource.parse_key(key).ok_or(record::NOT_THERE);
+    }
     resource
         .parse_key(key)
         .ok_or_else(|| Error::Malformed("This address can't be read: an id is a whole number.".into()))

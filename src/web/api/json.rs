@@ -73,9 +73,21 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
             return malformed(format!("“{}” is in the body twice.", twice.trim_matches('`')));
         }
         let expected = told.rsplit_once(", expected ").map_or("something else", |(_, expected)| expected);
-        let message = format!("This is of the wrong kind: expected {expected}.");
+        let message = format!("This is of the wrong kind: expected {}.", in_words(expected));
         if field.is_empty() || field == "?" { malformed(message) } else { Problem::field(field, message) }
     })
+}
+
+/// What a parser calls a kind, as people do.
+fn in_words(kind: &str) -> &str {
+    match kind {
+        "i64" | "u64" | "i32" | "u32" | "usize" => "a whole number",
+        "a sequence" => "a list",
+        "a boolean" => "true or false",
+        "a map" => "an object",
+        kind if kind.starts_with("struct ") => "an object",
+        kind => kind,
+    }
 }
 
 fn malformed(why: String) -> Problem {

@@ -54,7 +54,8 @@ pub struct Asked {
 
 #[derive(Default, Deserialize, ToSchema)]
 pub struct NewText {
-    #[schema(required = true, nullable = false, min_length = 1, max_length = 4000, example = "See you at eleven")]
+    /// May be empty beside files only.
+    #[schema(required = true, nullable = false, max_length = 4000, example = "See you at eleven")]
     content: Option<String>,
 }
 

@@ -11,11 +11,11 @@ use axum::response::{IntoResponse, Response};
 
 use super::problem::Problem;
 
-const KINDS: [&str; 4] = ["application/json", "application/problem+json", "application/*", "*/*"];
-
 /// Refuses a caller whose `Accept` has no place for JSON.
 pub async fn accepts(request: Request, next: Next) -> Response {
-    if takes(request.headers(), &KINDS) {
+    let headers = request.headers();
+    let says_nothing = headers.get_all(header::ACCEPT).iter().all(|value| value.as_bytes().trim_ascii().is_empty());
+    if says_nothing || liking(headers, "application/json").0 > 0.0 {
         return next.run(request).await;
     }
     Problem::new(StatusCode::NOT_ACCEPTABLE, "This answers application/json, which your Accept leaves out.")

@@ -34,7 +34,17 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
         asked.map(Self).map_err(|error| {
             let field = error.path().iter().next().map(ToString::to_string).unwrap_or_default();
             let problem = Problem::new(StatusCode::BAD_REQUEST, "This address can't be read.");
-            if field.is_empty() || field == "?" { problem } else { problem.at(field, format!("{}.", error.inner())) }
+            let why = in_words(&error.inner().to_string());
+            if field.is_empty() || field == "?" { problem } else { problem.at(field, why) }
         })
+    }
+}
+
+/// What a parser says is wrong with a value, as people say it.
+fn in_words(told: &str) -> String {
+    match told.split_once(", expected ") {
+        Some((_, words)) if told.starts_with("unknown variant") => format!("Accepted: {}.", words.replace('`', "")),
+        _ if told.contains("digit") || told.contains("number") => "This is no whole number.".into(),
+        _ => "This can't be read.".into(),
     }
 }

@@ -130,9 +130,9 @@ async fn read(intake: &mut Intake, mut parts: Multipart) -> Result<Typed> {
         let done = match name.as_str() {
             _ if refused.is_some() => Ok(()),
             "file" => file(intake, part).await,
-            "content" => text(part).await.map(|content| typed.content = content),
-            "client_id" => text(part).await.map(|id| typed.client_id = Some(id)),
-            "reply_to" => text(part).await.and_then(|id| {
+            "content" => text(part, "content").await.map(|content| typed.content = content),
+            "client_id" => text(part, "client_id").await.map(|id| typed.client_id = Some(id)),
+            "reply_to" => text(part, "reply_to").await.and_then(|id| {
                 typed.reply_to = number(&id)?;
                 Ok(())
             }),
@@ -184,11 +184,11 @@ fn file_name(part: &Field<'_>) -> String {
     decoded.or_else(|| part.file_name().map(str::to_owned)).unwrap_or_default()
 }
 
-async fn text(mut part: Field<'_>) -> Result<String> {
+async fn text(mut part: Field<'_>, name: &'static str) -> Result<String> {
     let mut bytes = Vec::new();
     while let Some(chunk) = patiently(part.chunk()).await? {
         if bytes.len() + chunk.len() > MOST_IN_A_FIELD {
-            return Err(Error::TooLarge);
+            return Err(Error::field(name, "This is too long."));
         }
         bytes.extend_from_slice(&chunk);
     }
