@@ -4,7 +4,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::app::{Engine, Site, both};
+use crate::support::app::{Site, both};
 use crate::support::program::{Program, api, api_with};
 use crate::support::talk::{room, said};
 
