@@ -327,3 +327,34 @@ both! {
         ann.post(&format!("/chat/rooms/{hall}/messages"), json!({"content": "x", "reply_to": answer["id"]})).await.is(201);
     }
 }
+
+both! {
+    async fn a_message_that_was_nothing_but_a_file_goes_with_it(engine: Engine) {
+        let (site, _) = api(engine).await;
+        let ann = Program::registered(&site, "ann").await;
+        let root = Program::of_role(&site, "root", "admin").await;
+        let hall = room(&site, "public", &[1]).await;
+        let file = upload(&ann, hall, "a.txt", "words").await["attachments"][0]["id"].clone();
+        let both = Form::new().text("content", "look").part("file", part("b.txt", "more"));
+        let other = send(&ann, hall, both).await.is(201).json()["attachments"][0]["id"].clone();
+        for id in [file, other] {
+            root.delete(&format!("/admin/attachments/{id}"), json!({})).await.is(204);
+        }
+        let page = ann.get(&format!("/chat/rooms/{hall}/messages")).await.is(200).json();
+        assert!(page["messages"][0]["deleted_at"].is_string(), "{page}");
+        assert_eq!((&page["messages"][1]["deleted_at"], &page["messages"][1]["content"]), (&json!(null), &json!("look")));
+    }
+}
+
+both! {
+    async fn a_field_beside_the_files_that_is_too_long_is_refused_where_it_is(engine: Engine) {
+        let (site, _) = api(engine).await;
+        let ann = Program::registered(&site, "ann").await;
+        let hall = room(&site, "public", &[1]).await;
+        for length in [4001, 70_000] {
+            let form = Form::new().text("content", "x".repeat(length)).part("file", part("a.txt", "words"));
+            send(&ann, hall, form).await.refuses(422, Some("content"));
+        }
+        until_kept(&site, 0).await;
+    }
+}
