@@ -41,6 +41,8 @@ id!(ApiTokenId);
 id!(ResetTokenId);
 id!(RefreshTokenId);
 id!(InvitationId);
+id!(BlockId);
+id!(PushSubscriptionId);
 id!(
     /// A row of the model `sessions`; the cookie holds another, unguessable id.
     SessionId

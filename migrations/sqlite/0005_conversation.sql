@@ -1,0 +1,66 @@
+-- What a conversation has besides its messages: pins, earlier texts, who blocks whom, what each is told of in a room and
+-- how, and the browsers that are told when nobody looks.
+
+create table pins (
+    message_id bigint primary key not null references messages (id) on delete cascade,
+    room_id    bigint not null references rooms (id) on delete cascade,
+    pinned_by  bigint references users (id) on delete set null,
+    created_at bigint not null
+);
+create index pins_room on pins (room_id, created_at, message_id);
+create index pins_pinned_by on pins (pinned_by);
+
+-- What a message said before it was edited or deleted, for staff. It goes when the message's row goes.
+create table message_edits (
+    id         integer primary key autoincrement,
+    message_id bigint not null references messages (id) on delete cascade,
+    user_id    bigint references users (id) on delete set null,
+    content    text   not null,
+    created_at bigint not null
+);
+create index message_edits_message on message_edits (message_id, created_at, id);
+create index message_edits_user on message_edits (user_id, created_at, id);
+create index message_edits_created_at on message_edits (created_at, id);
+
+create table blocks (
+    id         integer primary key autoincrement,
+    user_id    bigint not null references users (id) on delete cascade,
+    blocked_id bigint not null references users (id) on delete cascade,
+    created_at bigint not null,
+    unique (user_id, blocked_id)
+);
+create index blocks_user on blocks (user_id, created_at, id);
+create index blocks_blocked on blocks (blocked_id, created_at, id);
+create index blocks_created_at on blocks (created_at, id);
+
+-- What a member is told of: nothing when `muted`, every message when `notify_all`, else mentions and replies.
+alter table memberships add column notify_all boolean not null default false;
+update memberships set notify_all = true where room_id in (select id from rooms where kind = 'direct');
+create index memberships_notify_all on memberships (room_id, user_id) where notify_all;
+
+-- Mails that sum up what one missed: how often, and when the last was.
+alter table users add column digest text not null default 'never' check (digest in ('never', 'hourly', 'daily'));
+alter table users add column digested_at bigint;
+create index users_digest on users (digested_at, id) where digest <> 'never';
+
+-- Browsers that are told when no page is open (RFC 8030); each goes with the session that it was made in.
+create table push_subscriptions (
+    id           integer primary key autoincrement,
+    user_id      bigint not null references users (id) on delete cascade,
+    session_id   bigint not null references sessions (id) on delete cascade,
+    endpoint     text   not null unique,
+    p256dh       text   not null,
+    auth         text   not null,
+    created_at   bigint not null,
+    last_used_at bigint
+);
+create index push_subscriptions_user on push_subscriptions (user_id, id);
+create index push_subscriptions_session on push_subscriptions (session_id);
+
+-- The site's name to push services (RFC 8292), one row; the private key is sealed with a key derived from SECRET_KEY.
+create table push_keys (
+    id         bigint primary key not null check (id = 1),
+    sealed     text   not null,
+    public_key text   not null,
+    created_at bigint not null
+);
