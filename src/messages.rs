@@ -9,6 +9,7 @@ pub mod change;
 pub mod history;
 pub mod limit;
 pub mod markup;
+pub mod quote;
 pub mod search;
 mod stored;
 pub mod writer;
@@ -28,7 +29,7 @@ use crate::users::Person;
 
 pub use acts::{edit, remove, see};
 pub(crate) use stored::list;
-pub use stored::{after, around, latest, page, since};
+pub use stored::{after, around, is_in, latest, page, since};
 
 /// Characters in a message, after trimming.
 pub const MOST_CHARACTERS: usize = 4000;

@@ -125,6 +125,16 @@ impl Room {
         !self.is_direct() && (self.role.as_deref() == Some("owner") || person.is_staff())
     }
 
+    /// STUB
+    pub fn notifies_of_all(&self) -> bool {
+        false
+    }
+
+    /// Pins messages: its owners, staff who are in it, and the two of a direct room.
+    pub fn may_pin(&self, person: &Person) -> bool {
+        self.is_member() && (self.is_direct() || self.role.as_deref() == Some("owner") || person.is_staff())
+    }
+
     pub fn may_delete(&self, person: &Person) -> bool {
         !self.is_direct() && (self.role.as_deref() == Some("owner") || person.is_admin())
     }

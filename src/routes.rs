@@ -52,6 +52,8 @@ pub async fn router(app: App) -> Result<Router> {
         .merge(api)
         .merge(status::area().router)
         .route("/assets/{name}", get(assets::get))
+        .route("/assets/{version}/{name}", get(assets::get_of))
+        .route("/sw.js", get(assets::service_worker))
         .route("/avatars/initials/{name}", get(avatars::initials))
         .fallback(headers::not_found)
         .method_not_allowed_fallback(headers::wrong_method)
@@ -85,6 +87,7 @@ fn chat() -> Router<App> {
     Router::new()
         .route("/chat", get(ChatPages::list))
         .route("/chat/rooms/{id}", get(ChatPages::room).post(ChatPages::post))
+        .route("/chat/rooms/{id}/read", post(ChatPages::read))
         .route("/chat/attachments/{id}", get(attachments::get))
 }
 

@@ -19,7 +19,7 @@ use crate::reactions::Reaction;
 use crate::users::Via;
 
 /// Rooms of at most so many members show who has read how far.
-const MOST_FOR_RECEIPTS: i64 = 50;
+pub const MOST_FOR_RECEIPTS: i64 = 50;
 
 /// Cheap to clone.
 #[derive(Clone, Default)]

@@ -94,6 +94,13 @@ pub(super) async fn by_ids(conn: &mut Conn, ids: &[MessageId]) -> Result<Vec<Mes
     whole(conn, found).await
 }
 
+/// Whether this message is one of `room`'s. Cost: 1 indexed query.
+pub async fn is_in(conn: &mut Conn, room: RoomId, id: MessageId) -> Result<bool> {
+    let found: Option<i64> = on_db!(conn, c => sqlx::query_scalar("select seq from messages where id = $1 and room_id = $2")
+        .bind(id).bind(room).fetch_optional(c).await)?;
+    Ok(found.is_some())
+}
+
 /// One message. Doesn't check who may see it. Cost: 1 to 3 indexed queries.
 pub(super) async fn by_id(conn: &mut Conn, id: MessageId) -> Result<Option<Message>> {
     let sql = format!("{SELECT} where m.id = $1");

@@ -13,6 +13,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::ids::{MembershipId, RoomId, UserId};
+use crate::live::hub::MOST_FOR_RECEIPTS;
 use crate::text::fold;
 use crate::users::{Person, User};
 use crate::work::Work;
@@ -59,6 +60,26 @@ pub async fn page(conn: &mut Conn, room: RoomId, after: &str, limit: i64) -> Res
     }
     let sql = format!("{MEMBER} where m.room_id = $1 and u.username_folded > $2 order by u.username_folded limit $3");
     Ok(on_db!(conn, c => sqlx::query_as(&sql).bind(room).bind(fold(after)).bind(limit).fetch_all(c).await)?)
+}
+
+/// A member, and how far they have read.
+#[derive(Clone, Debug, FromRow)]
+pub struct Reader {
+    pub user_id: UserId,
+    pub username: String,
+    pub last_read_seq: i64,
+}
+
+/// Who has read how far, by name, in a room that is small enough to show it. Doesn't check who asks. Cost: 0 or 1 indexed
+/// query, O(50).
+pub async fn readers(conn: &mut Conn, room: &super::Room) -> Result<Vec<Reader>> {
+    if room.member_count > MOST_FOR_RECEIPTS {
+        return Ok(Vec::new());
+    }
+    Ok(on_db!(conn, c => sqlx::query_as(
+        "select m.user_id, u.username, m.last_read_seq from memberships m join users u on u.id = m.user_id
+         where m.room_id = $1 order by u.username_folded")
+        .bind(room.id).fetch_all(c).await)?)
 }
 
 /// One member. Doesn't check who asks. Errors: [`Error::NotFound`]. Cost: 1 indexed query.

@@ -1,0 +1,125 @@
+// Writing: sent in order and kept until acknowledged; drafts are kept, too.
+import { $, fetched, form, log, me, page, past, post, room } from "./dom.js";
+import { line, toEnd } from "./log.js";
+import { live, say, send, state } from "./socket.js";
+import { count, upload } from "./files.js";
+import { complete, walk } from "./names.js";
+
+const [shelf, desk] = [`unsent-${room}-${me}`, `draft-${room}-${me}`];
+const field = form?.content;
+let unsent = [], edited = null, typed = 0, looking;
+const keep = () => sessionStorage.setItem(shelf, JSON.stringify(unsent));
+const draw = (entry) => {
+  const item = line({ user_id: me, username: page.name, timestamp: new Date().toISOString(), html: "", ...entry });
+  item.classList.add("sending");
+  item.querySelector(".text").textContent = entry.content;
+  item.id = "sending-" + entry.client_id;
+  delete item.dataset.seq;
+  log.append(item);
+  toEnd();
+};
+export const next = () => {
+  if (!state.waiting && state.synced && unsent.length && send({ type: "message", room_id: room, ...unsent[0] })) state.waiting = unsent[0].client_id;
+};
+// What is acknowledged, or refused.
+export const drop = (client_id) => {
+  const entry = unsent.find((other) => other.client_id === client_id);
+  if (!entry) return;
+  $("sending-" + client_id)?.remove();
+  if (state.waiting === client_id) state.waiting = null;
+  unsent = unsent.filter((other) => other !== entry);
+  keep();
+  setTimeout(next);
+  return entry;
+};
+export const refused = (frame) => {
+  if (frame.client_id !== state.waiting) return;
+  if (/throttled|unavailable/.test(frame.code)) {
+    say("waiting", frame.content);
+    return setTimeout(() => { state.waiting = null; if (state.synced) live(); next(); }, frame.retry_after_ms || 2000);
+  }
+  wrong(frame.content);
+  write([drop(state.waiting)?.content, field.value].filter(Boolean).join("\n"));
+};
+export const wrong = (text) => {
+  Object.assign($("content-error"), { textContent: text, hidden: !text });
+  field.ariaInvalid = !!text;
+};
+const write = (text) => { field.value = text; changed(); };
+const typing = (is) => {
+  if (is === Date.now() - typed > 3000 && send({ type: "typing", room_id: room, is_typing: is })) typed = is && Date.now();
+};
+const changed = () => {
+  field.rows = Math.min(8, field.value.split("\n").length);
+  if (!edited) localStorage.setItem(desk, field.value);
+  clearTimeout(looking);
+  looking = setTimeout(preview, 300);
+};
+const preview = async () => {
+  const shown = $("previewing").checked && field.value.trim();
+  $("preview").hidden = !shown;
+  if (shown) try { $("preview").innerHTML = await (await post("/chat/preview", { content: shown })).text(); } catch { /* offline */ }
+};
+// What is written next answers or replaces a message, or, without `text`, neither.
+const aimed = (text, id = "") => {
+  $("aim").hidden = !text;
+  $("aim").firstElementChild.textContent = text;
+  form.reply_to.value = id;
+  field.focus();
+};
+export const aim = (item) => { free(); aimed("Answering " + item.querySelector(".author").textContent, item.dataset.id); };
+export const edit = async (item) => {
+  try {
+    const other = await fetched("/chat/messages/" + item.dataset.id);
+    aimed("Editing a message");
+    edited = item.dataset.id;
+    write(other.querySelector("[name=content]").value);
+  } catch (error) { wrong(error.message); }
+};
+const free = () => {
+  const was = edited;
+  edited = null;
+  if (was) write(localStorage.getItem(desk) ?? "");
+  aimed("");
+};
+const submit = async (event) => {
+  event.preventDefault();
+  const content = field.value.trim().toWellFormed();
+  if (state.over || (!content && !count())) return;
+  if (content === "/help") { write(""); return open("/help"); }
+  typed = 0;
+  wrong("");
+  // randomUUID is missing on plain http.
+  const entry = { content, client_id: Date.now().toString(36) + Math.random().toString(36).slice(2), reply_to: +form.reply_to.value || undefined };
+  const was = edited;
+  if (was || count()) {
+    try { await (was ? post(`/chat/messages/${was}/edit`, { content }) : upload(entry)); } catch (error) { return wrong(error.message); }
+  } else { unsent.push(entry); keep(); draw(entry); }
+  if (!was) write("");
+  free();
+  next();
+};
+const keys = (event) => {
+  const { key } = event;
+  if (event.isComposing) return;
+  if (walk(event)) return false;
+  if (key === "Escape") free();
+  const own = key === "ArrowUp" && !field.value && [...log.querySelectorAll(`[data-user="${me}"][data-seq]:not(:has(.gone))`)].at(-1);
+  if (own) edit(own);
+  const sends = key === "Enter" && !event.shiftKey;
+  if (sends) form.requestSubmit();
+  return !own && !sends;
+};
+// On a page of the past the form posts as without this file.
+if (form && !past) {
+  unsent = JSON.parse(sessionStorage.getItem(shelf)) || [];
+  unsent.forEach(draw);
+  form.onsubmit = submit;
+  field.oninput = () => { changed(); typing(field.value !== ""); complete(); };
+  field.onkeydown = keys;
+  $("cancel").onclick = () => { free(); return false; };
+  $("previews").hidden = false;
+  $("previewing").onchange = preview;
+  if (!field.value) write(localStorage.getItem(desk) ?? "");
+  if (matchMedia("(min-width: 700px)").matches) field.focus();
+}

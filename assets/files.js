@@ -1,0 +1,38 @@
+// Files of a message: picked, pasted or dropped.
+import { $, form, make, parse, stream, words } from "./dom.js";
+
+const [input, list] = [$("file"), $("chosen")];
+let files = [];
+export const count = () => files.length;
+const draw = () => list.replaceChildren(...files.map((file) => {
+  const item = make("li", "", file.name);
+  const onclick = () => { files = files.filter((other) => other !== file); draw(); form.content.focus(); };
+  item.append(make("button", "quiet", "×", { type: "button", ariaLabel: "Remove " + file.name, onclick }));
+  return item;
+}));
+const add = (more) => { files = [...files, ...more].slice(0, 10); input.value = ""; draw(); };
+
+// What is refused stays chosen.
+export const upload = (fields) => new Promise((done, failed) => {
+  const [body, request, bar] = [new FormData(), new XMLHttpRequest(), make("progress", "", "", { value: 0, ariaLabel: "Sending files" })];
+  Object.entries(fields).forEach(([name, value]) => body.append(name, value ?? ""));
+  files.forEach((file) => body.append("file", file));
+  list.append(bar);
+  request.open("POST", form.action);
+  request.upload.onprogress = (event) => { bar.value = event.loaded / event.total; };
+  request.onloadend = () => {
+    if (request.status === 200) files = [];
+    draw();
+    request.status === 200 ? done() : failed(new Error(words(parse(request.responseText))));
+  };
+  request.send(body);
+});
+if (form) {
+  input.onchange = () => add(input.files);
+  const take = ({ files }) => { add(files); return !files.length; };
+  form.onpaste = (event) => take(event.clipboardData);
+  for (const place of [stream, form]) {
+    place.ondragover = () => false;
+    place.ondrop = (event) => take(event.dataTransfer);
+  }
+}

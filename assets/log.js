@@ -1,0 +1,137 @@
+// The talk on the page: messages at their numbers, reactions, who has seen them.
+import { $, fetched, log, make, me, page, past, stream } from "./dom.js";
+
+const blank = $("blank")?.content.firstElementChild;
+export const last = { rev: +page.rev || 0, seq: +page.seq || 0 };
+export const atEnd = () => stream.scrollHeight - stream.scrollTop - stream.clientHeight < 80;
+export const toEnd = () => { stream.scrollTop = stream.scrollHeight; };
+export const local = (root) => root.querySelectorAll("time").forEach((time) => {
+  const shape = time.closest(".day") ? { dateStyle: "long", timeZone: "UTC" } : { timeStyle: "short" };
+  time.textContent = new Date(time.dateTime).toLocaleString([], shape);
+});
+export const byId = (id) => log.querySelector(`[data-id="${id}"]`);
+const still = (change) => { const follow = atEnd(); change(); if (follow) toEnd(); };
+
+export const line = (message) => {
+  const { id, seq, user_id, timestamp, content, html, reply_to, attachments = [], reactions = [] } = message;
+  const [item, name] = [blank.cloneNode(true), message.username ?? "Deleted account"];
+  const part = (which) => item.querySelector("." + which);
+  item.id = "m" + seq;
+  Object.assign(item.dataset, { id, seq, user: user_id ?? "", at: timestamp });
+  Object.assign(part("avatar"), { className: "avatar hue-" + user_id % 8, textContent: name[0] });
+  part("author").textContent = name;
+  part("head").querySelector("time").dateTime = timestamp;
+  part("more").ariaLabel = part("more").ariaLabel.replace("Deleted account", name);
+  part("more").href = "/chat/messages/" + id;
+  if (!message.edited_at) part("edited").remove();
+  // Sanitised on the server, when it was written.
+  if (!message.deleted_at) part("text").innerHTML = html;
+  item.classList.toggle("long", content.length > 1500 || content.split("\n").length > 20);
+  part("files").append(...attachments.map(file));
+  if (reply_to) quote(part("quote"), reply_to); else part("quote").remove();
+  react(item, reactions);
+  local(item);
+  return item;
+};
+const quote = (link, id) => {
+  link.href = "/chat/messages/" + id;
+  link.dataset.to = id;
+  const there = byId(id);
+  link.firstChild.textContent = there ? there.querySelector(".author").textContent : "An earlier message";
+  link.lastChild.textContent = there?.querySelector(".text").textContent.trim().slice(0, 120);
+};
+const file = ({ id, filename, width, height }) => {
+  const [item, link] = [make("li"), make("a", "file", "", { href: "/chat/attachments/" + id })];
+  item.append(link);
+  if (width) {
+    const scale = Math.min(1, 480 / width, 360 / height);
+    link.className = "";
+    link.append(make("img", "", "", { src: link.href + "/thumbnail", alt: filename, width: width * scale, height: height * scale }));
+  } else link.append(make("bdi", "", filename));
+  return item;
+};
+export const react = (item, reactions) => {
+  let chips = item.querySelector(".reactions");
+  if (!chips) item.querySelector(".more").before(chips = blank.querySelector(".reactions").cloneNode());
+  chips.action = `/chat/messages/${item.dataset.id}/react`;
+  chips.replaceChildren(...reactions.map(({ emoji, count, user_ids }) => {
+    const names = user_ids.map((id) => log.querySelector(`[data-user="${id}"] .author`)?.textContent).filter(Boolean);
+    const more = count > names.length ? ` and ${count - names.length} more` : "";
+    return make("button", "", `${emoji} ${count}`, { name: "emoji", value: emoji, ariaPressed: user_ids.includes(me), title: names.join(", ") + more });
+  }));
+};
+export const reacted = (frame) => {
+  last.rev = frame.rev;
+  const item = byId(frame.message_id);
+  if (item) still(() => react(item, frame.reactions));
+};
+export const deleted = (frame) => {
+  last.rev = frame.rev;
+  byId(frame.id)?.querySelector(".text").replaceChildren(blank.querySelector(".gone").cloneNode(true));
+};
+
+// Puts a message at its number, once. Says whether it is new here.
+export const show = (message) => {
+  last.rev = Math.max(last.rev, message.rev);
+  const there = $("m" + message.seq);
+  if (!there && (past || message.seq < log.querySelector("[data-seq]")?.dataset.seq)) return;
+  const item = line(message);
+  if (there) {
+    item.classList.toggle("again", there.matches(".again"));
+    return still(() => there.replaceWith(item));
+  }
+  const follow = atEnd();
+  let above = log.lastElementChild;
+  while (above && !(+above.dataset.seq < message.seq)) above = above.previousElementSibling;
+  const day = message.timestamp.slice(0, 10);
+  const parts = [item];
+  if (!above?.dataset.at.startsWith(day)) {
+    parts.unshift(make("li", "day"));
+    parts[0].append(make("time", "", "", { dateTime: day }));
+    local(parts[0]);
+  } else if (above.dataset.user === item.dataset.user && !message.reply_to && !/^\/me /.test(message.content) && Date.parse(message.timestamp) - Date.parse(above.dataset.at) < 3e5) {
+    item.classList.add("again");
+  }
+  if (document.hidden && !$("new")) parts.splice(-1, 0, make("li", "new", "New", { id: "new" }));
+  above ? above.after(...parts) : log.prepend(...parts);
+  $("empty")?.remove();
+  last.seq = Math.max(last.seq, message.seq);
+  seen({ user_id: message.user_id, seq: message.seq });
+  if (follow || message.user_id === me) toEnd();
+  return true;
+};
+// Who has read to the end.
+export const seen = ({ user_id, seq }) => {
+  const names = [...$("seen")?.children ?? []];
+  names.forEach((name) => {
+    if (+name.dataset.user === user_id) name.dataset.seq = Math.max(seq, name.dataset.seq);
+    name.hidden = name.dataset.seq < last.seq;
+  });
+  if (names[0]) $("seen").hidden = names.every((name) => name.hidden);
+};
+export const note = (text) => still(() => {
+  log.querySelector(".note")?.remove();
+  log.append(make("li", "note", text));
+});
+
+export const older = async () => {
+  const link = $("older");
+  if (!link || link.hidden) return;
+  link.hidden = true;
+  try {
+    const other = await fetched(link.href);
+    const items = [...other.querySelectorAll("#log > li:not(.new)")];
+    const next = other.getElementById("older");
+    const mark = log.querySelector(".day time");
+    const height = stream.scrollHeight;
+    if (next) link.href = next.href; else link.remove();
+    if (items.at(-1)?.dataset.at.startsWith(mark?.dateTime)) mark.parentElement.remove();
+    // Not to be read out.
+    stream.ariaLive = "off";
+    log.prepend(...items);
+    local(log);
+    stream.scrollTop += stream.scrollHeight - height;
+    setTimeout(() => { stream.ariaLive = null; }, 500);
+  } catch { /* offline */ }
+  link.hidden = false;
+};

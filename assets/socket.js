@@ -1,0 +1,41 @@
+// The socket, opened again whenever it is lost.
+import { $, fetched } from "./dom.js";
+
+let socket, timer, heard = 0, asked = 0, tries = 0;
+// `take` is given frames, `end` why there are no more.
+export const state = { synced: false, over: false, waiting: null };
+export const say = (name, text) => { Object.assign($("state"), { textContent: text }).dataset.state = name; };
+export const send = (frame) => {
+  if (socket?.readyState !== WebSocket.OPEN) return false;
+  socket.send(JSON.stringify(frame));
+  return true;
+};
+export const live = () => { state.synced = true; tries = 0; say("live", "Connected"); };
+export const close = () => socket.close();
+export const connect = () => {
+  clearTimeout(timer);
+  if (socket || state.over) return;
+  say("connecting", "Connecting…");
+  asked = 0;
+  const own = socket = new WebSocket(location.origin.replace(/^http/, "ws") + "/ws");
+  own.onmessage = (event) => { heard = Date.now(); state.take(JSON.parse(event.data)); };
+  own.onclose = (event) => { if (own === socket) lost(event.code); };
+};
+// Jittered: a thousand don't come back at once.
+const lost = (code) => {
+  socket = null;
+  state.synced = state.waiting = null;
+  if (state.over) return;
+  if (code === 4401) return location.reload();
+  if (code === 4403) return state.end("You are no longer in this room.");
+  const delay = Math.min(15000, 500 * 2 ** tries++) * (0.5 + Math.random() / 2);
+  // Logged out meanwhile: to the log-in.
+  if (tries > 1) fetched("/chat").catch(() => {});
+  say("lost", "Connection lost. Trying again…");
+  timer = setTimeout(connect, delay);
+};
+setInterval(() => {
+  if (!socket) return;
+  // The last question is still unanswered.
+  if (asked > heard) { const own = socket; socket = null; own.close(); lost(0); } else if (send({ type: "ping" })) asked = Date.now();
+}, 20000);

@@ -1,0 +1,148 @@
+//! A stretch of a room's talk as a page shows it: its messages with what they answer, who reacts to them and how they
+//! stand to each other, and who has read how far. Called by the pages of rooms and messages.
+
+use std::collections::HashMap;
+
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::error::Result;
+use crate::ids::{MessageId, RoomId, UserId};
+use crate::messages::Message;
+use crate::messages::quote::{Quote, quotes};
+use crate::reactions::Reaction;
+use crate::users;
+
+/// Messages by one person within so many microseconds are shown together.
+const TOGETHER: i64 = 5 * 60 * 1_000_000;
+/// From so many characters or lines on a message is shown folded.
+const LONG: (usize, usize) = (1500, 20);
+/// Names beside a reaction.
+const NAMED: usize = 20;
+
+/// A message on the page, and how it stands to the one above.
+pub struct Line {
+    pub message: Message,
+    /// The day, when it is another than the message's above.
+    pub day: Option<String>,
+    /// By the same person, soon after: shown without repeating who.
+    pub again: bool,
+    /// The first that the reader hasn't seen.
+    pub is_first_new: bool,
+    /// What it answers.
+    pub quote: Option<Quote>,
+    pub reactions: Vec<Chip>,
+}
+
+/// A reaction on the page.
+pub struct Chip {
+    pub reaction: Reaction,
+    /// The reader's too.
+    pub own: bool,
+    /// Who, in words.
+    pub names: String,
+}
+
+impl Line {
+    /// Without anything in it, for scripts to fill.
+    pub fn blank() -> Self {
+        let (none, never) = (None, Timestamp(0));
+        let message = Message {
+            id: MessageId(0),
+            room_id: RoomId(0),
+            seq: 0,
+            rev: 0,
+            user_id: None,
+            username: none.clone(),
+            content: String::new(),
+            html: String::new(),
+            client_id: none,
+            reply_to: None,
+            attachments: Vec::new(),
+            reactions: Vec::new(),
+            edited_at: None,
+            deleted_at: None,
+            created_at: never,
+        };
+        Self { message, day: None, again: false, is_first_new: false, quote: None, reactions: Vec::new() }
+    }
+
+    pub fn is_blank(&self) -> bool {
+        self.message.id == MessageId(0)
+    }
+
+    /// Shown folded until it is asked for.
+    pub fn is_long(&self) -> bool {
+        let content = &self.message.content;
+        content.len() > LONG.0 || content.lines().count() > LONG.1
+    }
+
+    /// `/me` says who does it, each time.
+    fn is_act(&self) -> bool {
+        self.message.content.starts_with("/me ")
+    }
+}
+
+impl Chip {
+    fn new(reaction: Reaction, reader: UserId, names: &HashMap<UserId, String>) -> Self {
+        let named: Vec<&str> = reaction.user_ids.iter().filter_map(|id| names.get(id)).map(String::as_str).collect();
+        let others = reaction.user_ids.len().saturating_sub(NAMED);
+        let mut words = named.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+        if others > 0 {
+            words = format!("{words} and {others} more");
+        }
+        Self { own: reaction.user_ids.contains(&reader), names: words, reaction }
+    }
+}
+
+/// `messages`, oldest first, as `reader` is shown them; those numbered above `read` are new. Doesn't check who may see
+/// them. Cost: 0 to 2 indexed queries, O(messages + reactions).
+pub async fn lines(
+    conn: &mut Conn,
+    reader: UserId,
+    messages: Vec<Message>,
+    read: Option<i64>,
+) -> Result<Vec<Line>> {
+    let answered: Vec<MessageId> = messages.iter().filter_map(|message| message.reply_to).collect();
+    let quotes = quotes(conn, &answered).await?;
+    let names = users::names(conn, &reacting(&messages)).await?;
+    let mut lines: Vec<Line> = Vec::with_capacity(messages.len());
+    let mut read = read;
+    for mut message in messages {
+        let is_first_new = read.is_some_and(|read| message.seq > read && message.user_id != Some(reader));
+        if is_first_new {
+            read = None;
+        }
+        let reactions = std::mem::take(&mut message.reactions).into_iter();
+        let reactions = reactions.map(|reaction| Chip::new(reaction, reader, &names)).collect();
+        let quote = message.reply_to.and_then(|id| quotes.get(&id)).cloned();
+        let mut line = Line { message, day: None, again: false, is_first_new, quote, reactions };
+        stand(&mut line, lines.last());
+        lines.push(line);
+    }
+    Ok(lines)
+}
+
+/// The people whose names stand beside reactions.
+fn reacting(messages: &[Message]) -> Vec<UserId> {
+    let reactions = messages.iter().flat_map(|message| &message.reactions);
+    let mut ids: Vec<UserId> = reactions.flat_map(|reaction| reaction.user_ids.iter().take(NAMED).copied()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+/// How a message stands to the one above.
+fn stand(line: &mut Line, above: Option<&Line>) {
+    let message = &line.message;
+    let day = message.created_at.day();
+    let is_new_day = above.is_none_or(|above| above.message.created_at.day() != day);
+    line.again = !is_new_day
+        && !line.is_first_new
+        && line.quote.is_none()
+        && !line.is_act()
+        && above.is_some_and(|above| {
+            above.message.user_id == message.user_id
+                && message.created_at.0 - above.message.created_at.0 < TOGETHER
+        });
+    line.day = is_new_day.then_some(day);
+}
