@@ -79,6 +79,11 @@ pub struct Message {
 }
 
 impl Message {
+    /// Where it is in its room's talk; a path on this site.
+    pub fn address(&self) -> String {
+        format!("/chat/rooms/{}?at={}#m{}", self.room_id, self.seq, self.seq)
+    }
+
     /// Who wrote it, in words.
     pub fn author(&self) -> &str {
         self.username.as_deref().unwrap_or("Deleted account")

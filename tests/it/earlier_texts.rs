@@ -1,8 +1,8 @@
 //! What messages said before they were edited or deleted: staff read it in the backoffice, and nobody anywhere else.
 
 use serde_json::json;
-use switchboard::messages::change;
 use switchboard::ids::MessageId;
+use switchboard::messages::change;
 
 use crate::support::actors::{PASSWORD, Visitor};
 use crate::support::app::{Site, both};

@@ -21,7 +21,9 @@ const NOT_YOURS: &str = "Only the room's owners, staff who are in it, and in a d
 /// What a room keeps at hand.
 pub fn area() -> Area {
     let list = op("List a room's pinned messages")
-        .about("The newest pin first; at most 50, all at once. A `pins` frame in the room's feed says that they changed.")
+        .about(
+            "The newest pin first; at most 50, all at once. A `pins` frame in the room's feed says that they changed.",
+        )
         .id("id", "The room.")
         .polled()
         .answers::<List<Message>>(200, "The messages.");

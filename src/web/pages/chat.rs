@@ -1,7 +1,7 @@
 //! The chat page: the list of rooms, and one room's talk. Without JavaScript the composer is a form like any other.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -9,11 +9,12 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::auth::random_token;
 use crate::error::{Error, Result};
-use crate::ids::{MessageId, RoomId, UserId};
-use crate::messages::{self, Message, NewMessage};
+use crate::ids::{RoomId, UserId};
+use crate::messages::{self, Message};
 use crate::rooms::{self, Room, list};
 use crate::users::Person;
-use crate::web::extract::{Asked, Fields, Id, SignedIn};
+use crate::web::extract::{Asked, Id, SignedIn};
+use crate::web::pages::composer::{self, Sent};
 use crate::web::render::{Chrome, PageError, page};
 
 /// Messages on a page.
@@ -65,8 +66,6 @@ struct Line {
     again: bool,
 }
 
-const SENT_BEFORE: &str = "The message before this one was sent from here already. Send this one now.";
-
 /// Messages by one person within so many microseconds are shown together.
 const TOGETHER: i64 = 5 * 60 * 1_000_000;
 
@@ -74,14 +73,6 @@ const TOGETHER: i64 = 5 * 60 * 1_000_000;
 #[serde(default)]
 pub struct Before {
     before: Option<i64>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct Composer {
-    content: String,
-    client_id: Option<String>,
-    reply_to: Option<MessageId>,
 }
 
 impl ChatPages {
@@ -105,29 +96,21 @@ impl ChatPages {
         Ok(page(StatusCode::OK, &shown))
     }
 
-    /// `POST /chat/rooms/{id}`: posts a message.
+    /// `POST /chat/rooms/{id}`: posts a message, perhaps with files.
     pub async fn post(
         State(app): State<App>,
         SignedIn(person): SignedIn,
         Path(Id(id)): Path<Id>,
-        Fields(typed): Fields<Composer>,
+        request: Request,
     ) -> Result<Response, PageError> {
         let room = RoomId(id);
-        let posted = match NewMessage::parse(&typed.content, typed.client_id.clone(), typed.reply_to) {
-            Ok(new) => messages::post(&app, &person, room, new).await,
-            Err(error) => Err(error),
-        };
-        // Back in the browser and something else typed into the same form: that is another message, not a repeat.
-        let posted = posted.and_then(|posted| {
-            let is_other = !posted.new && posted.message.content != typed.content.trim();
-            if is_other { Err(Error::Conflict(SENT_BEFORE)) } else { Ok(posted) }
-        });
+        let Sent { typed, posted } = composer::send(&app, &person, room, request).await?;
         match posted {
             Ok(_) => Ok(Redirect::to(&format!("/chat/rooms/{room}#end")).into_response()),
             Err(error @ (Error::NotFound(_) | Error::Internal(_))) => Err(error.into()),
             Err(error) => {
                 let mut shown = RoomPage::load(&app, &person, room, None).await?;
-                shown.error = error.to_string();
+                shown.error = composer::words(&app, &error);
                 shown.draft = typed.content;
                 // Nobody knows whether it was stored: sent again under the same id it can't be there twice.
                 if let (Error::Unavailable, Some(client_id)) = (&error, typed.client_id) {
