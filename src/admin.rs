@@ -53,6 +53,8 @@ pub const RESOURCES: &[&Resource] = &[
     &crate::rooms::admin::RESOURCE,
     &crate::rooms::members::admin::RESOURCE,
     &crate::messages::admin::RESOURCE,
+    &crate::messages::edits::admin::RESOURCE,
+    &crate::messages::pins::admin::RESOURCE,
     &crate::attachments::admin::RESOURCE,
     &crate::reactions::admin::RESOURCE,
     &crate::reports::admin::RESOURCE,

@@ -1,5 +1,6 @@
 //! Files that go with messages: the model `attachments`. What comes in is in `attachments/intake.rs`, what lies on disk in
-//! `attachments/disk.rs`, what kind of file it is in `attachments/kind.rs`. Rows are stored by the writer of messages, in
+//! `attachments/disk.rs`, what kind of file it is in `attachments/kind.rs`, small pictures of large ones in
+//! `attachments/thumbnail.rs`. Rows are stored by the writer of messages, in
 //! the transaction of their message.
 
 pub mod admin;
@@ -7,6 +8,7 @@ pub mod disk;
 pub mod intake;
 pub mod kind;
 mod name;
+pub mod thumbnail;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -22,8 +24,8 @@ use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::ids::{AttachmentId, MessageId, RoomId, UserId};
 use crate::messages::{change as messages, list};
-use crate::on_db;
 use crate::work::Work;
+use crate::{on_db, picture};
 
 const NO_FILE: Error = Error::NotFound("There is no such attachment, or it is private to others.");
 
@@ -61,6 +63,24 @@ impl Attachment {
             Some((width, height)) => format!("{size}, {width} × {height}"),
             None => size,
         }
+    }
+
+    /// Whether there may be a thumbnail of it: a picture of a kind and a size that we decode. One that is broken has none
+    /// all the same.
+    pub fn is_pictured(&self) -> bool {
+        self.pixels().is_some()
+    }
+
+    /// Width and height of its thumbnail, so that a page keeps the place; zeros where there is none.
+    pub fn thumbnail_size(&self) -> (i64, i64) {
+        self.pixels().map_or((0, 0), |(width, height)| thumbnail::size(width, height))
+    }
+
+    fn pixels(&self) -> Option<(i64, i64)> {
+        let is_picture = thumbnail::TYPES.contains(&self.content_type.as_str()) && self.size <= thumbnail::MOST_BYTES;
+        let (width, height) = self.width.zip(self.height).filter(|_| is_picture)?;
+        let fits = picture::fits(u64::try_from(width).ok()?, u64::try_from(height).ok()?);
+        (fits && width > 0 && height > 0).then_some((width, height))
     }
 }
 

@@ -33,6 +33,8 @@ id!(MessageId);
 id!(MembershipId);
 id!(AttachmentId);
 id!(ReactionId);
+id!(PinId);
+id!(MessageEditId);
 id!(InterestId);
 id!(NotificationId);
 id!(ReportId);

@@ -11,6 +11,7 @@
 //!   [`reports`], [`emails`], [`settings`], [`revocations`]: the rules. They know no HTTP; a page, a socket frame, a
 //!   command and a form of the backoffice that do the same thing call the same function. What is done together is one
 //!   [`work`]; what staff do is told by [`audit`].
+//! - [`picture`]: strangers' pictures, decoded within limits, for [`users::avatar`] and [`attachments::thumbnail`].
 //! - [`admin`]: the backoffice's engine over every model's declaration, `<model>/admin.rs`.
 //! - [`live`]: the hub, the feeds and the sockets. [`mail`]: sends what [`emails`] queues. [`demo`]: made-up sites to look at and to measure.
 //!
@@ -50,6 +51,7 @@ pub mod log;
 pub mod mail;
 pub mod messages;
 pub mod notifications;
+pub mod picture;
 pub mod reactions;
 pub mod reports;
 pub mod revocations;

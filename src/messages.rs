@@ -1,14 +1,17 @@
 //! Messages: the model `messages`. [`post`] is the only way in (page, socket, API); what is posted is numbered,
 //! stored and published by `messages/writer.rs`. Readers are in `messages/stored.rs`, what asks for a stretch of a room's
 //! talk in `messages/history.rs`, and for words in `messages/search.rs`. What people do to messages that stand is in
-//! `messages/acts.rs`; the parts it is made of, which the admin uses too, in `messages/change.rs`.
+//! `messages/acts.rs`; the parts it is made of, which the admin uses too, in `messages/change.rs`. What a message said before is in
+//! `messages/edits.rs`, which of them a room keeps at hand in `messages/pins.rs`.
 
 pub(crate) mod acts;
 pub mod admin;
 pub mod change;
+pub mod edits;
 pub mod history;
 pub mod limit;
 pub mod markup;
+pub mod pins;
 pub mod quote;
 pub mod search;
 mod stored;
@@ -77,6 +80,11 @@ pub struct Message {
 }
 
 impl Message {
+    /// Where it is in its room's talk; a path on this site.
+    pub fn address(&self) -> String {
+        format!("/chat/rooms/{}?at={}#m{}", self.room_id, self.seq, self.seq)
+    }
+
     /// Who wrote it, in words.
     pub fn author(&self) -> &str {
         self.username.as_deref().unwrap_or("Deleted account")

@@ -22,10 +22,12 @@ use crate::web::pages::admin;
 use crate::web::pages::chat::ChatPages;
 use crate::web::pages::mailed::MailedPages;
 use crate::web::pages::members::MemberPages;
+use crate::web::pages::messages::MessagePages;
 use crate::web::pages::rooms::RoomPages;
 use crate::web::pages::second_step::SecondStepPages;
 use crate::web::pages::settings;
-use crate::web::{api, assets, attachments, avatars, headers, status};
+use crate::web::pages::writing::WritingPages;
+use crate::web::{api, assets, attachments, avatars, headers, status, thumbnails, upload};
 
 /// Bytes in a form.
 const MOST_IN_A_FORM: usize = 256 * 1024;
@@ -37,6 +39,7 @@ pub async fn router(app: App) -> Result<Router> {
     let pages = Router::new()
         .merge(account())
         .merge(chat())
+        .merge(messages())
         .merge(rooms())
         .merge(sockets())
         .merge(settings::routes())
@@ -44,8 +47,8 @@ pub async fn router(app: App) -> Result<Router> {
         .route("/avatars/{name}", get(avatars::get))
         .layer(DefaultBodyLimit::max(MOST_IN_A_FORM))
         .layer(headers::cross_site(&app.config)?)
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
-        .layer(session.clone());
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT));
+    let pages = pages.merge(posting(&app)?).layer(session.clone());
     let api = if app.config.api { api::router(&app, session)? } else { Router::new() };
     Ok(Router::new()
         .merge(pages)
@@ -61,6 +64,15 @@ pub async fn router(app: App) -> Result<Router> {
         .layer(CatchPanicLayer::custom(headers::panicked))
         .layer(from_fn_with_state(app.clone(), headers::around))
         .with_state(app))
+}
+
+/// What may bring files, and takes its time; how much of them is taken is said where they are read.
+fn posting(app: &App) -> Result<Router<App>> {
+    Ok(Router::new()
+        .route("/chat/rooms/{id}", post(ChatPages::post))
+        .layer(DefaultBodyLimit::max(MOST_IN_A_FORM))
+        .layer(headers::cross_site(&app.config)?)
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, upload::PATIENCE)))
 }
 
 /// An archive is compressed already; what is sent in parts too is sent as it is.
@@ -86,9 +98,24 @@ fn account() -> Router<App> {
 fn chat() -> Router<App> {
     Router::new()
         .route("/chat", get(ChatPages::list))
-        .route("/chat/rooms/{id}", get(ChatPages::room).post(ChatPages::post))
+        .route("/chat/rooms/{id}", get(ChatPages::room))
         .route("/chat/rooms/{id}/read", post(ChatPages::read))
+        .route("/chat/rooms/{id}/names", get(WritingPages::names))
+        .route("/chat/preview", post(WritingPages::preview))
+        .route("/help", get(WritingPages::help))
         .route("/chat/attachments/{id}", get(attachments::get))
+        .route("/chat/attachments/{id}/thumbnail", get(thumbnails::get))
+}
+
+fn messages() -> Router<App> {
+    Router::new()
+        .route("/chat/messages/{id}", get(MessagePages::show))
+        .route("/chat/messages/{id}/edit", post(MessagePages::edit))
+        .route("/chat/messages/{id}/delete", post(MessagePages::delete))
+        .route("/chat/messages/{id}/react", post(MessagePages::react))
+        .route("/chat/messages/{id}/pin", post(MessagePages::pin))
+        .route("/chat/messages/{id}/unpin", post(MessagePages::unpin))
+        .route("/chat/messages/{id}/report", post(MessagePages::report))
 }
 
 fn rooms() -> Router<App> {

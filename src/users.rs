@@ -296,14 +296,13 @@ pub async fn active(conn: &mut Conn, ids: &[UserId]) -> Result<Vec<User>> {
     Ok(on_db!(conn, c => sqlx::query_as(&sql).persistent(false).fetch_all(c).await)?)
 }
 
-/// The names of those of `ids` that have an account. Cost: no query without ids, else 1 indexed query, O(ids).
+/// The names of those of `ids` that are there, disabled accounts too. Cost: no query without ids, else 1 indexed query,
+/// O(ids).
 pub async fn names(conn: &mut Conn, ids: &[UserId]) -> Result<HashMap<UserId, String>> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    // Numbers, so there is nothing to escape.
-    let list: Vec<String> = ids.iter().map(UserId::to_string).collect();
-    let sql = format!("select id, username from users where id in ({})", list.join(", "));
+    let sql = format!("select id, username from users where id in ({})", crate::messages::list(ids));
     let rows: Vec<(UserId, String)> = on_db!(conn, c => sqlx::query_as(&sql).persistent(false).fetch_all(c).await)?;
     Ok(rows.into_iter().collect())
 }

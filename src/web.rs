@@ -14,3 +14,5 @@ pub mod pages;
 pub mod render;
 pub mod request_id;
 pub mod status;
+pub mod thumbnails;
+pub mod upload;

@@ -2,13 +2,15 @@
 -- how, and the browsers that are told when nobody looks.
 
 create table pins (
-    message_id bigint primary key not null references messages (id) on delete cascade,
+    id         integer primary key autoincrement,
+    message_id bigint not null unique references messages (id) on delete cascade,
     room_id    bigint not null references rooms (id) on delete cascade,
     pinned_by  bigint references users (id) on delete set null,
     created_at bigint not null
 );
-create index pins_room on pins (room_id, created_at, message_id);
-create index pins_pinned_by on pins (pinned_by);
+create index pins_room on pins (room_id, created_at, id);
+create index pins_pinned_by on pins (pinned_by, created_at, id);
+create index pins_created_at on pins (created_at, id);
 
 -- What a message said before it was edited or deleted, for staff. It goes when the message's row goes.
 create table message_edits (

@@ -1,5 +1,5 @@
 //! Uploaded files on disk: one file a content, under its SHA-256 in hexadecimal, however many messages have it. A file
-//! comes first and its rows after it; it goes after its last row.
+//! comes first and its rows after it; it goes after its last row, and its thumbnail with it.
 //!
 //! Between these stands a lock: whoever puts a file in place holds it together with others until the rows are committed,
 //! whoever takes files away holds it alone while they ask whether a row is left and delete. So nobody takes away what
@@ -7,7 +7,7 @@
 //! between processes too, and goes with the one that had it.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -31,6 +31,30 @@ pub struct Kept(#[expect(dead_code, reason = "held for its lock")] File);
 
 pub fn folder(config: &Config) -> PathBuf {
     config.upload_dir.join("files")
+}
+
+/// Where the thumbnail of the file with this digest lies, once somebody has asked for it; `None` for what is no digest.
+pub(super) fn thumbnail(config: &Config, sha256: &str) -> Option<PathBuf> {
+    super::path(config, sha256).map(|_| thumbnails(config).join(sha256))
+}
+
+fn thumbnails(config: &Config) -> PathBuf {
+    config.upload_dir.join("thumbnails")
+}
+
+/// Keeps a thumbnail, unless its file is gone by now. Blocks.
+pub(super) fn keep_thumbnail(config: &Config, sha256: &str, bytes: &[u8]) -> io::Result<()> {
+    let (Some(file), Some(path)) = (super::path(config, sha256), thumbnail(config, sha256)) else { return Ok(()) };
+    let _together = lock(&folder(config)).and_then(|lock| lock.lock_shared().map(|()| lock))?;
+    if !file.try_exists()? {
+        return Ok(());
+    }
+    let (mut partial, written) = partial(&thumbnails(config))?;
+    let kept = partial.write_all(bytes).and_then(|()| std::fs::rename(&written, path));
+    if kept.is_err() {
+        let _ = remove(&written);
+    }
+    kept
 }
 
 /// A new file to write into, which nobody else knows. Blocks.
@@ -82,7 +106,8 @@ async fn take_away(app: &App, digests: Vec<String>) -> Result<()> {
     for some in digests.chunks(TOGETHER) {
         let still = in_use(app, some).await?;
         let gone = some.iter().filter(|digest| !still.contains(digest));
-        let paths: Vec<PathBuf> = gone.filter_map(|digest| super::path(&app.config, digest)).collect();
+        let of = |digest: &String| [super::path(&app.config, digest), thumbnail(&app.config, digest)];
+        let paths: Vec<PathBuf> = gone.flat_map(of).flatten().collect();
         let deleted = tokio::task::spawn_blocking(move || paths.iter().try_for_each(|path| remove(path)));
         deleted.await.map_err(Error::internal)?.map_err(Error::internal)?;
     }
@@ -109,7 +134,12 @@ fn remove(path: &Path) -> io::Result<()> {
 /// Deletes what a crash left of files on their way. A file under its digest is left alone, with a row or without: the
 /// database may be an older copy than the folder, or the folder be shared. Blocks. Cost: O(files).
 pub fn sweep(config: &Config) -> io::Result<()> {
-    let files = match std::fs::read_dir(folder(config)) {
+    sweep_folder(&folder(config))?;
+    sweep_folder(&thumbnails(config))
+}
+
+fn sweep_folder(folder: &Path) -> io::Result<()> {
+    let files = match std::fs::read_dir(folder) {
         Ok(files) => files,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),

@@ -1,5 +1,6 @@
 //! Files on their way into one message: [`Intake`] writes each to disk as it comes, counting and digesting, and posts the
-//! message when all are there. Called by the JSON API; pages will.
+//! message when all are there. Called by the JSON API and by the page of a room,
+//! through `web/upload.rs`.
 //!
 //! What is dropped on the way leaves nothing: a file that isn't whole goes with its [`Partial`], one that is in place and
 //! came to nothing is taken away again.
@@ -89,6 +90,11 @@ impl Intake {
         }
         self.files.push((partial, file));
         Ok(())
+    }
+
+    /// The digests of the files that are here, in their order.
+    pub fn digests(&self) -> Vec<String> {
+        self.files.iter().map(|(_, file)| file.sha256.clone()).collect()
     }
 
     /// Posts the message with its files. Errors: as [`NewMessage::with`] and [`messages::post`].

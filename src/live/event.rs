@@ -57,6 +57,10 @@ pub enum Event<'a> {
         rev: i64,
         reactions: &'a [Reaction],
     },
+    /// Which messages are pinned in the room has changed: ask for them.
+    Pins {
+        room_id: RoomId,
+    },
     System {
         room_id: RoomId,
         event: Coming,

@@ -145,6 +145,11 @@ impl Hub {
         self.publish(room_id, &Event::Reaction { message_id: id, room_id, rev, reactions });
     }
 
+    /// Says that other messages are pinned in `room` now. Cost: O(sockets in the room).
+    pub fn publish_pins(&self, room: RoomId) {
+        self.publish(room, &Event::Pins { room_id: room });
+    }
+
     fn publish(&self, room: RoomId, event: &Event<'_>) {
         if let Some(live) = self.room(room) {
             live.feed.publish(event.frame());

@@ -33,6 +33,7 @@ pub const RESOURCE: Resource = Resource {
     search: Search::FullText(FullText { table: "messages_text", tags: &[("room_id", 'r'), ("sender_id", 's')] }),
     sections: &[("Message", &["room_id", "seq", "sender_id", "content", "reply_to"])],
     inlines: &[
+        Inline::new("message-edits", "message_id"),
         Inline::new("attachments", "message_id"),
         Inline::new("reactions", "message_id"),
         Inline::new("reports", "message_id"),
@@ -53,8 +54,8 @@ pub const RESOURCE: Resource = Resource {
     admin: Rights { add: false, ..Rights::ALL },
     moderator: Rights { add: false, export: false, ..Rights::ALL },
     row_rule,
-    delete_note: "The text, its attachments and reactions go; the place in the room stays, and history can put the text \
-                  back.",
+    delete_note: "The text, its attachments and reactions go; the place in the room stays, staff keep the text among the \
+                  earlier ones, and history can put it back.",
     keeps_place: true,
     update: Some(update),
     delete: Some(delete),

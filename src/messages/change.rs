@@ -2,7 +2,7 @@
 //! room's next revision, stores it on the message, and is published after the commit in the order of the revisions.
 //! Called by `messages/acts.rs`, by the admin and by what hides a reported message; who may do it was asked there.
 
-use super::{DELETED, Message, NO_MESSAGE, content_of, markup, stored};
+use super::{DELETED, Message, NO_MESSAGE, content_of, edits, markup, pins, stored};
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{MessageId, RoomId};
 use crate::work::Work;
@@ -40,7 +40,7 @@ pub async fn edit(work: &mut Work, id: MessageId, content: &str) -> Result<()> {
     edit_held(work, message, content).await.map(|_| ())
 }
 
-/// The same for a message that is held; as it stands then. Cost: 2 indexed statements.
+/// The same for a message that is held; as it stands then. Cost: 3 indexed statements.
 pub(super) async fn edit_held(work: &mut Work, mut message: Message, content: &str) -> Result<Message> {
     let content = checked(content, &message)?;
     if message.deleted_at.is_some() {
@@ -76,6 +76,7 @@ fn checked(content: &str, message: &Message) -> Result<String> {
 }
 
 async fn write(work: &mut Work, mut message: Message, content: String) -> Result<Message> {
+    edits::keep(work, &message).await?;
     message.rev = next_rev(work, message.room_id).await?;
     message.html = markup::render(&content);
     message.content = content;
@@ -88,18 +89,19 @@ async fn write(work: &mut Work, mut message: Message, content: String) -> Result
     Ok(message)
 }
 
-/// Empties a message: its text, attachments and reactions go, its place in the room stays. Errors: [`Error::NotFound`],
-/// [`Error::Conflict`] for a deleted one. Cost: 7 to 9 indexed statements, O(files + sockets in the room).
+/// Empties a message: its text, attachments, reactions and pin go, its place in the room stays, and staff keep its text.
+/// Errors: [`Error::NotFound`], [`Error::Conflict`] for a deleted one. Cost: 9 to 11 indexed statements, O(files + sockets in the room).
 pub async fn delete(work: &mut Work, id: MessageId) -> Result<()> {
     let message = hold(work, id).await?;
     delete_held(work, message).await
 }
 
-/// The same for a message that is held. Cost: 4 indexed statements.
+/// The same for a message that is held. Cost: 6 indexed statements.
 pub(super) async fn delete_held(work: &mut Work, mut message: Message) -> Result<()> {
     if message.deleted_at.is_some() {
         return Err(Error::Conflict("This message is deleted already."));
     }
+    edits::keep(work, &message).await?;
     message.rev = next_rev(work, message.room_id).await?;
     let (id, now) = (message.id, work.now());
     on_db!(work, c => sqlx::query(
@@ -108,19 +110,31 @@ pub(super) async fn delete_held(work: &mut Work, mut message: Message) -> Result
     on_db!(work, c => sqlx::query("delete from reactions where message_id = $1").bind(id).execute(c).await.map(|_| ()))?;
     on_db!(work, c => sqlx::query("delete from attachments where message_id = $1")
         .bind(id).execute(c).await.map(|_| ()))?;
+    let was_pinned = pins::drop_of(work, id).await?;
     attachments::let_go(work, &message.attachments);
-    work.then(move |app| app.hub.publish_deleted(&message));
+    tell_deleted(work, message, was_pinned);
     Ok(())
 }
 
-/// Takes a message's row out for good. Its number isn't used again, and the revision of this stays a hole in what can be
+/// Once it is committed: the message first, then that a pin went with it.
+fn tell_deleted(work: &mut Work, message: Message, was_pinned: bool) {
+    work.then(move |app| {
+        app.hub.publish_deleted(&message);
+        if was_pinned {
+            app.hub.publish_pins(message.room_id);
+        }
+    });
+}
+
+/// Takes a message's row out for good, and its earlier texts with it. Its number isn't used again, and the revision of this stays a hole in what can be
 /// read: who is connected is told that the message is deleted, who comes back later isn't told of it at all.
-/// Errors: [`Error::NotFound`]. Cost: 5 to 7 indexed statements, O(what refers to it + sockets in the room).
+/// Errors: [`Error::NotFound`]. Cost: 6 to 8 indexed statements, O(what refers to it + sockets in the room).
 pub async fn erase(work: &mut Work, id: MessageId) -> Result<()> {
     let mut message = hold(work, id).await?;
     message.rev = next_rev(work, message.room_id).await?;
+    let was_pinned = pins::drop_of(work, id).await?;
     on_db!(work, c => sqlx::query("delete from messages where id = $1").bind(id).execute(c).await.map(|_| ()))?;
     attachments::let_go(work, &message.attachments);
-    work.then(move |app| app.hub.publish_deleted(&message));
+    tell_deleted(work, message, was_pinned);
     Ok(())
 }

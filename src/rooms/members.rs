@@ -14,13 +14,18 @@ use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::ids::{MembershipId, RoomId, UserId};
 use crate::live::hub::MOST_FOR_RECEIPTS;
-use crate::text::fold;
+use crate::rooms::Room;
+use crate::text::{above, fold};
 use crate::users::{Person, User};
 use crate::work::Work;
 use crate::{on_db, users};
 
 /// People whom [`among`] looks up one by one; of more it reads all members.
 const MOST_LOOKED_UP: usize = 1000;
+/// Members of a room in which names are looked for one by one.
+const MOST_READ: i64 = 1000;
+/// Names offered to complete one.
+pub const MOST_NAMES: usize = 8;
 const NO_MEMBER: Error = Error::NotFound("This person isn't in the room.");
 
 /// Somebody in a room.
@@ -72,7 +77,7 @@ pub struct Reader {
 
 /// Who has read how far, by name, in a room that is small enough to show it. Doesn't check who asks. Cost: 0 or 1 indexed
 /// query, O(50).
-pub async fn readers(conn: &mut Conn, room: &super::Room) -> Result<Vec<Reader>> {
+pub async fn readers(conn: &mut Conn, room: &Room) -> Result<Vec<Reader>> {
     if room.member_count > MOST_FOR_RECEIPTS {
         return Ok(Vec::new());
     }
@@ -104,6 +109,29 @@ pub async fn among(conn: &mut Conn, room: RoomId, people: &HashSet<UserId>) -> R
     members.retain(|user| people.contains(user));
     members.sort_unstable();
     Ok(members)
+}
+
+/// Names of active members of `room` that begin with `q` in any case, at most eight, by name. Doesn't check who asks.
+/// Cost: 1 indexed query. It reads the members of a small room; in a large one it goes along the names that begin so until
+/// eight of them are in it.
+pub async fn beginning(conn: &mut Conn, room: &Room, q: &str) -> Result<Vec<String>> {
+    let from = fold(q);
+    // PostgreSQL takes no text with a NUL, so nobody is called by one.
+    if from.contains('\0') {
+        return Ok(Vec::new());
+    }
+    let to = above(&from);
+    // SQLite reads the tables of a cross join in the order in which they are named; PostgreSQL finds its own.
+    let tables = match room.member_count <= MOST_READ {
+        true => "memberships m cross join users u",
+        false => "users u cross join memberships m",
+    };
+    let sql = format!(
+        "select u.username from {tables} where m.room_id = $1 and m.user_id = u.id and u.username_folded >= $2
+         and u.username_folded < $3 and u.is_active order by u.username_folded limit $4"
+    );
+    let limit = i64::try_from(MOST_NAMES).map_err(Error::internal)?;
+    Ok(on_db!(conn, c => sqlx::query_scalar(&sql).bind(room.id).bind(from).bind(to).bind(limit).fetch_all(c).await)?)
 }
 
 /// Adds a row and counts it; `None` for a person who is in already and stays as they are. A newcomer has read everything

@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::emails::letter::{self, Letter};
 use crate::error::{Error, Result};
 use crate::ids::{MessageId, UserId};
-use crate::messages::change as messages;
+use crate::messages::{change as messages, edits};
 use crate::on_db;
 use crate::users::{User, change};
 use crate::work::Work;
@@ -143,7 +143,7 @@ async fn next(work: &mut Work, user: UserId) -> Result<Vec<MessageId>> {
         .bind(user).bind(BATCH).fetch_all(c).await)?)
 }
 
-/// Empties messages and makes them nobody's: deleting the account then has little left to do. One that was deleted
+/// Empties messages, earlier texts and all, and makes them nobody's: deleting the account then has little left to do. One that was deleted
 /// before is left at that.
 async fn empty(work: &mut Work, ids: &[MessageId]) -> Result<()> {
     for id in ids {
@@ -152,6 +152,8 @@ async fn empty(work: &mut Work, ids: &[MessageId]) -> Result<()> {
             Err(error) => return Err(error),
         }
     }
+    // Staff would keep what is emptied here, and what was deleted before.
+    edits::forget(work, ids).await?;
     // Numbers of ours.
     let list: Vec<String> = ids.iter().map(MessageId::to_string).collect();
     let sql = format!("update messages set sender_id = null where id in ({})", list.join(", "));

@@ -22,6 +22,7 @@ pub mod notifications;
 pub mod operation;
 pub mod params;
 pub mod people;
+pub mod pins;
 pub mod problem;
 pub mod reference;
 pub mod rooms;
@@ -65,6 +66,7 @@ pub fn areas() -> Vec<Area> {
         rooms::area(),
         members::area(),
         messages::area(),
+        pins::area(),
         interests::area(),
         notifications::area(),
         admin::area(),

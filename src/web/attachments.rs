@@ -81,7 +81,8 @@ pub async fn send(app: &App, person: &Person, id: AttachmentId, headers: &Header
     Ok(response)
 }
 
-fn kept(tag: &str) -> [(header::HeaderName, String); 4] {
+/// How an answer about a file of strangers is kept, and what it may do.
+pub(super) fn kept(tag: &str) -> [(header::HeaderName, String); 4] {
     [
         (header::ETAG, tag.to_owned()),
         (header::CACHE_CONTROL, "private, no-cache".to_owned()),

@@ -3,8 +3,11 @@
 pub mod account;
 pub mod admin;
 pub mod chat;
+pub mod composer;
 pub mod mailed;
 pub mod members;
+pub mod messages;
 pub mod rooms;
 pub mod second_step;
 pub mod settings;
+pub mod writing;

@@ -51,7 +51,7 @@ pub fn refused<T: Template>(
     let wait = error.retry_after();
     let errors = match error {
         Error::Invalid(errors) => errors,
-        Error::TooMany { .. } => FieldErrors::one(field, error.to_string()),
+        Error::TooMany { .. } | Error::Throttled { .. } => FieldErrors::one(field, error.to_string()),
         error => return Err(error.into()),
     };
     Ok(waiting(page(status, &again(errors)), wait))

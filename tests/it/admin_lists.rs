@@ -75,6 +75,7 @@ both! {
             ("memberships", "plans bob", vec![2]), ("interests", "bob ann", vec![1]), ("attachments", "FOX", vec![1]), ("sessions", "bob", vec![2]),
             ("api-tokens", "bob", vec![1]), ("password-reset-tokens", "ann", vec![]), ("emails", "BOB@", vec![1]), ("audit-entries", "plans", vec![1]),
             ("notifications", "ann", vec![1]), ("reactions", "ann", vec![1]), ("reports", "robert", vec![]), ("reports", "ann", vec![1]),
+            ("message-edits", "bob", vec![1]), ("message-edits", "ann", vec![]), ("pins", "plans", vec![1]), ("pins", "ann", vec![1]),
         ] {
             assert_eq!(found(&ann, &format!("/admin/{list}/"), q).await, ids, "{list}: {q}");
         }

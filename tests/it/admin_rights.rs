@@ -20,6 +20,8 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("rooms", "VACDE", "VACDE"),
     ("memberships", "VACDE", "VACD"),
     ("messages", "VCDE", "VCD"),
+    ("message-edits", "VDE", "V"),
+    ("pins", "VDE", "VD"),
     ("attachments", "VDE", "VE"),
     ("reactions", "VADE", "VE"),
     ("reports", "VACDE", "VACD"),

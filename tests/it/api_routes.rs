@@ -106,14 +106,14 @@ const PROMISED: &[(&str, &[&str])] = &[
     ("POST", &["/auth/two-factor", "/auth/two-factor/confirm", "/auth/password-reset", "/auth/password-reset-confirm"]),
     ("GET", &["/auth/me", "/users", "/users/{id}", "/chat/rooms", "/chat/rooms/{id}", "/chat/rooms/{id}/members"]),
     ("GET", &["/chat/rooms/{id}/messages", "/chat/search", "/chat/attachments/{id}", "/interests", "/notifications"]),
-    ("GET", &["/admin/stats", "/openapi.json"]),
+    ("GET", &["/admin/stats", "/openapi.json", "/chat/rooms/{id}/pins"]),
     ("POST", &["/chat/rooms", "/chat/rooms/{id}/members", "/chat/rooms/{id}/messages", "/chat/rooms/{id}/read"]),
     ("POST", &["/chat/messages/{id}/report", "/interests", "/notifications/read"]),
     ("POST", &["/interests/{id}/accept", "/interests/{id}/reject", "/interests/{id}/cancel"]),
-    ("PUT", &["/chat/messages/{id}/reactions/{emoji}"]),
+    ("PUT", &["/chat/messages/{id}/reactions/{emoji}", "/chat/messages/{id}/pin"]),
     ("PATCH", &["/auth/me", "/chat/rooms/{id}", "/chat/messages/{id}"]),
     ("DELETE", &["/auth/two-factor", "/chat/rooms/{id}", "/chat/rooms/{id}/members/{user_id}", "/chat/messages/{id}"]),
-    ("DELETE", &["/chat/messages/{id}/reactions/{emoji}"]),
+    ("DELETE", &["/chat/messages/{id}/reactions/{emoji}", "/chat/messages/{id}/pin"]),
 ];
 
 #[tokio::test]
@@ -130,6 +130,8 @@ async fn every_promised_call_is_described() {
         "rooms",
         "memberships",
         "messages",
+        "message-edits",
+        "pins",
         "attachments",
         "reactions",
         "interests",

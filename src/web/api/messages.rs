@@ -2,8 +2,6 @@
 
 mod post;
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::CONTENT_RANGE;
@@ -31,8 +29,8 @@ use crate::messages::{self, Message};
 use crate::reactions::{self, Reaction};
 use crate::reports::{self, Report};
 use crate::rooms;
-use crate::web::attachments;
 use crate::web::extract::Client;
+use crate::web::{attachments, upload};
 use post::{NewMessage, NewMessageWithFiles};
 
 pub struct MessageApi;
@@ -42,8 +40,6 @@ const MESSAGE: &str = "The message.";
 const GONE: &str = "The message is deleted.";
 const NOT_JOINED: &str = "You aren't in this public room.";
 const TOO_FAST: &str = "You write too fast; `Retry-After` says how many seconds to wait.";
-/// Files may come over slow lines; one that stops coming is given up sooner.
-const UPLOAD_PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 /// Which stretch of a room's talk. Numbers are read by hand: one that can't be is refused with 400.
 #[derive(Deserialize)]
@@ -107,7 +103,7 @@ pub fn area() -> Area {
         .id("id", ROOM)
         .body::<NewMessage>()
         .body_of::<NewMessageWithFiles>("multipart/form-data")
-        .patience(UPLOAD_PATIENCE)
+        .patience(upload::PATIENCE)
         .answers::<Message>(201, "It is stored, and everybody in the room is told.")
         .answers::<Message>(200, "It was posted before, with this `client_id`: the first one.")
         .refuses(403, NOT_JOINED)

@@ -3,7 +3,7 @@
 pub mod talk;
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -13,13 +13,14 @@ use crate::auth::random_token;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::ids::{MessageId, RoomId, UserId};
+use crate::messages;
 use crate::messages::quote::{Quote, quotes};
-use crate::messages::{self, NewMessage};
 use crate::rooms::members::{self, Reader};
 use crate::rooms::{self, Room, list};
 use crate::notifications;
 use crate::users::Person;
 use crate::web::extract::{Asked, Fields, Id, SignedIn};
+use crate::web::pages::composer::{self, Sent};
 use crate::web::render::{Chrome, PageError, page};
 use talk::{Line, lines};
 
@@ -75,8 +76,6 @@ struct RoomPage {
     error: String,
 }
 
-const SENT_BEFORE: &str = "The message before this one was sent from here already. Send this one now.";
-
 /// Which stretch of the talk is asked for, and what is to be answered.
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(default)]
@@ -99,14 +98,6 @@ pub struct Beside {
 #[derive(Deserialize)]
 pub struct Seen {
     seq: i64,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct Composer {
-    content: String,
-    client_id: Option<String>,
-    reply_to: Option<MessageId>,
 }
 
 impl ChatPages {
@@ -145,30 +136,22 @@ impl ChatPages {
         Ok(Redirect::to(&format!("/chat/rooms/{id}#end")))
     }
 
-    /// `POST /chat/rooms/{id}`: posts a message.
+    /// `POST /chat/rooms/{id}`: posts a message, perhaps with files.
     pub async fn post(
         State(app): State<App>,
         SignedIn(person): SignedIn,
         Path(Id(id)): Path<Id>,
-        Fields(typed): Fields<Composer>,
+        request: Request,
     ) -> Result<Response, PageError> {
         let room = RoomId(id);
-        let posted = match NewMessage::parse(&typed.content, typed.client_id.clone(), typed.reply_to) {
-            Ok(new) => messages::post(&app, &person, room, new).await,
-            Err(error) => Err(error),
-        };
-        // Back in the browser and something else typed into the same form: that is another message, not a repeat.
-        let posted = posted.and_then(|posted| {
-            let is_other = !posted.new && posted.message.content != typed.content.trim();
-            if is_other { Err(Error::Conflict(SENT_BEFORE)) } else { Ok(posted) }
-        });
+        let Sent { typed, posted } = composer::send(&app, &person, room, request).await?;
         match posted {
             Ok(_) => Ok(Redirect::to(&format!("/chat/rooms/{room}#end")).into_response()),
             Err(error @ (Error::NotFound(_) | Error::Internal(_))) => Err(error.into()),
             Err(error) => {
                 let place = Place { reply: typed.reply_to, ..Place::default() };
                 let mut shown = RoomPage::load(&app, &person, room, place).await?;
-                shown.error = error.to_string();
+                shown.error = composer::words(&app, &error);
                 shown.draft = typed.content;
                 // Nobody knows whether it was stored: sent again under the same id it can't be there twice.
                 if let (Error::Unavailable, Some(client_id)) = (&error, typed.client_id) {

@@ -245,6 +245,8 @@ impl Site {
             "insert into memberships (room_id, user_id, role, joined_at) values (1, 1, 'owner', 5000000), (1, 2, 'member', 5000000)",
             "insert into messages (room_id, seq, rev, sender_id, content, html, created_at)
              values (1, 1, 1, 2, 'The quick brown fox', '<p>The quick brown fox</p>', 5000000)",
+            "insert into message_edits (message_id, user_id, content, created_at) values (1, 2, 'The slow fox', 5000000)",
+            "insert into pins (message_id, room_id, pinned_by, created_at) values (1, 1, 1, 5000000)",
             "insert into attachments (message_id, uploader_id, filename, content_type, size, sha256, created_at)
              values (1, 2, 'Fox.png', 'image/png', 12345, 'abc', 5000000)",
             "insert into reactions (message_id, user_id, emoji, created_at) values (1, 1, '👍', 5000000)",
@@ -277,6 +279,8 @@ impl Site {
                 "'public', 'Hall', 'hall', 9, 1, 1, 1",
             ),
             ("messages", "room_id, seq, rev, content, html, edited_at, created_at", "1, 2, 2, 'a b c', '', 7, 5000000"),
+            ("message_edits", "message_id, content, created_at", "2, 'a b', 5000000"),
+            ("pins", "message_id, room_id, pinned_by, created_at", "2, 1, 2, 6000000"),
             (
                 "attachments",
                 "message_id, filename, content_type, size, sha256, created_at",

@@ -1,0 +1,103 @@
+//! What helps people write: the page that says how, a preview of what is typed, and names to complete. Scripts of the
+//! room's page call the last two.
+
+use askama::Template;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{Html, Response};
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::ids::RoomId;
+use crate::messages::{MOST_CHARACTERS, markup};
+use crate::rooms;
+use crate::rooms::members::{self, MOST_NAMES};
+use crate::text::fold;
+use crate::web::extract::{Asked, Fields, Id, SignedIn, Visitor};
+use crate::web::render::{Chrome, PageError, Plain, page};
+
+/// What is typed, and what to know of it; how it looks is rendered as in a message, so that this can't be wrong.
+const EXAMPLES: &[(&str, &str)] = &[
+    ("**bold** and *italic*", ""),
+    ("`code`", "Nothing in it is read as anything else."),
+    ("```\nseveral lines\nof code\n```", ""),
+    ("> what somebody said", ""),
+    ("- milk\n- bread", "With numbers, 1. and 2., too."),
+    ("https://example.org", "A link. Nothing is fetched from there."),
+    ("[the notes](https://example.org/notes)", "A link under another name says where it leads."),
+    ("@maria", "Tells Maria, if she may read this room."),
+    ("@here", "Tells everyone who is in the room now."),
+    ("/me waves", "What you do, in a message of one line."),
+    ("//me", "The words themselves. A backslash, \\, does the same for any other sign."),
+];
+
+/// What everyone in the room is called at once.
+const EVERYONE: &str = "here";
+
+pub struct WritingPages;
+
+#[derive(Template)]
+#[template(path = "pages/help.html")]
+struct HelpPage {
+    chrome: Chrome,
+    examples: Vec<Example>,
+}
+
+struct Example {
+    typed: &'static str,
+    html: String,
+    note: &'static str,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Begun {
+    q: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Draft {
+    content: String,
+}
+
+impl WritingPages {
+    /// `GET /help`, for anyone. Cost: 2 queries for who is signed in, O(examples).
+    pub async fn help(State(app): State<App>, Visitor(person): Visitor) -> Response {
+        let shown =
+            |&(typed, note): &(&'static str, &'static str)| Example { typed, html: markup::render(typed), note };
+        let examples = EXAMPLES.iter().map(shown).collect();
+        page(StatusCode::OK, &HelpPage { chrome: Chrome::new(&app, person), examples })
+    }
+
+    /// `POST /chat/preview`: how a message would look, as a piece of HTML. Nothing is stored, and nobody is told. Errors: 422
+    /// for more than a message may hold, in plain words. Cost: no query but who asks, O(length).
+    pub async fn preview(_: SignedIn, Fields(Draft { content }): Fields<Draft>) -> Result<Html<String>, Plain> {
+        let content = content.trim();
+        match content.chars().count() {
+            length if length > MOST_CHARACTERS => Err(Plain(Error::TooLong { limit: MOST_CHARACTERS, length })),
+            _ => Ok(Html(markup::render(content))),
+        }
+    }
+
+    /// `GET /chat/rooms/{id}/names?q=an`: names of members that begin so, at most eight, and `here` where that fits, as a JSON
+    /// array. Cost: 2 indexed queries; see [`members::beginning`].
+    pub async fn names(
+        State(app): State<App>,
+        SignedIn(person): SignedIn,
+        Path(Id(id)): Path<Id>,
+        Asked(Begun { q }): Asked<Begun>,
+    ) -> Result<Json<Vec<String>>, PageError> {
+        let mut conn = app.db.read().await?;
+        let room = rooms::see(&mut conn, person.id, RoomId(id)).await?;
+        let q = q.trim().trim_start_matches('@');
+        let mut names = members::beginning(&mut conn, &room, q).await?;
+        if EVERYONE.starts_with(&fold(q)) && !names.iter().any(|name| name.eq_ignore_ascii_case(EVERYONE)) {
+            names.truncate(MOST_NAMES - 1);
+            names.push(EVERYONE.to_owned());
+        }
+        Ok(Json(names))
+    }
+}
