@@ -29,6 +29,15 @@ static SANITISER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     builder
 });
 
+/// How a name that is marked begins.
+const MENTION: &str = "<span class=\"mention\">@";
+
+/// The names that HTML rendered here marks, as they were typed: who is told is who is shown as named. Nobody types the
+/// mark themselves, since what they type never becomes markup. Cost: O(length).
+pub fn names(html: &str) -> impl Iterator<Item = &str> {
+    html.split(MENTION).skip(1).filter_map(|rest| rest.split_once('<').map(|(name, _)| name))
+}
+
 /// `content` as HTML that is safe to put into a page.
 pub fn render(content: &str) -> String {
     let mut link_depth = 0_usize;
@@ -218,6 +227,24 @@ mod tests {
         assert_eq!(render("(https://a.example/x?y=1)"), format!("<p>({link})</p>"));
         assert!(render("see https://a.example/Foo_(bar)).").contains("href=\"https://a.example/Foo_(bar)\""));
         assert_eq!(render("`@ann`"), "<p><code>@ann</code></p>");
+    }
+
+    #[test]
+    fn only_names_that_are_marked_are_named() {
+        let named = |content: &str| super::names(&render(content)).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(named("@ann, (@Bob.) and > @cat_9"), ["ann", "Bob", "cat_9"]);
+        assert_eq!(named("> **@ann**\n- @bob"), ["ann", "bob"]);
+        for nobody in [
+            "`@ann`",
+            "```\n@ann\n```",
+            "ann@example.org",
+            "[@ann](https://a.example)",
+            "@an",
+            "<span class=\"mention\">ann</span>",
+            "`<span class=\"mention\">@ann</span>`",
+        ] {
+            assert!(named(nobody).is_empty(), "{nobody}");
+        }
     }
 
     #[test]

@@ -60,6 +60,7 @@ mod leaving;
 mod mail_admin;
 mod mail_servers;
 mod mails;
+mod mentions;
 mod models;
 mod my_data;
 mod own_sessions;
