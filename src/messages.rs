@@ -1,7 +1,7 @@
 //! Messages: the model `messages`. [`post`] is the only way in (page, socket, API); what is posted is numbered,
 //! stored and published by `messages/writer.rs`. Readers are in `messages/stored.rs`, what asks for a stretch of a room's
 //! talk in `messages/history.rs`, and for words in `messages/search.rs`; who is told of a message in
-//! `messages/mentions.rs`. What people do to messages that stand is in
+//! `messages/mentions.rs`, what becomes of old ones in `messages/retention.rs`. What people do to messages that stand is in
 //! `messages/acts.rs`; the parts it is made of, which the admin uses too, in `messages/change.rs`.
 
 pub(crate) mod acts;
@@ -11,6 +11,7 @@ pub mod history;
 pub mod limit;
 pub mod markup;
 mod mentions;
+pub mod retention;
 pub mod search;
 mod stored;
 pub mod writer;

@@ -70,6 +70,8 @@ mod people_at_once;
 mod personal_tokens;
 mod presence;
 mod resets;
+mod retention;
+mod room_notices;
 mod rooms;
 mod settings;
 mod setup;
