@@ -14,13 +14,15 @@ use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::live::unread;
 use crate::mail;
+use crate::messages::retention;
 use crate::revocations::{self, OVERLAP, Revocation};
 use crate::rooms::members;
 use crate::users::{Via, address, departure};
 
 /// Twice as often as the second within which a socket must end.
 const POLL_EVERY: Duration = Duration::from_millis(500);
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// Twice as often as the minute within which messages past their time must go.
+const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
 /// The jobs end when what this returns is dropped.
 pub fn start(app: &App) -> JoinSet<()> {
@@ -109,8 +111,8 @@ async fn sweep(app: App) {
     }
 }
 
-/// Deletes what has run out, and closes the sockets that it kept open. Once a minute; tests, whose clock leaps, call it.
-/// Cost: 1 write transaction.
+/// Deletes what has run out, and closes the sockets that it kept open. Twice a minute; tests, whose clock leaps, call it.
+/// Cost: 1 write transaction, and those of [`retention::sweep`].
 pub async fn sweep_once(app: &App) -> Result<()> {
     app.message_limit.sweep();
     app.throttle.sweep();
@@ -125,5 +127,7 @@ pub async fn sweep_once(app: &App) -> Result<()> {
     for (user, session) in ended {
         app.hub.end(user, Via::Session(session));
     }
-    app.db.session_stores().await?.delete_expired().await.map_err(Error::internal)
+    app.db.session_stores().await?.delete_expired().await.map_err(Error::internal)?;
+    // Last: a backlog takes its time.
+    retention::sweep(app).await
 }

@@ -1,8 +1,9 @@
 //! Messages: the model `messages`. [`post`] is the only way in (page, socket, API); what is posted is numbered,
 //! stored and published by `messages/writer.rs`. Readers are in `messages/stored.rs`, what asks for a stretch of a room's
-//! talk in `messages/history.rs`, and for words in `messages/search.rs`. What people do to messages that stand is in
-//! `messages/acts.rs`; the parts it is made of, which the admin uses too, in `messages/change.rs`. What a message said before is in
-//! `messages/edits.rs`, which of them a room keeps at hand in `messages/pins.rs`.
+//! talk in `messages/history.rs`, and for words in `messages/search.rs`; who is told of a message in
+//! `messages/mentions.rs`, what becomes of old ones in `messages/retention.rs`. What people do to messages that stand is in
+//! `messages/acts.rs`; the parts it is made of, which the admin uses too, in `messages/change.rs`. What a message said before
+//! is in `messages/edits.rs`, which of them a room keeps at hand in `messages/pins.rs`.
 
 pub(crate) mod acts;
 pub mod admin;
@@ -11,8 +12,10 @@ pub mod edits;
 pub mod history;
 pub mod limit;
 pub mod markup;
+mod mentions;
 pub mod pins;
 pub mod quote;
+pub mod retention;
 pub mod search;
 mod stored;
 pub mod writer;
@@ -153,14 +156,16 @@ pub struct Posted {
 /// [`Error::NotFound`] for a room `person` can't see, [`Error::Forbidden`] for a public one they haven't joined,
 /// [`Error::Invalid`] for a `reply_to` outside the room, [`Error::Unavailable`] when nothing was stored or, the
 /// connection to the database lost, nobody knows: posting again with the same `client_id` is safe.
-/// Cost: 3 statements in a transaction shared with what else is waiting, O(length + sockets in the room).
+/// Cost: 3 statements in a transaction shared with what else is waiting, 1 more where somebody is named or answered,
+/// O(length + sockets in the room).
 pub async fn post(app: &App, person: &Person, room: RoomId, new: NewMessage) -> Result<Posted> {
     if let Err(throttled) = app.message_limit.check(person.id, room) {
         // Whoever lost the answer asks at once, and is told.
         return posted_before(app, person, room, &new).await?.ok_or(throttled);
     }
     let html = markup::render(&new.content);
-    app.writer.post(person, room, new, html).await
+    let named = mentions::Named::of(&html, &app.hub);
+    app.writer.post(person, room, new, html, named).await
 }
 
 /// What became of the message with the same `client_id`, if there is one. Cost: 2 indexed queries.

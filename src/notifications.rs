@@ -13,13 +13,14 @@ use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::ids::{MessageId, NotificationId, RoomId, UserId};
 use crate::live::event::Event;
+use crate::live::hub::Hub;
 use crate::on_db;
 use crate::users::Person;
 use crate::work::Work;
 
 /// Ids in one call to [`read`].
 const MOST_AT_ONCE: usize = 1000;
-const COLUMNS: &str = "id, kind, room_id, message_id, actor_id, created_at, read_at";
+pub(crate) const COLUMNS: &str = "id, kind, room_id, message_id, actor_id, created_at, read_at";
 
 /// Why somebody is told: their name was said, an interest was sent or decided, they were answered, or another put them
 /// into a room.
@@ -75,6 +76,21 @@ pub struct Notification {
     pub read_at: Option<Timestamp>,
 }
 
+/// A notification that is stored, and whose it is.
+#[derive(Clone, Debug, FromRow)]
+pub struct Told {
+    pub user_id: UserId,
+    #[sqlx(flatten)]
+    pub notification: Notification,
+}
+
+impl Told {
+    /// Shows it to its person on each of their sockets; called once it is committed. Cost: O(their sockets).
+    pub fn announce(&self, hub: &Hub) {
+        hub.tell(self.user_id, &Event::Notification(&self.notification).frame());
+    }
+}
+
 /// What somebody is told of.
 #[derive(Clone, Copy, Debug)]
 pub struct News {
@@ -93,11 +109,11 @@ pub async fn tell(work: &mut Work, user: UserId, news: News) -> Result<()> {
     let now = work.now();
     let sql = format!(
         "insert into notifications (user_id, kind, room_id, message_id, actor_id, created_at)
-         values ($1, $2, $3, $4, $5, $6) returning {COLUMNS}"
+         values ($1, $2, $3, $4, $5, $6) returning user_id, {COLUMNS}"
     );
-    let told: Notification = on_db!(work, c => sqlx::query_as(&sql).bind(user).bind(news.kind.as_str())
+    let told: Told = on_db!(work, c => sqlx::query_as(&sql).bind(user).bind(news.kind.as_str())
         .bind(news.room).bind(news.message).bind(actor).bind(now).fetch_one(c).await)?;
-    work.then(move |app| app.hub.tell(user, &Event::Notification(&told).frame()));
+    work.then(move |app| told.announce(&app.hub));
     Ok(())
 }
 
@@ -108,6 +124,22 @@ pub async fn withdraw(work: &mut Work, user: UserId, kind: Kind) -> Result<()> {
     Ok(on_db!(work, c => sqlx::query(
         "delete from notifications where user_id = $1 and read_at is null and actor_id = $2 and kind = $3")
         .bind(user).bind(actor).bind(kind.as_str()).execute(c).await.map(|_| ()))?)
+}
+
+/// Takes back what anybody was told of a message, as far as it isn't read. Cost: 1 indexed statement, O(people told).
+pub async fn withdraw_message(work: &mut Work, message: MessageId) -> Result<()> {
+    Ok(on_db!(work, c => sqlx::query("delete from notifications where message_id = $1 and read_at is null")
+        .bind(message).execute(c).await.map(|_| ()))?)
+}
+
+/// `user` has read `room` up to the message numbered `seq`, and so what they were told of those messages. Called by the
+/// writer. Cost: 1 statement, O(what `user` hasn't read).
+pub(crate) async fn read_in_room(conn: &mut Conn, user: UserId, room: RoomId, seq: i64, now: Timestamp) -> Result<()> {
+    Ok(on_db!(conn, c => sqlx::query(
+        "update notifications set read_at = $4
+         where user_id = $1 and room_id = $2 and read_at is null and kind in ('mention', 'reply')
+           and exists (select 1 from messages m where m.id = message_id and m.seq <= $3)")
+        .bind(user).bind(room).bind(seq).bind(now).execute(c).await.map(|_| ()))?)
 }
 
 /// What `user` was told of before `before`, newest first, or only what they haven't read of it; at most `limit`.

@@ -79,6 +79,8 @@ pub struct Room {
     /// `owner` or `member`; `None` for somebody who only looks in.
     pub role: Option<String>,
     pub last_read_seq: Option<i64>,
+    pub muted: Option<bool>,
+    pub notify_all: Option<bool>,
     /// In a direct room, the other one's name.
     pub peer: Option<String>,
 }
@@ -86,6 +88,7 @@ pub struct Room {
 /// The columns of [`Room`], of `rooms r` left joined with the viewer's (`$1`) own membership `m`.
 pub(crate) const COLUMNS: &str = "r.id, r.kind, r.name, r.description, r.created_by, r.member_count, r.last_seq, \
      r.last_rev, r.last_message_at, r.created_at, m.role, m.last_read_seq, \
+     m.muted, m.notify_all, \
      case when r.kind = 'direct' then (select u.username from memberships o join users u on u.id = o.user_id \
      where o.room_id = r.id and o.user_id <> $1 limit 1) end as peer";
 
@@ -123,16 +126,6 @@ impl Room {
     /// Renames, adds and removes people: its owner, and staff where they can see it.
     pub fn may_change(&self, person: &Person) -> bool {
         !self.is_direct() && (self.role.as_deref() == Some("owner") || person.is_staff())
-    }
-
-    /// STUB
-    pub fn notifies_of_all(&self) -> bool {
-        false
-    }
-
-    /// Pins messages: its owners, staff who are in it, and the two of a direct room.
-    pub fn may_pin(&self, person: &Person) -> bool {
-        self.is_member() && (self.is_direct() || self.role.as_deref() == Some("owner") || person.is_staff())
     }
 
     pub fn may_delete(&self, person: &Person) -> bool {

@@ -122,6 +122,7 @@ fn rooms() -> Router<App> {
     Router::new()
         .route("/rooms/new", get(RoomPages::form).post(RoomPages::create))
         .route("/rooms/{id}/settings", get(RoomPages::settings).post(RoomPages::rename))
+        .route("/rooms/{id}/notify", post(RoomPages::notify))
         .route("/rooms/{id}/delete", post(RoomPages::delete))
         .route("/rooms/{id}/join", post(MemberPages::join))
         .route("/rooms/{id}/leave", post(MemberPages::leave))

@@ -45,6 +45,8 @@ pub struct Settings {
     pub staff_need_two_factor: bool,
     /// What files may be (`upload_types`): `*`, or types such as `image/*`.
     pub upload_types: Vec<String>,
+    /// Messages older than so many days are deleted for good; `None`: they are kept for ever.
+    pub retention_days: Option<u32>,
 }
 
 impl Settings {
@@ -82,6 +84,8 @@ pub async fn load(conn: &mut Conn) -> Result<Settings> {
             _ => DirectChat::AfterInterest,
         },
         staff_need_two_factor: value("staff_two_factor") != "optional",
+        // Nothing is deleted by a value that can't be read.
+        retention_days: value("retention_days").parse().ok().filter(|days| *days > 0),
         upload_types: value("upload_types").split(',').map(|name| name.trim().to_owned()).collect(),
     })
 }

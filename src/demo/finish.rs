@@ -11,6 +11,7 @@ use super::store::{Store, TOGETHER};
 use super::talk::Talk;
 use super::{Site, interests::Interest};
 use crate::error::Result;
+use crate::rooms::Kind;
 
 impl<F: Fn(u64)> Store<'_, F> {
     /// The numbers and the time of each room's last message, and who wrote after they were seen.
@@ -53,6 +54,7 @@ impl<F: Fn(u64)> Store<'_, F> {
                     if place == 0 { "owner" } else { "member" }.into(),
                     self.read(room, member, place).into(),
                     self.rng.random_ratio(1, 25).into(),
+                    (room.kind == Kind::Direct).into(),
                     site.rhythm.at(member.joined).into(),
                 ]);
                 if rows.len() == TOGETHER {
@@ -63,10 +65,11 @@ impl<F: Fn(u64)> Store<'_, F> {
         self.store_memberships(rows).await
     }
 
-    async fn store_memberships(&mut self, rows: Rows<6>) -> Result<()> {
+    async fn store_memberships(&mut self, rows: Rows<7>) -> Result<()> {
         let count = rows.len();
         let mut tx = self.app.db.write().await?;
-        rows.insert(&mut tx, "memberships (room_id, user_id, role, last_read_seq, muted, joined_at)").await?;
+        rows.insert(&mut tx, "memberships (room_id, user_id, role, last_read_seq, muted, notify_all, joined_at)")
+            .await?;
         self.commit(tx, count).await?;
         self.made.memberships += count as u64;
         Ok(())

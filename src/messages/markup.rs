@@ -45,6 +45,16 @@ static SANITISER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     builder
 });
 
+/// How a name that is marked begins; `@here` is marked as such, too.
+const MENTION: &str = "<span class=\"mention";
+
+/// The names that HTML rendered here marks, as they were typed: who is told is who is shown as named. Nobody types the
+/// mark themselves, since what they type never becomes markup. Cost: O(length).
+pub fn names(html: &str) -> impl Iterator<Item = &str> {
+    let named = html.split(MENTION).skip(1).filter_map(|rest| rest.split_once(">@"));
+    named.filter_map(|(_, rest)| rest.split_once('<').map(|(name, _)| name))
+}
+
 /// `content` as HTML that is safe to put into a page. What is longer than a message may be is shown as it is typed.
 pub fn render(content: &str) -> String {
     if content.chars().nth(MOST_CHARACTERS).is_some() {

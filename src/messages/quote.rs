@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sqlx::FromRow;
 
-use super::list;
+use super::{Message, list};
 use crate::db::Conn;
 use crate::error::Result;
 use crate::ids::MessageId;
@@ -21,6 +21,13 @@ pub struct Quote {
     pub username: Option<String>,
     content: String,
     is_deleted: bool,
+}
+
+impl From<Message> for Quote {
+    fn from(message: Message) -> Self {
+        let Message { id, seq, username, content, deleted_at, .. } = message;
+        Self { id, seq, username, content, is_deleted: deleted_at.is_some() }
+    }
 }
 
 impl Quote {

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
 
+use super::mentions::{self, Named};
 use super::{Message, NewMessage, Posted};
 use crate::attachments;
 use crate::clock::{Clock, Timestamp};
@@ -20,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::ids::{MessageId, RoomId, UserId};
 use crate::live::event::Event;
 use crate::live::hub::Hub;
+use crate::notifications::{self, Told};
 use crate::rooms::{NO_ROOM, NOT_JOINED};
 use crate::users::{Person, Via};
 use crate::{auth, on_db};
@@ -60,6 +62,7 @@ struct Post {
     username: String,
     new: NewMessage,
     html: String,
+    named: Named,
     reply: oneshot::Sender<Result<Posted>>,
 }
 
@@ -78,11 +81,17 @@ impl Writer {
         self.turn.clone().lock_owned().await
     }
 
-    pub(super) async fn post(&self, person: &Person, room: RoomId, new: NewMessage, html: String) -> Result<Posted> {
+    pub(super) async fn post(
+        &self,
+        person: &Person,
+        room: RoomId,
+        new: NewMessage,
+        html: String,
+        named: Named,
+    ) -> Result<Posted> {
         let (reply, answer) = oneshot::channel();
-        let post =
-            Post { room, sender: person.id, via: person.via, username: person.username.clone(), new, html, reply };
-        self.send(Job::Post(post)).await?;
+        let (sender, via, username) = (person.id, person.via, person.username.clone());
+        self.send(Job::Post(Post { room, sender, via, username, new, html, named, reply })).await?;
         answer.await.map_err(|_| Error::Unavailable)?
     }
 
@@ -123,7 +132,8 @@ enum Fault {
 
 /// What a job came to inside the transaction.
 enum Outcome {
-    Posted(Box<Posted>),
+    /// And who is told of it.
+    Posted(Box<Posted>, Vec<Told>),
     Read {
         members: i64,
         seq: i64,
@@ -227,12 +237,14 @@ impl Loop {
         match (job, outcome) {
             (Job::Post(post), outcome) => {
                 let outcome = outcome.and_then(|outcome| match outcome {
-                    Outcome::Posted(posted) => Ok(*posted),
+                    Outcome::Posted(posted, told) => Ok((*posted, told)),
                     Outcome::Read { .. } | Outcome::Nothing => Err(Error::Unavailable),
                 });
-                if let Ok(Posted { message, new: true }) = &outcome {
+                if let Ok((Posted { message, new: true }, told)) = &outcome {
                     self.hub.publish_message(message);
+                    told.iter().for_each(|told| told.announce(&self.hub));
                 }
+                let outcome = outcome.map(|(posted, _)| posted);
                 // Nobody waits any more when the client is gone; the message stands all the same.
                 let _ = post.reply.send(outcome);
             }
@@ -262,8 +274,8 @@ impl Job {
 
 async fn apply(conn: &mut Conn, job: &Job, now: Timestamp) -> Result<Outcome> {
     match job {
-        Job::Post(post) => store_message(conn, post, now).await.map(Box::new).map(Outcome::Posted),
-        Job::Read { room, user, seq } => mark_read(conn, *room, *user, *seq).await,
+        Job::Post(post) => store_message(conn, post, now).await,
+        Job::Read { room, user, seq } => mark_read(conn, *room, *user, *seq, now).await,
         Job::Flush(_) => Ok(Outcome::Nothing),
     }
 }
@@ -271,28 +283,30 @@ async fn apply(conn: &mut Conn, job: &Job, now: Timestamp) -> Result<Outcome> {
 /// Numbers and stores one message. Raising the room's counters locks its row until the commit, which makes commit
 /// order equal to `seq` and `rev` order on both engines; whether the sender is in it, and still signed in, is asked in the
 /// same statement.
-async fn store_message(conn: &mut Conn, post: &Post, now: Timestamp) -> Result<Posted> {
+async fn store_message(conn: &mut Conn, post: &Post, now: Timestamp) -> Result<Outcome> {
     let Post { room, sender, via, new, .. } = post;
     let (stands, by) = auth::standing_of(*via);
     let sql = format!(
         "update rooms set last_seq = last_seq + 1, last_rev = last_rev + 1, last_message_at = $3
          where id = $1 and exists (select 1 from memberships where room_id = $1 and user_id = $2) and {stands}
-         returning last_seq, last_rev"
+         returning last_seq, last_rev, kind"
     );
-    let numbers: Option<(i64, i64)> = on_db!(conn, c => sqlx::query_as(&sql)
+    let numbers: Option<(i64, i64, String)> = on_db!(conn, c => sqlx::query_as(&sql)
         .bind(room).bind(sender).bind(now).bind(by).fetch_optional(c).await)?;
-    let Some((seq, rev)) = numbers else { return Err(outside(conn, post).await?) };
+    let Some((seq, rev, kind)) = numbers else { return Err(outside(conn, post).await?) };
     let inserted = insert(conn, post, seq, rev, now).await?;
     let Some(id) = inserted else {
         give_back(conn, *room).await?;
         let client_id = new.client_id.as_deref().unwrap_or_default();
         let first = super::stored::by_client_id(conn, *room, *sender, client_id).await?;
         let refused = || Error::field("reply_to", "There is no such message in this room.");
-        return first.map(|message| Posted { message, new: false }).ok_or_else(refused);
+        return first.map(|message| posted(message, false, Vec::new())).ok_or_else(refused);
     };
     on_db!(conn, c => sqlx::query("update memberships set last_read_seq = $3 where room_id = $1 and user_id = $2")
         .bind(room).bind(sender).bind(seq).execute(c).await.map(|_| ()))?;
     let attachments = attachments::insert(conn, id, *sender, &new.files, now).await?;
+    let said = mentions::Said { room: *room, id, sender: *sender, reply_to: new.reply_to, in_direct: kind == "direct" };
+    let told = mentions::tell(conn, &said, &post.named, now).await?;
     let message = Message {
         id,
         room_id: *room,
@@ -310,7 +324,11 @@ async fn store_message(conn: &mut Conn, post: &Post, now: Timestamp) -> Result<P
         deleted_at: None,
         created_at: now,
     };
-    Ok(Posted { message, new: true })
+    Ok(posted(message, true, told))
+}
+
+fn posted(message: Message, new: bool, told: Vec<Told>) -> Outcome {
+    Outcome::Posted(Box::new(Posted { message, new }), told)
 }
 
 /// `None` when this sender has used the `client_id` here before, or `reply_to` is no message of the room.
@@ -348,7 +366,9 @@ async fn outside(conn: &mut Conn, post: &Post) -> Result<Error> {
     Ok(if public.is_some() { NOT_JOINED } else { NO_ROOM })
 }
 
-async fn mark_read(conn: &mut Conn, room: RoomId, user: UserId, seq: i64) -> Result<Outcome> {
+async fn mark_read(conn: &mut Conn, room: RoomId, user: UserId, seq: i64, now: Timestamp) -> Result<Outcome> {
+    // Where the mark stands further already, too: who writes in a room has read it, and was told of something there.
+    notifications::read_in_room(conn, user, room, seq, now).await?;
     let read: Option<(i64,)> = on_db!(conn, c => sqlx::query_as(
         "update memberships set last_read_seq = (select case when last_seq < $3 then last_seq else $3 end
                                                  from rooms where id = $1)

@@ -1,8 +1,9 @@
 //! Who is in a room: the model `memberships`. Joining, adding, leaving, removing, and how far each has read.
-//! The parts that change it are in `members/change.rs`.
+//! The parts that change it are in `members/change.rs`, what each is told of in `members/notify.rs`.
 
 pub mod admin;
 pub mod change;
+pub mod notify;
 
 use std::collections::HashSet;
 
@@ -135,7 +136,7 @@ pub async fn beginning(conn: &mut Conn, room: &Room, q: &str) -> Result<Vec<Stri
 }
 
 /// Adds a row and counts it; `None` for a person who is in already and stays as they are. A newcomer has read everything
-/// so far. Cost: 2 statements, 3 for who is in already.
+/// so far, and is told of all that is said in a direct room. Cost: 2 statements, 3 for who is in already.
 pub(super) async fn insert(
     conn: &mut Conn,
     room: RoomId,
@@ -146,8 +147,8 @@ pub(super) async fn insert(
     // The room's row first, as everywhere: two acts then can't wait for each other.
     count(conn, room, 1).await?;
     let added: Option<MembershipId> = on_db!(conn, c => sqlx::query_scalar(
-        "insert into memberships (room_id, user_id, role, last_read_seq, joined_at)
-         select r.id, $2, $3, r.last_seq, $4 from rooms r where r.id = $1
+        "insert into memberships (room_id, user_id, role, last_read_seq, notify_all, joined_at)
+         select r.id, $2, $3, r.last_seq, r.kind = 'direct', $4 from rooms r where r.id = $1
          on conflict (room_id, user_id) do nothing returning id")
         .bind(room).bind(user).bind(role).bind(now).fetch_optional(c).await)?;
     if added.is_none() {

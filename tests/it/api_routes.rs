@@ -107,6 +107,7 @@ const PROMISED: &[(&str, &[&str])] = &[
     ("GET", &["/auth/me", "/users", "/users/{id}", "/chat/rooms", "/chat/rooms/{id}", "/chat/rooms/{id}/members"]),
     ("GET", &["/chat/rooms/{id}/messages", "/chat/search", "/chat/attachments/{id}", "/interests", "/notifications"]),
     ("GET", &["/admin/stats", "/openapi.json", "/chat/rooms/{id}/pins"]),
+    ("POST", &["/chat/rooms/{id}/notify"]),
     ("POST", &["/chat/rooms", "/chat/rooms/{id}/members", "/chat/rooms/{id}/messages", "/chat/rooms/{id}/read"]),
     ("POST", &["/chat/messages/{id}/report", "/interests", "/notifications/read"]),
     ("POST", &["/interests/{id}/accept", "/interests/{id}/reject", "/interests/{id}/cancel"]),

@@ -294,3 +294,23 @@ fn the_check_itself_finds_faults() {
         assert!(fault("a long enough text, so that only the markup counts", bad).is_some(), "{bad}");
     }
 }
+
+#[test]
+fn only_names_that_are_marked_are_named() {
+    let named = |content: &str| super::names(&render(content)).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(named("@ann, (@Bob.) and > @cat_9"), ["ann", "Bob", "cat_9"]);
+    assert_eq!(named("> **@ann**\n- @bob"), ["ann", "bob"]);
+    assert_eq!(named("@here and @ann"), ["here", "ann"]);
+    for nobody in [
+        "`@ann`",
+        "```\n@ann\n```",
+        "ann@example.org",
+        "[@ann](https://a.example)",
+        "@an",
+        "<span class=\"mention\">ann</span>",
+        "`<span class=\"mention\">@ann</span>`",
+        "a `x<span class=\"mention` >@ann",
+    ] {
+        assert!(named(nobody).iter().all(|name| name == "ann" && nobody.ends_with(">@ann")), "{nobody}");
+    }
+}

@@ -24,6 +24,11 @@ pub const RESOURCE: Resource = Resource {
         Column::reference("user_id", "users").listed().filtered().required().once().label("Person"),
         Column::choice("role", ROLES).listed().filtered().sorted().typed(),
         Column::flag("muted").listed().filtered().sorted().typed().help("On: not told of what is said there"),
+        Column::flag("notify_all")
+            .listed()
+            .typed()
+            .label("Every message")
+            .help("On: told of every message, unless muted. Off: of mentions and replies"),
         Column::int("last_read_seq").listed().label("Read up to").help("The number of a message"),
         Column::time("joined_at").listed().filtered().sorted().label("Joined"),
     ],
@@ -51,10 +56,8 @@ fn create<'a>(work: &'a mut Work, input: &'a Input) -> Done<'a, Key> {
         let role = input.text("role").filter(|role| !role.is_empty()).unwrap_or("member");
         let id = change::put_in(work, &room, &user, role).await?;
         let id = id.ok_or_else(|| Error::field("user_id", "This person is in the room already."))?;
-        if input.flag("muted") == Some(true) {
-            let (_, membership) = change::hold(work, id).await?;
-            change::set_muted(work, &membership, true).await?;
-        }
+        let (muted, all) = (input.flag("muted"), input.flag("notify_all"));
+        change::set_notices(work, room.id, user.id, muted, all).await?;
         Ok(Key::Id(id.0))
     })
 }
@@ -65,10 +68,8 @@ fn update<'a>(work: &'a mut Work, row: &'a Row, input: &'a Input) -> Done<'a> {
         if let Some(role) = input.text("role") {
             change::set_role(work, &membership, role).await?;
         }
-        if let Some(muted) = input.flag("muted") {
-            change::set_muted(work, &membership, muted).await?;
-        }
-        Ok(())
+        let (muted, all) = (input.flag("muted"), input.flag("notify_all"));
+        change::set_notices(work, membership.room_id, membership.user_id, muted, all).await
     })
 }
 
@@ -87,6 +88,7 @@ fn restore<'a>(work: &'a mut Work, row: &'a Row) -> Done<'a> {
             user_id: UserId(row.int("user_id").unwrap_or(-1)),
             role: row.text("role").to_owned(),
             muted: row.flag("muted"),
+            notify_all: row.flag("notify_all"),
         };
         let last_read_seq = row.int("last_read_seq").unwrap_or(0);
         change::restore(work, &Former { membership, last_read_seq, joined_at: row.time("joined_at") }).await

@@ -22,6 +22,7 @@ pub struct Membership {
     pub user_id: UserId,
     pub role: String,
     pub muted: bool,
+    pub notify_all: bool,
 }
 
 /// A membership and its room, which is held until the work ends. Cost: 4 indexed statements.
@@ -30,7 +31,7 @@ pub async fn hold(work: &mut Work, id: MembershipId) -> Result<(Room, Membership
         .bind(id).fetch_optional(c).await)?;
     let room = rooms::hold(work, room.ok_or(NO_MEMBER)?).await?;
     let membership: Option<Membership> = on_db!(work, c => sqlx::query_as(
-        "select id, room_id, user_id, role, muted from memberships where id = $1").bind(id).fetch_optional(c).await)?;
+        "select id, room_id, user_id, role, muted, notify_all from memberships where id = $1").bind(id).fetch_optional(c).await)?;
     Ok((room, membership.ok_or(NO_MEMBER)?))
 }
 
@@ -116,10 +117,19 @@ pub async fn set_role(work: &mut Work, membership: &Membership, role: &str) -> R
         .bind(membership.id).bind(role).execute(c).await.map(|_| ()))?)
 }
 
-/// Whether the member is told of what is said in the room. Cost: 1 statement.
-pub async fn set_muted(work: &mut Work, membership: &Membership, muted: bool) -> Result<()> {
-    Ok(on_db!(work, c => sqlx::query("update memberships set muted = $2 where id = $1")
-        .bind(membership.id).bind(muted).execute(c).await.map(|_| ()))?)
+/// Whether a member is told of nothing in the room, and if not, whether of all that is said there; what is `None` stays.
+/// Cost: 1 statement.
+pub async fn set_notices(
+    work: &mut Work,
+    room: RoomId,
+    user: UserId,
+    muted: Option<bool>,
+    all: Option<bool>,
+) -> Result<()> {
+    Ok(on_db!(work, c => sqlx::query(
+        "update memberships set muted = coalesce($3, muted), notify_all = coalesce($4, notify_all)
+         where room_id = $1 and user_id = $2")
+        .bind(room).bind(user).bind(muted).bind(all).execute(c).await.map(|_| ()))?)
 }
 
 /// A membership that was ended, as history has it.
@@ -132,7 +142,7 @@ pub struct Former {
 /// Puts a person back into a room as they were in it, and tells them. Errors: [`Error::Conflict`] when the room or the
 /// account is gone, when they are back already, and for a direct room. Cost: 6 statements.
 pub async fn restore(work: &mut Work, former: &Former) -> Result<()> {
-    let Membership { id, room_id, user_id, muted, ref role } = former.membership;
+    let Membership { id, room_id, user_id, muted, notify_all, ref role } = former.membership;
     let room = rooms::hold(work, room_id).await.map_err(|error| match error {
         Error::NotFound(_) => GONE,
         error => error,
@@ -141,10 +151,10 @@ pub async fn restore(work: &mut Work, former: &Former) -> Result<()> {
         return Err(Error::Conflict("A direct chat stays with both."));
     }
     let added = on_db!(work, c => sqlx::query(
-        "insert into memberships (id, room_id, user_id, role, last_read_seq, muted, joined_at)
-         select $1, $2, u.id, $4, $5, $6, $7 from users u where u.id = $3")
+        "insert into memberships (id, room_id, user_id, role, last_read_seq, muted, joined_at, notify_all)
+         select $1, $2, u.id, $4, $5, $6, $7, $8 from users u where u.id = $3")
         .bind(id).bind(room_id).bind(user_id).bind(role).bind(former.last_read_seq.min(room.last_seq)).bind(muted)
-        .bind(former.joined_at).execute(c).await.map(|done| done.rows_affected()))
+        .bind(former.joined_at).bind(notify_all).execute(c).await.map(|done| done.rows_affected()))
     .map_err(|error| match is_taken(&error) {
         true => Error::Conflict("They are in the room again already."),
         false => error.into(),

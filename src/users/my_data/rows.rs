@@ -39,12 +39,13 @@ pub struct Membership {
     pub role: String,
     pub last_read_seq: i64,
     pub muted: bool,
+    pub notify_all: bool,
     #[serde(rename = "joined_at")]
     pub created_at: Timestamp,
 }
 
 impl Membership {
-    pub const SQL: &str = "select r.id, r.kind, r.description, m.role, m.last_read_seq, m.muted, \
+    pub const SQL: &str = "select r.id, r.kind, r.description, m.role, m.last_read_seq, m.muted, m.notify_all, \
         m.joined_at as created_at, case when r.kind = 'direct' then (select u.username from memberships o \
         join users u on u.id = o.user_id where o.room_id = r.id and o.user_id <> $1 limit 1) else r.name end as name \
         from memberships m join rooms r on r.id = m.room_id \

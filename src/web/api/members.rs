@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::auth::Answer;
 use super::caller::Caller;
-use super::json::OptionalBody;
+use super::json::{Body, OptionalBody};
 use super::list::{List, Paging};
 use super::operation::{Area, op};
 use super::params::At;
@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::ids::{RoomId, UserId};
 use crate::rooms;
+use crate::rooms::members::notify::{Notify, set_notify};
 use crate::rooms::members::{self, Member, Whom};
 
 pub struct MemberApi;
@@ -48,6 +49,15 @@ pub struct NewMember {
     user_id: Option<UserId>,
 }
 
+#[derive(Default, Deserialize, ToSchema)]
+#[schema(as = NotifyChoice)]
+pub struct Choice {
+    /// `all`: every message; `mentions`: mentions and replies; `nothing`: the room is muted.
+    #[schema(value_type = Notify, required = true, example = "mentions")]
+    #[serde(default)]
+    notify: String,
+}
+
 /// Who is in which room.
 pub fn area() -> Area {
     let list = op("List a room's members")
@@ -75,10 +85,18 @@ pub fn area() -> Area {
         .refuses(403, "Only the owner and staff remove others.")
         .refuses(404, "There is no such room, it is private to others, or the person isn't in it.")
         .refuses(409, "A direct chat stays with both.");
+    let notify = op("Choose what a room tells me")
+        .about("Of every message (a direct chat does at first), of mentions and replies (as other rooms do), or of nothing. \
+                A muted room still counts as unread.")
+        .id("id", "The room's id.")
+        .body::<Choice>()
+        .answers_nothing(204, "It is chosen.")
+        .refuses(403, "You aren't in this public room.");
     Area::new("Members", "Who is in which room.")
         .add(Method::GET, "/chat/rooms/{id}/members", MemberApi::list, list)
         .add(Method::POST, "/chat/rooms/{id}/members", MemberApi::add, add)
         .add(Method::DELETE, "/chat/rooms/{id}/members/{user_id}", MemberApi::remove, remove)
+        .add(Method::POST, "/chat/rooms/{id}/notify", MemberApi::notify, notify)
 }
 
 impl MemberApi {
@@ -121,6 +139,17 @@ impl MemberApi {
         At((id, user)): At<(RoomId, UserId)>,
     ) -> Answer<StatusCode> {
         members::remove(&app, &caller.person, id, user).await?;
+        Ok(StatusCode::NO_CONTENT)
+    }
+
+    /// `POST /chat/rooms/{id}/notify`.
+    pub async fn notify(
+        State(app): State<App>,
+        caller: Caller,
+        At(id): At<RoomId>,
+        Body(Choice { notify }): Body<Choice>,
+    ) -> Answer<StatusCode> {
+        set_notify(&app, &caller.person, id, Notify::parse(&notify)?).await?;
         Ok(StatusCode::NO_CONTENT)
     }
 }

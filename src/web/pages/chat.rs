@@ -14,6 +14,7 @@ use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::ids::{MessageId, RoomId, UserId};
 use crate::messages;
+use crate::messages::pins;
 use crate::messages::quote::{Quote, quotes};
 use crate::rooms::members::{self, Reader};
 use crate::rooms::{self, Room, list};
@@ -189,6 +190,7 @@ impl RoomPage {
         let seen = room.last_read_seq.filter(|read| *read < room.last_seq);
         let lines = lines(&mut conn, person.id, messages, place.seen.or(seen)).await?;
         let readers = members::readers(&mut conn, &room).await?;
+        let pins = pins::of(&mut conn, id).await?.into_iter().map(Quote::from).collect();
         let reply = match place.reply {
             Some(id) => answered(&mut conn, &room, id).await?,
             None => None,
@@ -205,7 +207,7 @@ impl RoomPage {
             blank: Line::blank(),
             present: app.hub.present(id),
             readers,
-            pins: Vec::new(),
+            pins,
             draft: String::new(),
             reply,
             client_id: random_token()[..32].to_owned(),

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{RoomId, UserId};
+use crate::rooms::members::notify::{Notify, set_notify};
 use crate::rooms::{self, NewRoom, Room, RoomForm};
 use crate::users::{Person, User};
 use crate::web::extract::{Asked, Fields, Id, SignedIn};
@@ -52,6 +53,12 @@ pub struct Search {
 pub struct Names {
     name: String,
     description: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Choice {
+    notify: String,
 }
 
 impl RoomPages {
@@ -111,6 +118,29 @@ impl RoomPages {
             Err(Error::Invalid(errors)) => {
                 let room = rooms::see(&mut app.db.read().await?, person.id, id).await?;
                 let shown = SettingsPage::new(&app, person, room, names, errors);
+                Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &shown))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// `POST /rooms/{id}/notify`: what the person is told of there.
+    pub async fn notify(
+        State(app): State<App>,
+        SignedIn(person): SignedIn,
+        Path(Id(id)): Path<Id>,
+        Fields(Choice { notify }): Fields<Choice>,
+    ) -> Result<Response, PageError> {
+        let id = RoomId(id);
+        match Notify::parse(&notify) {
+            Ok(notify) => {
+                set_notify(&app, &person, id, notify).await?;
+                Ok(Redirect::to(&format!("/rooms/{id}/settings")).into_response())
+            }
+            Err(Error::Invalid(errors)) => {
+                let room = rooms::see(&mut app.db.read().await?, person.id, id).await?;
+                let form = Names { name: room.name.clone(), description: room.description.clone() };
+                let shown = SettingsPage::new(&app, person, room, form, errors);
                 Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &shown))
             }
             Err(error) => Err(error.into()),

@@ -1,0 +1,119 @@
+//! Messages that are older than the site keeps them (the setting `retention_days`) are deleted for good: their rows with
+//! all that refers to them, the text index, their files, and what history says of their text. Called by the sweep in
+//! `crate::jobs`.
+//!
+//! Rooms go on as they are: no number is used again, and nobody's mark of what they have read moves. Nobody is told, so a
+//! page that is open goes on showing what it has.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::list;
+use crate::app::App;
+use crate::attachments;
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::error::Result;
+use crate::ids::{MessageId, RoomId};
+use crate::on_db;
+use crate::work::Work;
+
+/// Messages that are deleted in one work: while it stands, nobody else can write.
+const BATCH: i64 = 200;
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Deletes every message that is too old by now, a batch at a time; between two batches others write. Two nodes that do it
+/// at once do each batch once. Cost: 2 indexed queries, O(old entries of history); a batch 1 write transaction of some 10
+/// statements and 1 a room, O(what refers to its messages).
+pub async fn sweep(app: &App) -> Result<()> {
+    let mut deleted = 0;
+    // Asked for anew each time: a choice that is taken back stops it.
+    while let Some(before) = oldest_kept(app) {
+        if next(&mut app.db.read().await?, before).await?.is_empty() {
+            break;
+        }
+        let mut work = Work::begin(app, None).await?;
+        let batch = next(&mut work, before).await?;
+        erase(&mut work, &batch).await?;
+        work.commit().await?;
+        deleted += batch.len();
+    }
+    if deleted > 0 {
+        tracing::info!(messages = deleted, "messages older than the site keeps them were deleted");
+    }
+    forget_erased(app).await
+}
+
+/// Messages made before that go.
+fn oldest_kept(app: &App) -> Option<Timestamp> {
+    app.settings().retention_days.map(|days| app.clock.now().minus(DAY * days))
+}
+
+/// The oldest messages made before that moment, at most a batch.
+async fn next(conn: &mut Conn, before: Timestamp) -> Result<Vec<(MessageId, RoomId)>> {
+    Ok(on_db!(conn, c => sqlx::query_as(
+        "select id, room_id from messages where created_at < $1 order by created_at, id limit $2")
+        .bind(before).bind(BATCH).fetch_all(c).await)?)
+}
+
+async fn erase(work: &mut Work, batch: &[(MessageId, RoomId)]) -> Result<()> {
+    let ids: Vec<MessageId> = batch.iter().map(|(id, _)| *id).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    // The rooms' rows first and in one order, as the writer takes them: two nodes can't wait for each other then.
+    for room in batch.iter().map(|(_, room)| *room).collect::<BTreeSet<_>>() {
+        on_db!(work, c => sqlx::query("update rooms set id = id where id = $1")
+            .bind(room).execute(c).await.map(|_| ()))?;
+    }
+    let files: Vec<_> = attachments::of(work, &ids).await?.into_values().flatten().collect();
+    forget(work, "messages", &ids).await?;
+    forget(work, "attachments", &files.iter().map(|file| file.id).collect::<Vec<_>>()).await?;
+    let sql = format!("delete from messages where id in ({})", list(&ids));
+    on_db!(work, c => sqlx::query(&sql).persistent(false).execute(c).await.map(|_| ()))?;
+    attachments::let_go(work, &files);
+    Ok(())
+}
+
+/// History keeps who did what to these rows and when, but not what they said. Cost: 1 indexed statement.
+async fn forget(work: &mut Work, model: &str, ids: &[impl ToString]) -> Result<()> {
+    // Numbers of ours, which history keeps as text.
+    let ids: Vec<String> = ids.iter().map(|id| format!("'{}'", id.to_string())).collect();
+    blank(work, model, &format!("object_id in ({})", ids.join(", "))).await
+}
+
+/// The same for rows that are gone already, by staff or with a file's message: an entry that is too old tells of one that
+/// was older. Cost: 1 query, O(old entries); 1 write transaction a batch.
+async fn forget_erased(app: &App) -> Result<()> {
+    while let Some(before) = oldest_kept(app) {
+        let old: Vec<(i64, String)> = {
+            let mut conn = app.db.read().await?;
+            on_db!(conn, c => sqlx::query_as(
+                "select id, model from audit_entries
+                 where model in ('messages', 'attachments') and created_at < $1 and changes <> '{}' limit $2")
+                .bind(before).bind(BATCH).fetch_all(c).await)?
+        };
+        if old.is_empty() {
+            break;
+        }
+        let mut work = Work::begin(app, None).await?;
+        for model in ["messages", "attachments"] {
+            let ids: Vec<i64> = old.iter().filter(|(_, own)| own == model).map(|(id, _)| *id).collect();
+            blank(&mut work, model, &format!("id in ({})", list(&ids))).await?;
+        }
+        work.commit().await?;
+    }
+    Ok(())
+}
+
+async fn blank(work: &mut Work, model: &str, which: &str) -> Result<()> {
+    if which.ends_with("in ()") {
+        return Ok(());
+    }
+    // A file is called by its name, which its owner gave it; a message by who wrote it where.
+    let label = (model == "attachments").then_some("A file");
+    let sql = format!(
+        "update audit_entries set changes = '{{}}', object_label = coalesce($2, object_label) where model = $1 and {which}"
+    );
+    Ok(on_db!(work, c => sqlx::query(&sql).persistent(false).bind(model).bind(label).execute(c).await.map(|_| ()))?)
+}
