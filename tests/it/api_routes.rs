@@ -106,14 +106,14 @@ const PROMISED: &[(&str, &[&str])] = &[
     ("POST", &["/auth/two-factor", "/auth/two-factor/confirm", "/auth/password-reset", "/auth/password-reset-confirm"]),
     ("GET", &["/auth/me", "/users", "/users/{id}", "/chat/rooms", "/chat/rooms/{id}", "/chat/rooms/{id}/members"]),
     ("GET", &["/chat/rooms/{id}/messages", "/chat/search", "/chat/attachments/{id}", "/interests", "/notifications"]),
-    ("GET", &["/admin/stats", "/openapi.json"]),
+    ("GET", &["/blocks", "/admin/stats", "/openapi.json"]),
     ("POST", &["/chat/rooms", "/chat/rooms/{id}/members", "/chat/rooms/{id}/messages", "/chat/rooms/{id}/read"]),
     ("POST", &["/chat/messages/{id}/report", "/interests", "/notifications/read"]),
     ("POST", &["/interests/{id}/accept", "/interests/{id}/reject", "/interests/{id}/cancel"]),
-    ("PUT", &["/chat/messages/{id}/reactions/{emoji}"]),
+    ("PUT", &["/chat/messages/{id}/reactions/{emoji}", "/users/{id}/block"]),
     ("PATCH", &["/auth/me", "/chat/rooms/{id}", "/chat/messages/{id}"]),
     ("DELETE", &["/auth/two-factor", "/chat/rooms/{id}", "/chat/rooms/{id}/members/{user_id}", "/chat/messages/{id}"]),
-    ("DELETE", &["/chat/messages/{id}/reactions/{emoji}"]),
+    ("DELETE", &["/chat/messages/{id}/reactions/{emoji}", "/users/{id}/block"]),
 ];
 
 #[tokio::test]
@@ -133,6 +133,7 @@ async fn every_promised_call_is_described() {
         "attachments",
         "reactions",
         "interests",
+        "blocks",
         "notifications",
         "password-reset-tokens",
         "sessions",
