@@ -49,6 +49,7 @@ pub const RESOURCES: &[&Resource] = &[
     &crate::users::admin::RESOURCE,
     &crate::invitations::admin::RESOURCE,
     &crate::interests::admin::RESOURCE,
+    &crate::users::blocks::admin::RESOURCE,
     &crate::notifications::admin::RESOURCE,
     &crate::rooms::admin::RESOURCE,
     &crate::rooms::members::admin::RESOURCE,

@@ -65,6 +65,9 @@ pub enum Error {
     /// Not in this state.
     #[error("{0}")]
     Conflict(&'static str),
+    /// Not in this state before a time; the words say which.
+    #[error("{0}")]
+    TooSoon(String),
     #[error("You are sending messages too fast. Please wait a moment.")]
     Throttled { retry_after_ms: u64 },
     /// Log-ins, registrations, codes.
@@ -103,7 +106,7 @@ impl Error {
             Self::SignedOut => 401,
             Self::Forbidden(_) => 403,
             Self::NotFound(_) => 404,
-            Self::Conflict(_) => 409,
+            Self::Conflict(_) | Self::TooSoon(_) => 409,
             Self::Invalid(_) | Self::TooLong { .. } => 422,
             Self::Throttled { .. } | Self::TooMany { .. } => 429,
             Self::Unavailable => 503,
@@ -130,8 +133,8 @@ impl Error {
             Self::Forbidden(_) => "forbidden",
             Self::NotFound(_) => "not_found",
             Self::Unavailable | Self::Startup(_) | Self::Internal(_) => "unavailable",
-            Self::Invalid(_) | Self::Malformed(_) | Self::SignedOut | Self::Conflict(_) => "invalid",
-            Self::TooLarge | Self::UnsupportedType => "invalid",
+            Self::Invalid(_) | Self::Malformed(_) | Self::SignedOut => "invalid",
+            Self::Conflict(_) | Self::TooSoon(_) | Self::TooLarge | Self::UnsupportedType => "invalid",
         }
     }
 }

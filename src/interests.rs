@@ -5,6 +5,9 @@
 pub mod admin;
 pub mod change;
 pub mod list;
+pub mod relation;
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
@@ -17,6 +20,7 @@ use crate::ids::{InterestId, RoomId, UserId};
 use crate::live::event::Event;
 use crate::notifications::{self, News};
 use crate::text::paragraphs;
+use crate::users::blocks::{self, Block};
 use crate::users::{self, Person, User};
 use crate::work::Work;
 use crate::{on_db, rooms};
@@ -24,6 +28,8 @@ use list::Entry;
 
 /// Characters in a note.
 const LONGEST_NOTE: usize = 1000;
+/// Who was rejected asks the same person again only after this.
+const PEACE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const NO_INTEREST: Error = Error::NotFound("There is no such interest.");
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
@@ -163,8 +169,9 @@ impl NewInterest {
 }
 
 /// Asks somebody, who is told by a notification and an `interest` frame. Errors: [`Error::Malformed`] to oneself,
-/// [`Error::Invalid`] when there is no such person, [`Error::Conflict`] when one is pending or accepted between the two,
-/// whoever sent it. Cost: 1 write transaction.
+/// [`Error::Invalid`] when there is no such person, [`Error::Forbidden`] when one of the two has blocked the other,
+/// [`Error::Conflict`] when one is pending or accepted between the two, whoever sent it, [`Error::TooSoon`] within 30 days
+/// of a rejection. Cost: 1 write transaction.
 pub async fn send(app: &App, person: &Person, new: NewInterest) -> Result<Entry> {
     let mut work = Work::begin(app, Some(person)).await?;
     let recipient = new.recipient.find(&mut work).await?.id;
@@ -181,7 +188,13 @@ pub async fn send(app: &App, person: &Person, new: NewInterest) -> Result<Entry>
             return Err(new.recipient.nobody());
         }
     }
+    match blocks::between(&mut work, person.id, recipient).await? {
+        Some(Block::Theirs) => return Err(Error::Forbidden("This person can't be asked.")),
+        Some(mine) => return Err(mine.refusal()),
+        None => {}
+    }
     refuse_another(&mut work, person.id, recipient).await?;
+    refuse_insisting(&mut work, person.id, recipient).await?;
     let now = work.now();
     let id: InterestId = on_db!(work, c => sqlx::query_scalar(
         "insert into interests (sender_id, recipient_id, note, created_at) values ($1, $2, $3, $4) returning id")
@@ -203,8 +216,30 @@ async fn refuse_another(work: &mut Work, person: UserId, other: UserId) -> Resul
     }))
 }
 
+/// Errors: [`Error::TooSoon`] with words that say when, for who was rejected less than 30 days ago. Cost: 1 indexed query.
+async fn refuse_insisting(work: &mut Work, person: UserId, other: UserId) -> Result<()> {
+    let again = change::rejected_at(work, person, &[other]).await?.first().map(|(_, at)| at.plus(PEACE));
+    match again.filter(|again| work.now() < *again) {
+        Some(again) => Err(Error::TooSoon(format!(
+            "This person didn't want to talk when you last asked. You can ask them again from {} at {} UTC.",
+            again.day(),
+            again.hour_minute()
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Closes the interest that is pending between `person` and `other`, if there is one, as `person` may: takes back their
+/// own, rejects the other's. Cost: 1 indexed query, some 14 statements when there is one.
+pub(crate) async fn turn_down(work: &mut Work, person: &Person, other: UserId) -> Result<()> {
+    let Some((id, sender)) = change::pending_between(work, person.id, other).await? else { return Ok(()) };
+    let status = if sender == person.id { Status::Cancelled } else { Status::Rejected };
+    decide(work, person, id, status).await.map(|_| ())
+}
+
 /// Accepts what `person` was asked; the two have the direct room that comes with it from now on. The other is told.
-/// Errors: as [`reject`], [`Error::Conflict`] also when the other's account isn't active any more. Cost: 1 write
+/// Errors: as [`reject`], [`Error::Conflict`] also when the other's account isn't active any more,
+/// [`Error::Forbidden`] also when one has blocked the other. Cost: 1 write
 /// transaction.
 pub async fn accept(app: &App, person: &Person, id: InterestId) -> Result<(Entry, rooms::list::Entry)> {
     let mut work = Work::begin(app, Some(person)).await?;
@@ -237,11 +272,16 @@ pub async fn cancel(app: &App, person: &Person, id: InterestId) -> Result<Entry>
 async fn decide(work: &mut Work, person: &Person, id: InterestId, status: Status) -> Result<(Entry, Option<RoomId>)> {
     let interest = change::hold(work, id).await?;
     interest.may_become(status, person.id)?;
+    let other = interest.other(person.id);
+    if status == Status::Accepted
+        && let Some(block) = blocks::between(work, person.id, other).await?
+    {
+        return Err(block.refusal());
+    }
     let room = change::set_status(work, &interest, status).await.map_err(|error| match error {
         Error::Invalid(_) => Error::Conflict("The other's account isn't active any more."),
         error => error,
     })?;
-    let other = interest.other(person.id);
     if status == Status::Cancelled {
         notifications::withdraw(work, other, notifications::Kind::Interest).await?;
     } else {

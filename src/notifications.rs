@@ -20,6 +20,8 @@ use crate::work::Work;
 
 /// Ids in one call to [`read`].
 const MOST_AT_ONCE: usize = 1000;
+/// Where [`unread`] stops counting.
+pub const MOST_COUNTED: i64 = 100;
 pub(crate) const COLUMNS: &str = "id, kind, room_id, message_id, actor_id, created_at, read_at";
 
 /// Why somebody is told: their name was said, an interest was sent or decided, they were answered, or another put them
@@ -157,6 +159,15 @@ pub async fn of(
     );
     let before = before.unwrap_or(NotificationId(i64::MAX));
     Ok(on_db!(conn, c => sqlx::query_as(&sql).bind(user).bind(before).bind(limit).fetch_all(c).await)?)
+}
+
+/// How much of what `user` was told they haven't read, counted up to [`MOST_COUNTED`]. Cost: 1 indexed query, O(100).
+pub async fn unread(conn: &mut Conn, user: UserId) -> Result<i64> {
+    let sql = format!(
+        "select count(*) from (select 1 from notifications where user_id = $1 and read_at is null
+         limit {MOST_COUNTED}) as counted"
+    );
+    Ok(on_db!(conn, c => sqlx::query_scalar(&sql).bind(user).fetch_one(c).await)?)
 }
 
 /// Marks notifications of `person` as read: all, or those of `ids`, at most 1000, passing over what isn't theirs.

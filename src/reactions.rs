@@ -17,7 +17,7 @@ use crate::ids::{MessageId, ReactionId, UserId};
 use crate::messages::change as messages;
 use crate::messages::{DELETED, Message, acts, list};
 use crate::rooms::{NOT_JOINED, Room};
-use crate::users::Person;
+use crate::users::{Person, blocks};
 use crate::work::Work;
 use crate::{on_db, users};
 
@@ -173,7 +173,8 @@ async fn show(work: &mut Work, mut message: Message) -> Result<Vec<Reaction>> {
 }
 
 /// Reacts to a message in the name of `person`; a second time changes nothing. Who reacts how, then. Errors:
-/// [`Error::NotFound`] for a message they can't see, [`Error::Forbidden`] outside the room, [`Error::Invalid`] at `emoji`,
+/// [`Error::NotFound`] for a message they can't see, [`Error::Forbidden`] outside the room
+/// and where a block stands, [`Error::Invalid`] at `emoji`,
 /// [`Error::Conflict`] for a deleted message. Cost: 3 queries and 1 write transaction of some 10 statements, O(reactions +
 /// sockets in the room).
 pub async fn react(app: &App, person: &Person, message: MessageId, emoji: &str) -> Result<Vec<Reaction>> {
@@ -182,6 +183,7 @@ pub async fn react(app: &App, person: &Person, message: MessageId, emoji: &str) 
     let mut work = Work::begin(app, Some(person)).await?;
     let found = acts::held(&mut work, person.id, message).await?;
     may_react(&found)?;
+    blocks::may_write(&mut work, person.id, &found.0).await?;
     let (_, message) = found;
     let own = message.reactions.iter().filter(|reaction| reaction.user_ids.contains(&person.id));
     if own.clone().any(|reaction| reaction.emoji == emoji) {

@@ -20,9 +20,10 @@ use crate::live::event::Event;
 use crate::settings::DirectChat;
 use crate::text::line;
 use crate::users::Person;
+use crate::users::blocks;
 use crate::users::directory::{self, Look};
 use crate::work::Work;
-use crate::{on_db, users};
+use crate::{interests, on_db, users};
 
 /// People that can be put into a room when it is made.
 const MOST_MEMBERS_AT_ONCE: usize = 100;
@@ -208,8 +209,9 @@ async fn find(conn: &mut Conn, viewer: UserId, id: RoomId) -> Result<Option<Room
 }
 
 /// Makes a room with `person` as its owner, or finds the direct room that the pair has; says whether it is new.
-/// The others are told by `room_added` and a notification. Errors: [`Error::Forbidden`] by the site's settings,
-/// [`Error::Invalid`] for a name that is taken or people who aren't there. Cost: 1 write transaction, O(members).
+/// The others are told by `room_added` and a notification. Errors: [`Error::Forbidden`] by the site's settings and
+/// for a direct room when one of the two has blocked the other, [`Error::Invalid`] for a name that is taken, for people
+/// who aren't there and for those who have blocked `person`. Cost: 1 write transaction, O(members).
 pub async fn create(app: &App, person: &Person, new: NewRoom) -> Result<(RoomId, bool)> {
     let mut work = Work::begin(app, Some(person)).await?;
     let made = match (new.kind, new.members.as_slice()) {
@@ -217,8 +219,14 @@ pub async fn create(app: &App, person: &Person, new: NewRoom) -> Result<(RoomId,
             if let Some(id) = change::find_direct(&mut work, person.id, other).await? {
                 return Ok((id, false));
             }
+            if let Some(block) = blocks::between(&mut work, person.id, other).await? {
+                return Err(block.refusal());
+            }
             if app.settings().direct_chat == DirectChat::AfterInterest && !person.is_staff() {
-                return Err(Error::Forbidden("On this site a direct chat starts with an accepted interest."));
+                let open = interests::change::open_between(&mut work, person.id, other).await?;
+                if open.is_none_or(|(_, status)| status != interests::Status::Accepted) {
+                    return Err(Error::Forbidden("On this site a direct chat starts with an accepted interest."));
+                }
             }
             let made = change::make_direct(&mut work, person.id, other).await?;
             if let (room, true) = made {
@@ -226,7 +234,10 @@ pub async fn create(app: &App, person: &Person, new: NewRoom) -> Result<(RoomId,
             }
             made
         }
-        _ => (change::make(&mut work, person, &new).await?, true),
+        _ => {
+            blocks::may_add(&mut work, person.id, &new.members, "member_ids").await?;
+            (change::make(&mut work, person, &new).await?, true)
+        }
     };
     work.commit().await?;
     Ok(made)

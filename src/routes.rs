@@ -23,6 +23,7 @@ use crate::web::pages::chat::ChatPages;
 use crate::web::pages::mailed::MailedPages;
 use crate::web::pages::members::MemberPages;
 use crate::web::pages::messages::MessagePages;
+use crate::web::pages::people::PeoplePages;
 use crate::web::pages::rooms::RoomPages;
 use crate::web::pages::second_step::SecondStepPages;
 use crate::web::pages::settings;
@@ -41,6 +42,7 @@ pub async fn router(app: App) -> Result<Router> {
         .merge(chat())
         .merge(messages())
         .merge(rooms())
+        .merge(people())
         .merge(sockets())
         .merge(settings::routes())
         .merge(admin::routes())
@@ -128,6 +130,18 @@ fn rooms() -> Router<App> {
         .route("/rooms/{id}/leave", post(MemberPages::leave))
         .route("/rooms/{id}/members", get(MemberPages::list).post(MemberPages::add))
         .route("/rooms/{id}/members/{user_id}/remove", post(MemberPages::remove))
+}
+
+fn people() -> Router<App> {
+    Router::new()
+        .route("/people", get(PeoplePages::list))
+        .route("/people/interests", post(PeoplePages::ask))
+        .route("/people/interests/{id}/accept", post(PeoplePages::accept))
+        .route("/people/interests/{id}/reject", post(PeoplePages::reject))
+        .route("/people/interests/{id}/cancel", post(PeoplePages::cancel))
+        .route("/people/{id}/talk", post(PeoplePages::talk))
+        .route("/people/{id}/block", post(PeoplePages::block))
+        .route("/people/{id}/unblock", post(PeoplePages::unblock))
 }
 
 fn sockets() -> Router<App> {

@@ -6,6 +6,7 @@ pub mod address;
 pub mod admin;
 pub mod authority;
 pub mod avatar;
+pub mod blocks;
 pub mod change;
 pub mod departure;
 pub mod directory;

@@ -2,8 +2,11 @@
 //! `interests.rs` and by the admin, which have asked who may do it.
 
 use super::{Interest, NO_INTEREST, Status};
+use crate::clock::Timestamp;
+use crate::db::Conn;
 use crate::error::{Error, Result, is_taken};
 use crate::ids::{InterestId, RoomId, UserId};
+use crate::messages::list;
 use crate::on_db;
 use crate::rooms::change as rooms;
 use crate::work::Work;
@@ -30,6 +33,31 @@ pub async fn open_between(work: &mut Work, a: UserId, b: UserId) -> Result<Optio
          where sender_id = $2 and recipient_id = $1 and status in ('pending', 'accepted')
          order by status limit 1").bind(a).bind(b).fetch_optional(c).await)?;
     open.map(|(sender, status)| Ok((sender, Status::try_from(status)?))).transpose()
+}
+
+/// The interest that is pending between a pair, and who asked. Cost: 1 indexed query.
+pub async fn pending_between(work: &mut Work, a: UserId, b: UserId) -> Result<Option<(InterestId, UserId)>> {
+    // Both conditions on the status: the first is the index's own.
+    Ok(on_db!(work, c => sqlx::query_as(
+        "select id, sender_id from interests
+         where sender_id = $1 and recipient_id = $2 and status in ('pending', 'accepted') and status = 'pending'
+         union all select id, sender_id from interests
+         where sender_id = $2 and recipient_id = $1 and status in ('pending', 'accepted') and status = 'pending'")
+        .bind(a).bind(b).fetch_optional(c).await)?)
+}
+
+/// When each of `others` last rejected `person`, if they ever did. Cost: 1 indexed query, O(what `person` has sent).
+pub async fn rejected_at(conn: &mut Conn, person: UserId, others: &[UserId]) -> Result<Vec<(UserId, Timestamp)>> {
+    if others.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "select recipient_id, max(decided_at) from interests
+         where sender_id = $1 and recipient_id in ({}) and status = 'rejected' and decided_at is not null
+         group by recipient_id",
+        list(others)
+    );
+    Ok(on_db!(conn, c => sqlx::query_as(&sql).persistent(false).bind(person).fetch_all(c).await)?)
 }
 
 /// Decides an interest, or opens it again. Accepted, the two have a direct room from now on, which it gives. Errors:

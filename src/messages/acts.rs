@@ -10,7 +10,7 @@ use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::ids::{MessageId, UserId};
 use crate::rooms::{self, NOT_JOINED, Room};
-use crate::users::Person;
+use crate::users::{Person, blocks};
 use crate::work::Work;
 
 /// The message, when `person` may see it. Errors: [`Error::NotFound`] when it isn't there or in a room that is private to
@@ -39,7 +39,7 @@ fn seen<T>(found: Result<T>) -> Result<T> {
 }
 
 /// Gives one's own message another text; as it stands then. Errors: [`Error::NotFound`], [`Error::Forbidden`] for another's
-/// and for who has left the room, [`Error::Throttled`] as for a new message, [`Error::Invalid`] at `content`,
+/// for who has left the room and where a block stands, [`Error::Throttled`] as for a new message, [`Error::Invalid`] at `content`,
 /// [`Error::Conflict`] for a deleted one. Cost: 3 queries and 1 write transaction of some 8 statements, O(length + sockets
 /// in the room).
 pub async fn edit(app: &App, person: &Person, id: MessageId, content: &str) -> Result<Message> {
@@ -49,6 +49,7 @@ pub async fn edit(app: &App, person: &Person, id: MessageId, content: &str) -> R
     let mut work = Work::begin(app, Some(person)).await?;
     let found = held(&mut work, person.id, id).await?;
     may_edit(person, &found)?;
+    blocks::may_write(&mut work, person.id, &found.0).await?;
     let message = change::edit_held(&mut work, found.1, content).await?;
     work.commit().await?;
     Ok(message)

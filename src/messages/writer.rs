@@ -23,6 +23,7 @@ use crate::live::event::Event;
 use crate::live::hub::Hub;
 use crate::notifications::{self, Told};
 use crate::rooms::{NO_ROOM, NOT_JOINED};
+use crate::users::blocks::{self, LETS_WRITE};
 use crate::users::{Person, Via};
 use crate::{auth, on_db};
 
@@ -281,14 +282,15 @@ async fn apply(conn: &mut Conn, job: &Job, now: Timestamp) -> Result<Outcome> {
 }
 
 /// Numbers and stores one message. Raising the room's counters locks its row until the commit, which makes commit
-/// order equal to `seq` and `rev` order on both engines; whether the sender is in it, and still signed in, is asked in the
-/// same statement.
+/// order equal to `seq` and `rev` order on both engines; whether the sender is in it, still signed in, and not kept
+/// out by a block, is asked in the same statement.
 async fn store_message(conn: &mut Conn, post: &Post, now: Timestamp) -> Result<Outcome> {
     let Post { room, sender, via, new, .. } = post;
     let (stands, by) = auth::standing_of(*via);
     let sql = format!(
         "update rooms set last_seq = last_seq + 1, last_rev = last_rev + 1, last_message_at = $3
          where id = $1 and exists (select 1 from memberships where room_id = $1 and user_id = $2) and {stands}
+            and {LETS_WRITE}
          returning last_seq, last_rev, kind"
     );
     let numbers: Option<(i64, i64, String)> = on_db!(conn, c => sqlx::query_as(&sql)
@@ -352,14 +354,16 @@ async fn give_back(conn: &mut Conn, room: RoomId) -> Result<()> {
         .bind(room).execute(c).await.map(|_| ()))?)
 }
 
-/// Why somebody can't write: they were signed out while the message waited, or aren't in the room, which is private to
+/// Why somebody can't write: one of the two in a direct room has blocked the other, or they were signed out while the
+/// message waited, or aren't in the room, which is private to
 /// others (or gone), or public and not joined.
 async fn outside(conn: &mut Conn, post: &Post) -> Result<Error> {
     let member: Option<i64> = on_db!(conn, c => sqlx::query_scalar(
         "select id from memberships where room_id = $1 and user_id = $2")
         .bind(post.room).bind(post.sender).fetch_optional(c).await)?;
     if member.is_some() {
-        return Ok(Error::SignedOut);
+        let block = blocks::in_room(conn, post.sender, post.room).await?;
+        return Ok(block.map_or(Error::SignedOut, blocks::Block::refusal));
     }
     let public: Option<i64> = on_db!(conn, c => sqlx::query_scalar(
         "select id from rooms where id = $1 and kind = 'public'").bind(post.room).fetch_optional(c).await)?;

@@ -17,7 +17,7 @@ use crate::ids::{MembershipId, RoomId, UserId};
 use crate::live::hub::MOST_FOR_RECEIPTS;
 use crate::rooms::Room;
 use crate::text::{above, fold};
-use crate::users::{Person, User};
+use crate::users::{Person, User, blocks};
 use crate::work::Work;
 use crate::{on_db, users};
 
@@ -220,7 +220,7 @@ impl Whom<'_> {
 
 /// Puts somebody into a room; says who, and whether they are new in it. Errors: [`Error::NotFound`] for a room that
 /// isn't there or is private to others, [`Error::Forbidden`] for others than its owner and staff, [`Error::Invalid`] at
-/// `user_id` when there is no such person. Cost: 1 write transaction.
+/// `user_id` when there is no such person, or they have blocked `person`. Cost: 1 write transaction.
 pub async fn add(app: &App, person: &Person, room: RoomId, whom: Whom<'_>) -> Result<(UserId, bool)> {
     let mut work = Work::begin(app, Some(person)).await?;
     let room = super::change::hold_open(&mut work, room).await?;
@@ -228,6 +228,7 @@ pub async fn add(app: &App, person: &Person, room: RoomId, whom: Whom<'_>) -> Re
         return Err(room.refusal("Only the owner and staff can add people to this room."));
     }
     let user = whom.find(&mut work, person).await?;
+    blocks::may_add(&mut work, person.id, &[user.id], "user_id").await?;
     let added = change::put_in(&mut work, &room, &user, "member").await?;
     work.commit().await?;
     Ok((user.id, added.is_some()))

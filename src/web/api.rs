@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod auth;
+pub mod blocks;
 pub mod browse;
 pub mod caller;
 pub mod docs;
@@ -63,6 +64,7 @@ pub fn areas() -> Vec<Area> {
         auth::area(),
         me::area(),
         people::area(),
+        blocks::area(),
         rooms::area(),
         members::area(),
         messages::area(),

@@ -7,6 +7,7 @@ pub mod composer;
 pub mod mailed;
 pub mod members;
 pub mod messages;
+pub mod people;
 pub mod rooms;
 pub mod second_step;
 pub mod settings;

@@ -124,6 +124,7 @@ async fn axe_finds_nothing_on_any_page_at_any_width_in_any_scheme() {
             ("own-two-factor", "/settings#two-factor".to_owned()),
             ("room-settings", format!("/rooms/{room}/settings")),
             ("members", format!("/rooms/{room}/members")),
+            ("people", "/people".to_owned()),
         ] {
             look(&window, &axe, &path, &name(page)).await;
         }

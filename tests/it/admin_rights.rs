@@ -16,6 +16,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("users", "VACDE", "V"),
     ("invitations", "VADE", ""),
     ("interests", "VCDE", "V"),
+    ("blocks", "VDE", "V"),
     ("notifications", "VDE", "V"),
     ("rooms", "VACDE", "VACDE"),
     ("memberships", "VACDE", "VACD"),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::app::both;
+use crate::support::app::{Site, both};
 use crate::support::program::{Program, api};
 
 const ANN: i64 = 1;
@@ -12,6 +12,11 @@ const CAT: i64 = 3;
 /// Asks somebody; the interest's id.
 async fn asked(person: &Program, recipient: i64) -> i64 {
     person.post("/interests", json!({"recipient_id": recipient})).await.is(201).json()["id"].as_i64().unwrap()
+}
+
+/// Whatever was rejected was so 30 days earlier.
+async fn a_month_passes(site: &Site) {
+    site.sql(&format!("update interests set decided_at = decided_at - {}", 30 * 86_400_000_000_i64)).await;
 }
 
 async fn ids(person: &Program, path: &str) -> Vec<i64> {
@@ -99,6 +104,7 @@ both! {
         bob.post(&path("cancel"), json!({})).await.refuses(403, None);
         assert_eq!(site.number("select count(*) from rooms").await, 0);
 
+        a_month_passes(&site).await;
         let id = asked(&ann, BOB).await;
         let mut bobs = bob.socket("/ws").await;
         assert_eq!(ann.post(&format!("/interests/{id}/cancel"), json!({})).await.is(200).json()["status"], "cancelled");
@@ -120,12 +126,41 @@ both! {
         bob.post(&format!("/interests/{id}/accept"), json!({})).await.is(200);
         says(ann.post("/interests", json!({"recipient_id": BOB})).await.refuses(409, None), "accepted");
         says(bob.post("/interests", json!({"recipient": "ann"})).await.refuses(409, None), "accepted");
-        // Rejected or taken back, it may be asked again, from either side.
+        // Rejected, after a while, or taken back, it may be asked again, from either side.
         let id = asked(&ann, CAT).await;
         cat.post(&format!("/interests/{id}/reject"), json!({})).await.is(200);
+        a_month_passes(&site).await;
+        let id = asked(&ann, CAT).await;
+        ann.post(&format!("/interests/{id}/cancel"), json!({})).await.is(200);
         let id = asked(&ann, CAT).await;
         ann.post(&format!("/interests/{id}/cancel"), json!({})).await.is(200);
         asked(&cat, ANN).await;
+    }
+}
+
+both! {
+    async fn who_was_rejected_waits_thirty_days_and_the_other_way_round_is_free(engine: Engine) {
+        let (site, time) = api(engine).await;
+        let [ann, bob, cat] = Program::three(&site).await;
+        let day = 86_400;
+        let id = asked(&ann, BOB).await;
+        time.pass(60);
+        bob.post(&format!("/interests/{id}/reject"), json!({})).await.is(200);
+        let until = switchboard::clock::Timestamp((time.seconds() + 30 * day) * 1_000_000);
+        let told = ann.post("/interests", json!({"recipient_id": BOB})).await.refuses(409, None);
+        let words = told["detail"].as_str().unwrap();
+        assert!(words.contains(&until.day()) && words.contains(&until.hour_minute()), "{words}");
+        asked(&ann, CAT).await;
+        asked(&cat, BOB).await;
+        let back = asked(&bob, ANN).await;
+        bob.post(&format!("/interests/{back}/cancel"), json!({})).await.is(200);
+
+        let (_, token) = site.token(ANN, None).await;
+        let ann = ann.with(&token);
+        time.pass(30 * day - 2);
+        ann.post("/interests", json!({"recipient": "bob"})).await.refuses(409, None);
+        time.pass(2);
+        asked(&ann, BOB).await;
     }
 }
 

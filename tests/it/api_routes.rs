@@ -106,15 +106,15 @@ const PROMISED: &[(&str, &[&str])] = &[
     ("POST", &["/auth/two-factor", "/auth/two-factor/confirm", "/auth/password-reset", "/auth/password-reset-confirm"]),
     ("GET", &["/auth/me", "/users", "/users/{id}", "/chat/rooms", "/chat/rooms/{id}", "/chat/rooms/{id}/members"]),
     ("GET", &["/chat/rooms/{id}/messages", "/chat/search", "/chat/attachments/{id}", "/interests", "/notifications"]),
-    ("GET", &["/admin/stats", "/openapi.json", "/chat/rooms/{id}/pins"]),
+    ("GET", &["/blocks", "/admin/stats", "/openapi.json", "/chat/rooms/{id}/pins"]),
     ("POST", &["/chat/rooms/{id}/notify"]),
     ("POST", &["/chat/rooms", "/chat/rooms/{id}/members", "/chat/rooms/{id}/messages", "/chat/rooms/{id}/read"]),
     ("POST", &["/chat/messages/{id}/report", "/interests", "/notifications/read"]),
     ("POST", &["/interests/{id}/accept", "/interests/{id}/reject", "/interests/{id}/cancel"]),
-    ("PUT", &["/chat/messages/{id}/reactions/{emoji}", "/chat/messages/{id}/pin"]),
+    ("PUT", &["/chat/messages/{id}/reactions/{emoji}", "/chat/messages/{id}/pin", "/users/{id}/block"]),
     ("PATCH", &["/auth/me", "/chat/rooms/{id}", "/chat/messages/{id}"]),
     ("DELETE", &["/auth/two-factor", "/chat/rooms/{id}", "/chat/rooms/{id}/members/{user_id}", "/chat/messages/{id}"]),
-    ("DELETE", &["/chat/messages/{id}/reactions/{emoji}", "/chat/messages/{id}/pin"]),
+    ("DELETE", &["/chat/messages/{id}/reactions/{emoji}", "/chat/messages/{id}/pin", "/users/{id}/block"]),
 ];
 
 #[tokio::test]
@@ -136,6 +136,7 @@ async fn every_promised_call_is_described() {
         "attachments",
         "reactions",
         "interests",
+        "blocks",
         "notifications",
         "password-reset-tokens",
         "sessions",

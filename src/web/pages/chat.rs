@@ -222,6 +222,10 @@ impl RoomPage {
         self.room.last_seq > 0 && others.into_iter().any(|reader| reader.last_read_seq >= self.room.last_seq)
     }
 
+    fn may_pin(&self) -> bool {
+        pins::may_pin(&self.room, &self.person)
+    }
+
     /// Deletes what others wrote.
     fn may_hide(&self) -> bool {
         self.person.is_staff()

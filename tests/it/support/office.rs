@@ -251,6 +251,7 @@ impl Site {
              values (1, 2, 'Fox.png', 'image/png', 12345, 'abc', 5000000)",
             "insert into reactions (message_id, user_id, emoji, created_at) values (1, 1, '👍', 5000000)",
             "insert into interests (sender_id, recipient_id, note, created_at) values (1, 2, 'Hello?', 5000000)",
+            "insert into blocks (user_id, blocked_id, created_at) values (1, 2, 5000000)",
             "insert into notifications (user_id, kind, message_id, room_id, actor_id, created_at)
              values (1, 'mention', 1, 1, 2, 5000000)",
             "insert into password_reset_tokens (user_id, token_hash, created_at, expires_at)
@@ -292,6 +293,7 @@ impl Site {
                 "sender_id, recipient_id, status, created_at, decided_at",
                 "2, 1, 'rejected', 5000000, 6000000",
             ),
+            ("blocks", "user_id, blocked_id, created_at", "2, 1, 6000000"),
             ("notifications", "user_id, kind, read_at, created_at", "2, 'interest', 9, 5000000"),
             (
                 "password_reset_tokens",
