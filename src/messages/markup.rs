@@ -158,14 +158,13 @@ impl<'a> Shown<'a> {
     }
 
     fn text(&mut self, typed: &str) {
-        let tamed = text::tamed(typed);
         match &mut self.link {
-            Some(link) => {
-                link.says(&tamed);
+            None if self.code_depth == 0 => self.events.extend(text::marked(typed)),
+            link => {
+                let tamed = text::tamed(typed);
+                link.iter_mut().for_each(|link| link.says(&tamed));
                 self.events.push(Event::Text(tamed.into()));
             }
-            None if self.code_depth > 0 => self.events.push(Event::Text(tamed.into())),
-            None => self.events.extend(text::marked(&tamed)),
         }
     }
 }

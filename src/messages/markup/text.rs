@@ -1,8 +1,10 @@
 //! The text of a message: what in it could turn or bury what stands around it is tamed, its `@name`s are marked, and its
 //! bare addresses made links. Called by `markup.rs` for every stretch of text.
 
-use pulldown_cmark::{CowStr, Event, LinkType, Tag, TagEnd};
+use pulldown_cmark::{Event, LinkType, Tag, TagEnd};
 use unicode_normalization::char::is_combining_mark;
+
+use super::link::Place;
 
 /// Marks on one letter; scripts in use need fewer.
 const MOST_MARKS: usize = 8;
@@ -78,7 +80,7 @@ pub fn marked<'a>(text: &str) -> Vec<Event<'a>> {
 
 fn flush<'a>(events: &mut Vec<Event<'a>>, pending: &mut String) {
     if !pending.is_empty() {
-        events.push(Event::Text(CowStr::from(std::mem::take(pending))));
+        events.push(Event::Text(tamed(&std::mem::take(pending)).into()));
     }
 }
 
@@ -90,9 +92,12 @@ fn token_events<'a>(events: &mut Vec<Event<'a>>, token: &str) {
         events.push(Event::InlineHtml(format!("<span class=\"{class}\">{token}</span>").into()));
         return;
     }
-    let dest_url = CowStr::from(token.clone());
-    let link = Tag::Link { link_type: LinkType::Autolink, dest_url, title: "".into(), id: "".into() };
-    events.extend([Event::Start(link), Event::Text(token.into()), Event::End(TagEnd::Link)]);
+    let mut place = Place::new(&token);
+    let said = tamed(&token);
+    place.says(&said);
+    let link = Tag::Link { link_type: LinkType::Autolink, dest_url: token.into(), title: "".into(), id: "".into() };
+    events.extend([Event::Start(link), Event::Text(said.into()), Event::End(TagEnd::Link)]);
+    events.extend(place.told());
 }
 
 /// The length of the `@name` that `text` starts with.
