@@ -9,7 +9,7 @@ const act = (name, fields) => post(`/chat/messages/${item.dataset.id}/${name}`, 
 
 const open = (link) => {
   item = link.closest(".message");
-  menu.classList.toggle("own", +item.dataset.user === me);
+  menu.classList.toggle("mine", +item.dataset.user === me);
   menu.classList.toggle("pinned", document.querySelector(`#pins [data-to="${item.dataset.id}"]`));
   $("details").href = link.href;
   menu.showPopover();

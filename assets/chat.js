@@ -6,7 +6,7 @@ import { drop, next, refused } from "./composer.js";
 import "./acts.js";
 
 const title = document.title;
-// From a page whose opening marks nothing as read.
+// From a page that marks nothing as read.
 const refresh = async (id, address) => {
   try { $(id).replaceWith((await fetched(address)).getElementById(id)); } catch { /* offline */ }
 };
@@ -42,7 +42,7 @@ const read = () => {
 const mark = (badge, count) => { badge.firstElementChild.textContent = count; badge.hidden = !count; };
 const badge = () => {
   let count = document.hidden ? Math.max(0, last.seq - told) : 0;
-  document.querySelectorAll("#rooms .badge:not([hidden]) .count").forEach((other) => { count += +other.textContent; });
+  for (const other of document.querySelectorAll("#rooms .badge:not([hidden]) .count")) count += +other.textContent;
   document.title = (count ? `(${count}) ` : "") + title;
 };
 const unread = ({ room_id, count, last_seq }) => {
@@ -71,6 +71,7 @@ const begin = () => { live(); next(); read(); };
 const frames = {
   connected(frame) {
     if (frame.room_id) return;
+    if (state.missed) rooms();
     if (room && !past) send({ type: "subscribe", room_id: room, after: last.rev }); else begin();
   },
   synced(frame) { last.rev = frame.rev; begin(); },

@@ -60,7 +60,7 @@ const preview = async () => {
   $("preview").hidden = !shown;
   if (shown) try { $("preview").innerHTML = await (await post("/chat/preview", { content: shown })).text(); } catch { /* offline */ }
 };
-// What is written next answers or replaces a message, or, without `text`, neither.
+// What is written next answers or replaces a message, or neither.
 const aimed = (text, id = "") => {
   $("aim").hidden = !text;
   $("aim").firstElementChild.textContent = text;

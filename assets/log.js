@@ -103,10 +103,10 @@ export const show = (message) => {
 // Who has read to the end.
 export const seen = ({ user_id, seq }) => {
   const names = [...$("seen")?.children ?? []];
-  names.forEach((name) => {
+  for (const name of names) {
     if (+name.dataset.user === user_id) name.dataset.seq = Math.max(seq, name.dataset.seq);
     name.hidden = name.dataset.seq < last.seq;
-  });
+  }
   if (names[0]) $("seen").hidden = names.every((name) => name.hidden);
 };
 export const note = (text) => still(() => {

@@ -11,7 +11,7 @@ const close = () => {
 const mark = (index) => {
   const all = [...list.children];
   chosen = (index + all.length) % all.length;
-  all.forEach((option, at) => { option.ariaSelected = at === chosen; });
+  for (const option of all) option.ariaSelected = option === all[chosen];
   field.setAttribute("aria-activedescendant", "name-" + chosen);
 };
 const take = () => {

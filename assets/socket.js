@@ -3,7 +3,7 @@ import { $, fetched } from "./dom.js";
 
 let socket, timer, heard = 0, asked = 0, tries = 0;
 // `take` is given frames, `end` why there are no more.
-export const state = { synced: false, over: false, waiting: null };
+export const state = {};
 export const say = (name, text) => { Object.assign($("state"), { textContent: text }).dataset.state = name; };
 export const send = (frame) => {
   if (socket?.readyState !== WebSocket.OPEN) return false;
@@ -25,6 +25,7 @@ export const connect = () => {
 const lost = (code) => {
   socket = null;
   state.synced = state.waiting = null;
+  state.missed = true;
   if (state.over) return;
   if (code === 4401) return location.reload();
   if (code === 4403) return state.end("You are no longer in this room.");
