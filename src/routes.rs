@@ -22,6 +22,7 @@ use crate::web::pages::admin;
 use crate::web::pages::chat::ChatPages;
 use crate::web::pages::mailed::MailedPages;
 use crate::web::pages::members::MemberPages;
+use crate::web::pages::notifications::NotificationPages;
 use crate::web::pages::people::PeoplePages;
 use crate::web::pages::rooms::RoomPages;
 use crate::web::pages::second_step::SecondStepPages;
@@ -111,6 +112,8 @@ fn people() -> Router<App> {
         .route("/people/{id}/talk", post(PeoplePages::talk))
         .route("/people/{id}/block", post(PeoplePages::block))
         .route("/people/{id}/unblock", post(PeoplePages::unblock))
+        .route("/notifications", get(NotificationPages::list))
+        .route("/notifications/read", post(NotificationPages::read))
 }
 
 fn sockets() -> Router<App> {

@@ -5,6 +5,7 @@ pub mod admin;
 pub mod chat;
 pub mod mailed;
 pub mod members;
+pub mod notifications;
 pub mod people;
 pub mod rooms;
 pub mod second_step;
