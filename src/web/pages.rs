@@ -8,5 +8,6 @@ pub mod members;
 pub mod notifications;
 pub mod people;
 pub mod rooms;
+pub mod search;
 pub mod second_step;
 pub mod settings;
