@@ -59,7 +59,7 @@ const said = (message) => {
   if (show(message) && message.user_id !== me && "all" in page) notify(message.username, message.content, "#end", "r" + room);
   read();
   badge();
-  // Weeks old: afresh.
+  // Old: afresh.
   if (document.hidden && log.children.length > 2000) location.reload();
 };
 const end = (why) => {

@@ -1,10 +1,12 @@
 //! Interests: the model `interests`, one person asking another to talk, and the acts of the two: asking, accepting,
 //! rejecting, taking back. Of a pair one is pending or accepted at a time. What changes the rows is in
-//! `interests/change.rs`, the lists in `interests/list.rs`. Called by the API and the admin.
+//! `interests/change.rs`, the lists in `interests/list.rs`, who is told in `interests/news.rs`. Called by pages, the API and
+//! the admin.
 
 pub mod admin;
 pub mod change;
 pub mod list;
+mod news;
 pub mod relation;
 
 use std::time::Duration;
@@ -17,8 +19,6 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{InterestId, RoomId, UserId};
-use crate::live::event::Event;
-use crate::notifications::{self, News};
 use crate::text::paragraphs;
 use crate::users::blocks::{self, Block};
 use crate::users::{self, Person, User};
@@ -199,9 +199,8 @@ pub async fn send(app: &App, person: &Person, new: NewInterest) -> Result<Entry>
     let id: InterestId = on_db!(work, c => sqlx::query_scalar(
         "insert into interests (sender_id, recipient_id, note, created_at) values ($1, $2, $3, $4) returning id")
         .bind(person.id).bind(recipient).bind(&new.note).bind(now).fetch_one(c).await)?;
-    notifications::tell(&mut work, recipient, news(None)).await?;
     let entry = list::entry(&mut work, id).await?;
-    tell(&mut work, recipient, &entry);
+    news::tell(&mut work, &entry, recipient, None).await?;
     work.commit().await?;
     Ok(entry)
 }
@@ -282,22 +281,7 @@ async fn decide(work: &mut Work, person: &Person, id: InterestId, status: Status
         Error::Invalid(_) => Error::Conflict("The other's account isn't active any more."),
         error => error,
     })?;
-    if status == Status::Cancelled {
-        notifications::withdraw(work, other, notifications::Kind::Interest).await?;
-    } else {
-        notifications::tell(work, other, news(room)).await?;
-    }
     let entry = list::entry(work, id).await?;
-    tell(work, other, &entry);
+    news::tell(work, &entry, other, room).await?;
     Ok((entry, room))
-}
-
-fn news(room: Option<RoomId>) -> News {
-    News { kind: notifications::Kind::Interest, room, message: None }
-}
-
-/// Shows `user`, on each of their sockets once the work is committed, an interest as it stands.
-fn tell(work: &mut Work, user: UserId, entry: &Entry) {
-    let frame = Event::Interest(entry).frame();
-    work.then(move |app| app.hub.tell(user, &frame));
 }

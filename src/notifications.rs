@@ -2,6 +2,7 @@
 //! read their own by [`of`] and [`read`]. Called by the acts of the domain, the API and the admin.
 
 pub mod admin;
+pub mod list;
 
 use serde::Serialize;
 use sqlx::FromRow;
@@ -105,7 +106,12 @@ pub struct News {
 /// committed. Nobody is told of what they do themselves. Cost: 1 statement.
 pub async fn tell(work: &mut Work, user: UserId, news: News) -> Result<()> {
     let actor = work.by.as_ref().map(|by| by.id);
-    if actor == Some(user) {
+    tell_of(work, user, actor, news).await
+}
+
+/// The same of what somebody else has done, or is taken to have: staff act in others' names.
+pub async fn tell_of(work: &mut Work, user: UserId, actor: Option<UserId>, news: News) -> Result<()> {
+    if work.by.as_ref().is_some_and(|by| by.id == user) {
         return Ok(());
     }
     let now = work.now();
@@ -123,6 +129,11 @@ pub async fn tell(work: &mut Work, user: UserId, news: News) -> Result<()> {
 /// `user` hasn't read).
 pub async fn withdraw(work: &mut Work, user: UserId, kind: Kind) -> Result<()> {
     let actor = work.by.as_ref().map(|by| by.id);
+    withdraw_of(work, user, actor, kind).await
+}
+
+/// The same of what `actor` has told.
+pub async fn withdraw_of(work: &mut Work, user: UserId, actor: Option<UserId>, kind: Kind) -> Result<()> {
     Ok(on_db!(work, c => sqlx::query(
         "delete from notifications where user_id = $1 and read_at is null and actor_id = $2 and kind = $3")
         .bind(user).bind(actor).bind(kind.as_str()).execute(c).await.map(|_| ()))?)

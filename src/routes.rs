@@ -23,8 +23,10 @@ use crate::web::pages::chat::ChatPages;
 use crate::web::pages::mailed::MailedPages;
 use crate::web::pages::members::MemberPages;
 use crate::web::pages::messages::MessagePages;
+use crate::web::pages::notifications::NotificationPages;
 use crate::web::pages::people::PeoplePages;
 use crate::web::pages::rooms::RoomPages;
+use crate::web::pages::search::SearchPages;
 use crate::web::pages::second_step::SecondStepPages;
 use crate::web::pages::settings;
 use crate::web::pages::writing::WritingPages;
@@ -142,6 +144,9 @@ fn people() -> Router<App> {
         .route("/people/{id}/talk", post(PeoplePages::talk))
         .route("/people/{id}/block", post(PeoplePages::block))
         .route("/people/{id}/unblock", post(PeoplePages::unblock))
+        .route("/search", get(SearchPages::show))
+        .route("/notifications", get(NotificationPages::list))
+        .route("/notifications/read", post(NotificationPages::read))
 }
 
 fn sockets() -> Router<App> {

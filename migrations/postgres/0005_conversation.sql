@@ -67,3 +67,29 @@ create table push_keys (
     public_key text   not null,
     created_at bigint not null
 );
+
+-- The words of messages can be looked for among days. Besides the room and the sender the tags hold the day of a message,
+-- `d` and its number from 1970, and the 32 and the 1024 days that it is in, `e` and `f`: a stretch of days is some dozens
+-- of these, and a search of it reads nothing else.
+drop trigger messages_text_insert on messages;
+drop trigger messages_text_update on messages;
+drop index messages_text_words;
+truncate messages_text;
+drop function words_of(text, bigint, bigint);
+create function words_of(content text, room bigint, sender bigint, at bigint) returns tsvector language sql immutable as $$
+    select to_tsvector('simple', regexp_replace(lower(content), '[^[:alnum:]]+', ' ', 'g'))
+        || array_to_tsvector(array_remove(array['#r' || room, '#s' || sender, '#d' || (at / 86400000000),
+            '#e' || (at / 2764800000000), '#f' || (at / 88473600000000)], null))
+$$;
+insert into messages_text (rowid, words)
+    select id, words_of(content, room_id, sender_id, created_at) from messages where deleted_at is null;
+create index messages_text_words on messages_text using gin (words);
+create or replace function index_message() returns trigger language plpgsql as $$
+begin
+    insert into messages_text (rowid, words)
+        values (new.id, words_of(new.content, new.room_id, new.sender_id, new.created_at))
+        on conflict (rowid) do update set words = excluded.words;
+    return null;
+end $$;
+create trigger messages_text_insert after insert on messages for each row execute function index_message();
+create trigger messages_text_update after update of content on messages for each row execute function index_message();

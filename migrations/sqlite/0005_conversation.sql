@@ -67,3 +67,31 @@ create table push_keys (
     public_key text   not null,
     created_at bigint not null
 );
+
+-- The words of messages can be looked for among days. Besides the room and the sender the tags hold the day of a message,
+-- `d` and its number from 1970, and the 32 and the 1024 days that it is in, `e` and `f`: a stretch of days is some dozens
+-- of these, and a search of it reads nothing else.
+drop table messages_text;
+create virtual table messages_text using fts5 (
+    content, tags, content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 0', prefix = '3 4'
+);
+insert into messages_text (rowid, content, tags)
+    select id, content, 'r' || room_id || coalesce(' s' || sender_id, '')
+        || ' d' || (created_at / 86400000000) || ' e' || (created_at / 2764800000000)
+        || ' f' || (created_at / 88473600000000)
+    from messages where deleted_at is null;
+drop trigger messages_text_insert;
+drop trigger messages_text_update;
+create trigger messages_text_insert after insert on messages begin
+    insert into messages_text (rowid, content, tags)
+    values (new.id, new.content, 'r' || new.room_id || coalesce(' s' || new.sender_id, '')
+        || ' d' || (new.created_at / 86400000000) || ' e' || (new.created_at / 2764800000000)
+        || ' f' || (new.created_at / 88473600000000));
+end;
+create trigger messages_text_update after update of content on messages begin
+    delete from messages_text where rowid = old.id;
+    insert into messages_text (rowid, content, tags)
+    values (new.id, new.content, 'r' || new.room_id || coalesce(' s' || new.sender_id, '')
+        || ' d' || (new.created_at / 86400000000) || ' e' || (new.created_at / 2764800000000)
+        || ' f' || (new.created_at / 88473600000000));
+end;

@@ -169,7 +169,7 @@ fn worded(conn: &mut Conn, index: FullText, query: &Query) -> Condition {
         _ => None,
     };
     let tags: Vec<String> = query.filters.iter().filter_map(tag).collect();
-    let found = match words::full_text(conn, &query.terms, false, &tags) {
+    let found = match words::full_text(conn, &query.terms, false, &tags, &[]) {
         Some(asked) => words::fits(conn, index.table, &asked),
         // No letter and no digit: nothing is found by that.
         None => Sql::new("false"),

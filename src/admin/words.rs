@@ -38,10 +38,10 @@ pub fn words(term: &Term) -> Vec<String> {
     term.0.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
-/// What the full-text index of either engine is asked, for all of `terms` and, by their tags, a room and a sender. With
-/// `last_begins` the last word stands for all that begin with it. `None` when there is nothing in `terms` that it could find: no letter and no digit, or a word of thousands of letters.
+/// What the full-text index of either engine is asked, for all of `terms` and, by their tags, a room, a sender and
+/// some of `days`. With `last_begins` the last word stands for all that begin with it. `None` when there is nothing in `terms` that it could find: no letter and no digit, or a word of thousands of letters.
 /// Cost: O(length).
-pub fn full_text(conn: &mut Conn, terms: &[Term], last_begins: bool, tags: &[String]) -> Option<String> {
+pub fn full_text(conn: &mut Conn, terms: &[Term], last_begins: bool, tags: &[String], days: &[String]) -> Option<String> {
     let is_sqlite = matches!(conn.engine(), Engine::Sqlite(_));
     let phrases: Vec<Vec<String>> = terms.iter().map(words).filter(|words| !words.is_empty()).collect();
     if phrases.is_empty() || phrases.iter().flatten().any(|word| word.len() > LONGEST_WORD) {
@@ -59,7 +59,11 @@ pub fn full_text(conn: &mut Conn, terms: &[Term], last_begins: bool, tags: &[Str
     });
     let tagged = tags.iter().map(|tag| if is_sqlite { format!("tags : \"{tag}\"") } else { format!("'#{tag}'") });
     let between = if is_sqlite { " AND " } else { " & " };
-    Some(asked.chain(tagged).collect::<Vec<_>>().join(between))
+    let days = (!days.is_empty()).then(|| match is_sqlite {
+        true => format!("tags : (\"{}\")", days.join("\" OR \"")),
+        false => format!("('#{}')", days.join("' | '#")),
+    });
+    Some(asked.chain(tagged).chain(days).collect::<Vec<_>>().join(between))
 }
 
 /// The condition under which a row of the full-text index `table` fits.

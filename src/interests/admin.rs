@@ -1,6 +1,6 @@
 //! The admin of `interests`: who asked whom, and what became of it.
 
-use super::{Interest, Status, change};
+use super::{Interest, Status, change, news};
 use crate::admin::input::Input;
 use crate::admin::resource::{Column, Done, Resource, Rights, Search};
 use crate::admin::value::Row;
@@ -43,7 +43,8 @@ fn update<'a>(work: &'a mut Work, row: &'a Row, input: &'a Input) -> Done<'a> {
         let Some(status) = input.text("status") else { return Ok(()) };
         let status = Status::try_from(status.to_owned())?;
         let interest = change::hold(work, InterestId(row.key.id())).await?;
-        change::set_status(work, &interest, status).await.map(|_| ())
+        let room = change::set_status(work, &interest, status).await?;
+        news::tell_both(work, &interest, room).await
     })
 }
 

@@ -1,10 +1,12 @@
 //! Finding messages by their words, among those that a person may see. The full-text index leads, newest first; what it
-//! finds in rooms of others is passed over, and no call looks at more than [`LOOKED_AT`] of that. Called by the JSON
-//! API; the page of search will.
+//! finds in rooms of others is passed over, and no call looks at more than [`LOOKED_AT`] of that. Called by the page
+//! of search and the JSON API.
 
+mod days;
 mod snippet;
 
 use serde::Serialize;
+use time::Date;
 use utoipa::ToSchema;
 
 use super::{Message, list, stored};
@@ -26,6 +28,8 @@ const SHORTEST_BEGINNING: usize = 3;
 /// From here on are scripts that write words in a sign or two.
 const FIRST_IDEOGRAPH: char = '\u{2e80}';
 
+pub use days::day;
+
 /// What is looked for.
 #[derive(Clone, Debug, Default)]
 pub struct Search {
@@ -35,6 +39,9 @@ pub struct Search {
     pub room: Option<RoomId>,
     /// Only by this person: their user name or id.
     pub from: Option<String>,
+    /// Only from the first to the last of these days, in UTC; `None` for no end.
+    pub since: Option<Date>,
+    pub until: Option<Date>,
     /// Only messages older than this one.
     pub before: Option<MessageId>,
 }
@@ -57,13 +64,14 @@ pub struct Found {
 }
 
 /// The newest messages that `person` may see and `search` fits, at most `limit`. Errors: [`Error::Invalid`] at `q` for no
-/// words at all, [`Error::NotFound`] for a room that is private to others. Cost: 3 to 10 indexed queries, O(hits looked at).
+/// words at all, at `until` for a day before `since`, [`Error::NotFound`] for a room that is private to others. Cost: 3 to 10 indexed queries, O(hits looked at).
 pub async fn find(app: &App, person: &Person, search: &Search, limit: usize) -> Result<Found> {
     let q: String = search.terms.trim().chars().take(LONGEST).collect();
     let terms = words::terms(&q);
     if terms.is_empty() {
         return Err(Error::field("q", "Say what to look for."));
     }
+    let days = days::cover(search.since, search.until, app.clock.now())?;
     let mut conn = app.db.read().await?;
     if let Some(room) = search.room {
         rooms::see(&mut conn, person.id, room).await?;
@@ -75,9 +83,12 @@ pub async fn find(app: &App, person: &Person, search: &Search, limit: usize) -> 
         },
         None => None,
     };
+    if days.is_empty {
+        return Ok(Found { hits: Vec::new(), next: None });
+    }
     let last_begins = !q.ends_with('"') && terms.last().is_some_and(is_beginning);
     let tags = search.room.map(|room| format!("r{room}")).into_iter().chain(sender.map(|sender| format!("s{sender}")));
-    let Some(asked) = words::full_text(&mut conn, &terms, last_begins, &tags.collect::<Vec<_>>()) else {
+    let Some(asked) = words::full_text(&mut conn, &terms, last_begins, &tags.collect::<Vec<_>>(), &days.tags) else {
         return Ok(Found { hits: Vec::new(), next: None });
     };
     let mut walk = Walk { asked, person: person.id, sender, before: search.before.unwrap_or(MessageId(i64::MAX)) };

@@ -125,6 +125,8 @@ async fn axe_finds_nothing_on_any_page_at_any_width_in_any_scheme() {
             ("room-settings", format!("/rooms/{room}/settings")),
             ("members", format!("/rooms/{room}/members")),
             ("people", "/people".to_owned()),
+            ("notifications", "/notifications".to_owned()),
+            ("search", "/search?q=release".to_owned()),
         ] {
             look(&window, &axe, &path, &name(page)).await;
         }

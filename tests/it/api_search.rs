@@ -119,3 +119,31 @@ both! {
         assert_eq!(ids(&find(&bob, "word", &format!("&room_id={hall}")).await), [old], "a room's own words are at hand");
     }
 }
+
+both! {
+    async fn days_are_whole_and_both_ends_are_in(engine: Engine) {
+        let (site, _) = api(engine).await;
+        let ann = Program::registered(&site, "ann").await;
+        let hall = room(&site, "public", &[1]).await;
+        // 2026-01-31 00:00, its last microsecond, the next day, and some years before.
+        for (n, at) in [1_769_817_600_000_000_i64, 1_769_903_999_999_999, 1_769_904_000_000_000, 1_500_000_000_000_000].iter().enumerate() {
+            let n = n + 1;
+            site.sql(&format!(
+                "insert into messages (room_id, seq, rev, sender_id, content, html, created_at) values ({hall}, {n}, {n}, 1, 'word {n}', '', {at})"
+            )).await;
+        }
+        for (more, found) in [
+            ("&since=2026-01-31&until=2026-01-31", vec![2, 1]), ("&since=2026-01-31", vec![3, 2, 1]), ("&until=2026-01-31", vec![4, 2, 1]),
+            ("&since=2026-02-01", vec![3]), ("&until=2026-01-30", vec![4]), ("&since=2017-07-14&until=2017-07-14", vec![4]),
+            ("&since=2017-07-15&until=2026-01-30", vec![]), ("&since=2100-01-01", vec![]), ("&until=1960-01-01", vec![]),
+            ("&since=&until=", vec![4, 3, 2, 1]), ("&since=2026-01-31&from=ann&room_id=1", vec![3, 2, 1]), ("&since=2026-01-31&from=2", vec![]),
+        ] {
+            assert_eq!(ids(&find(&ann, "word", more).await), found, "{more}");
+        }
+        ann.patch("/chat/messages/1", json!({"content": "other"})).await.is(200);
+        assert_eq!(ids(&find(&ann, "other", "&since=2026-01-31&until=2026-01-31").await), [1], "an edit keeps the day");
+        ann.get("/chat/search?q=x&since=31.1.2026").await.refuses(400, Some("since"));
+        ann.get("/chat/search?q=x&until=2026-02-30").await.refuses(400, Some("until"));
+        ann.get("/chat/search?q=x&since=2026-02-01&until=2026-01-31").await.refuses(422, Some("until"));
+    }
+}

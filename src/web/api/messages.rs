@@ -8,10 +8,11 @@ use axum::http::header::CONTENT_RANGE;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use time::Date;
 use tokio::task::JoinSet;
 use utoipa::ToSchema;
-use utoipa::openapi::schema::Type;
-use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
+use utoipa::openapi::schema::{SchemaFormat, Type};
+use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, Schema};
 
 use super::auth::{Answer, needed};
 use super::caller::Caller;
@@ -74,6 +75,8 @@ pub struct Query {
     q: Option<String>,
     room_id: Option<String>,
     from: Option<String>,
+    since: Option<String>,
+    until: Option<String>,
 }
 
 /// What is said in rooms.
@@ -124,6 +127,17 @@ pub fn area() -> Area {
 /// A whole number from `least` up.
 fn number(least: i64) -> RefOr<Schema> {
     ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(least)).into()
+}
+
+fn date() -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::Date))).into()
+}
+
+/// The day in an address. Errors: 400 at `name`.
+fn day(name: &'static str, text: Option<String>) -> Result<Option<Date>, Problem> {
+    search::day(name, &text.unwrap_or_default()).map_err(|error| {
+        Problem::new(StatusCode::BAD_REQUEST, "This address can't be read.").at(name, error.to_string())
+    })
 }
 
 fn changing(area: Area) -> Area {
@@ -177,10 +191,12 @@ fn finding(area: Area) -> Area {
         .query::<String>("q", "What to look for.")
         .query::<i64>("room_id", "Only in this room.")
         .query::<String>("from", "Only by this person: their user name or id.")
+        .query_like("since", "Only from this day on, in UTC.", date())
+        .query_like("until", "Only up to this day, in UTC; it is included.", date())
         .paged()
         .answers::<List<Hit>>(200, "The messages, each with the text around what was found.")
         .refuses(404, "There is no such room, or it is private to others.")
-        .refuses(422, "There is nothing to look for.");
+        .refuses(422, "There is nothing to look for, or `until` is before `since`.");
     let file = op("Get a message's file")
         .about(
             "To whoever may see the message. Images, sound, video and plain text may be shown in a browser; everything else \
@@ -295,6 +311,8 @@ impl MessageApi {
             terms: query.q.unwrap_or_default(),
             room: room.map(RoomId),
             from: query.from.filter(|from| !from.trim().is_empty()),
+            since: day("since", query.since)?,
+            until: day("until", query.until)?,
             before: paging.after()?,
         };
         let limit = usize::try_from(paging.limit).map_err(Error::internal)?;
