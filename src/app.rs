@@ -18,6 +18,9 @@ use crate::live::hub::Hub;
 use crate::mail::Mail;
 use crate::messages::limit::MessageLimit;
 use crate::messages::writer::{AfterCommit, Writer};
+use crate::push::Push;
+use crate::push::keys::SiteKey;
+use crate::push::network::Reach;
 use crate::settings::{self, Settings};
 use crate::users::turns::Turns;
 use crate::users::{self, Via};
@@ -35,6 +38,7 @@ pub struct Parts {
     pub keys: Keys,
     pub throttle: Throttle,
     pub mail: Mail,
+    pub push: Push,
     pub clock: Clock,
     pub message_limit: MessageLimit,
     /// What the dashboard counted last.
@@ -59,6 +63,7 @@ pub struct Parts {
 pub struct Seams {
     pub clock: Clock,
     pub after_commit: Option<AfterCommit>,
+    pub push_reach: Reach,
 }
 
 impl Deref for App {
@@ -79,8 +84,10 @@ impl App {
         let settings = settings::load(&mut conn).await?;
         let setup_token = (!users::exist(&mut conn).await?).then(auth::random_token);
         drop(conn);
+        let keys = Keys::new(&config::secret_key(&config)?);
+        let push = Push::new(SiteKey::load(&db, &keys, seams.clock.now()).await?, seams.push_reach)?;
         Ok(Self(Arc::new(Parts {
-            writer: Writer::start(db.clone(), hub.clone(), seams.clock.clone(), seams.after_commit),
+            writer: Writer::start(db.clone(), hub.clone(), push.clone(), seams.clock.clone(), seams.after_commit),
             message_limit: MessageLimit::new(config.message_rate),
             tallies: Tallies::default(),
             imports: Imports::default(),
@@ -94,7 +101,8 @@ impl App {
             setup_token: Mutex::new(setup_token),
             guesses: Mutex::default(),
             mail: Mail::new(&config)?,
-            keys: Keys::new(&config::secret_key(&config)?),
+            keys,
+            push,
             config,
             db,
             hub,

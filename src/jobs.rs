@@ -1,5 +1,5 @@
 //! What goes on beside the requests: sockets told of what ended elsewhere, settings kept fresh, old rows swept,
-//! unread counts, mails delivered, what people who go left to be erased, what a crash left half uploaded. [`start`] is called once by `serve`.
+//! unread counts, mails and pushes delivered, what people who go left to be erased, what a crash left half uploaded. [`start`] is called once by `serve`.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -13,11 +13,12 @@ use crate::auth::{self, api_tokens, devices, reset_tokens, session};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 use crate::live::unread;
-use crate::mail;
 use crate::messages::retention;
+use crate::notifications::digest;
 use crate::revocations::{self, OVERLAP, Revocation};
 use crate::rooms::members;
 use crate::users::{Via, address, departure};
+use crate::{mail, push};
 
 /// Twice as often as the second within which a socket must end.
 const POLL_EVERY: Duration = Duration::from_millis(500);
@@ -32,6 +33,9 @@ pub fn start(app: &App) -> JoinSet<()> {
     jobs.spawn(sweep(app.clone()));
     jobs.spawn(departure::run(app.clone()));
     jobs.spawn(mail::run(app.clone()));
+    jobs.spawn(digest::run(app.clone()));
+    jobs.spawn(push::run(app.clone()));
+    jobs.spawn(push::delivery::run(app.clone()));
     let config = app.config.clone();
     jobs.spawn_blocking(move || {
         if let Err(error) = disk::sweep(&config) {

@@ -7,7 +7,7 @@
 //! - [`routes`]: every address of the server; [`web`]: extractors, answers, pages, the JSON API; [`web::once`]: what a
 //!   page says once.
 //! - [`auth`], [`users`], [`rooms`], [`messages`], [`reactions`], [`attachments`], [`interests`], [`invitations`],
-//!   [`notifications`],
+//!   [`notifications`], [`push`],
 //!   [`reports`], [`emails`], [`settings`], [`revocations`]: the rules. They know no HTTP; a page, a socket frame, a
 //!   command and a form of the backoffice that do the same thing call the same function. What is done together is one
 //!   [`work`]; what staff do is told by [`audit`].
@@ -52,6 +52,7 @@ pub mod mail;
 pub mod messages;
 pub mod notifications;
 pub mod picture;
+pub mod push;
 pub mod reactions;
 pub mod reports;
 pub mod revocations;

@@ -9,6 +9,7 @@ pub(crate) mod acts;
 pub mod admin;
 pub mod change;
 pub mod edits;
+pub mod excerpt;
 pub mod history;
 pub mod limit;
 pub mod markup;

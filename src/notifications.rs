@@ -2,6 +2,7 @@
 //! read their own by [`of`] and [`read`]. Called by the acts of the domain, the API and the admin.
 
 pub mod admin;
+pub mod digest;
 pub mod list;
 
 use serde::Serialize;
@@ -16,6 +17,7 @@ use crate::ids::{MessageId, NotificationId, RoomId, UserId};
 use crate::live::event::Event;
 use crate::live::hub::Hub;
 use crate::on_db;
+use crate::push::Push;
 use crate::users::Person;
 use crate::work::Work;
 
@@ -88,8 +90,12 @@ pub struct Told {
 }
 
 impl Told {
-    /// Shows it to its person on each of their sockets; called once it is committed. Cost: O(their sockets).
-    pub fn announce(&self, hub: &Hub) {
+    /// Shows it to its person on each of their sockets, or pushes it where there is none; called once it is committed.
+    /// Cost: O(their sockets).
+    pub fn announce(&self, hub: &Hub, push: &Push) {
+        if !hub.is_online(self.user_id) {
+            return push.told(self);
+        }
         hub.tell(self.user_id, &Event::Notification(&self.notification).frame());
     }
 }
@@ -121,7 +127,7 @@ pub async fn tell_of(work: &mut Work, user: UserId, actor: Option<UserId>, news:
     );
     let told: Told = on_db!(work, c => sqlx::query_as(&sql).bind(user).bind(news.kind.as_str())
         .bind(news.room).bind(news.message).bind(actor).bind(now).fetch_one(c).await)?;
-    work.then(move |app| told.announce(&app.hub));
+    work.then(move |app| told.announce(&app.hub, &app.push));
     Ok(())
 }
 

@@ -21,6 +21,8 @@ pub enum Purpose {
     Once,
     /// The name of a mail, the same whenever it is sent.
     MessageId,
+    /// The private key that pushes are signed with, in the database.
+    Push,
 }
 
 impl Purpose {
@@ -30,6 +32,7 @@ impl Purpose {
             Self::Recovery => "recovery",
             Self::Once => "once",
             Self::MessageId => "message-id",
+            Self::Push => "push",
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::ids::{MessageId, RoomId, UserId};
 use crate::live::event::Event;
 use crate::live::hub::Hub;
 use crate::notifications::{self, Told};
+use crate::push::Push;
 use crate::rooms::{NO_ROOM, NOT_JOINED};
 use crate::users::blocks::{self, LETS_WRITE};
 use crate::users::{Person, Via};
@@ -69,10 +70,10 @@ struct Post {
 
 impl Writer {
     /// Starts the task that writes.
-    pub fn start(db: Db, hub: Hub, clock: Clock, after_commit: Option<AfterCommit>) -> Self {
+    pub fn start(db: Db, hub: Hub, push: Push, clock: Clock, after_commit: Option<AfterCommit>) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let turn = Arc::new(Mutex::new(()));
-        tokio::spawn(Loop { db, hub, clock, after_commit, queue, turn: turn.clone() }.run());
+        tokio::spawn(Loop { db, hub, push, clock, after_commit, queue, turn: turn.clone() }.run());
         Self { jobs, turn }
     }
 
@@ -115,6 +116,7 @@ impl Writer {
 struct Loop {
     db: Db,
     hub: Hub,
+    push: Push,
     clock: Clock,
     after_commit: Option<AfterCommit>,
     queue: mpsc::Receiver<Job>,
@@ -243,7 +245,8 @@ impl Loop {
                 });
                 if let Ok((Posted { message, new: true }, told)) = &outcome {
                     self.hub.publish_message(message);
-                    told.iter().for_each(|told| told.announce(&self.hub));
+                    self.push.said(message);
+                    told.iter().for_each(|told| told.announce(&self.hub, &self.push));
                 }
                 let outcome = outcome.map(|(posted, _)| posted);
                 // Nobody waits any more when the client is gone; the message stands all the same.

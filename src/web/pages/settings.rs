@@ -6,6 +6,7 @@ mod api_tokens;
 mod avatar;
 mod leaving;
 mod my_data;
+mod notices;
 mod password;
 mod profile;
 mod sessions;
@@ -22,6 +23,7 @@ use crate::app::App;
 use crate::auth;
 use crate::auth::two_factor::State as TwoFactor;
 use crate::error::{Error, FieldErrors, Result};
+use crate::notifications::digest::{self, Digest};
 use crate::users::address as addresses;
 use crate::users::{self, Person, User};
 use crate::web::extract::SignedIn;
@@ -44,6 +46,9 @@ pub fn routes() -> Router<App> {
         .route("/settings/sessions/{id}/end", post(sessions::end))
         .route("/settings/api-tokens", post(api_tokens::make))
         .route("/settings/api-tokens/{id}/revoke", post(api_tokens::revoke))
+        .route("/settings/digest", post(notices::digest))
+        .route("/settings/push", post(notices::subscribe))
+        .route("/settings/push/remove", post(notices::unsubscribe))
         .route("/settings/export", get(my_data::export))
         .route("/settings/delete", post(leaving::delete))
 }
@@ -53,6 +58,7 @@ pub fn routes() -> Router<App> {
 enum Section {
     Profile,
     Email,
+    Notices,
     Password,
     TwoFactor,
     Sessions,
@@ -61,13 +67,22 @@ enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 7] =
-        [Self::Profile, Self::Email, Self::Password, Self::TwoFactor, Self::Sessions, Self::ApiTokens, Self::YourData];
+    const ALL: [Self; 8] = [
+        Self::Profile,
+        Self::Email,
+        Self::Notices,
+        Self::Password,
+        Self::TwoFactor,
+        Self::Sessions,
+        Self::ApiTokens,
+        Self::YourData,
+    ];
 
     fn anchor(self) -> &'static str {
         match self {
             Self::Profile => "profile",
             Self::Email => "email",
+            Self::Notices => "notices",
             Self::Password => "password",
             Self::TwoFactor => "two-factor",
             Self::Sessions => "sessions",
@@ -80,6 +95,7 @@ impl Section {
         match self {
             Self::Profile => "Profile",
             Self::Email => "E-mail",
+            Self::Notices => "Notifications",
             Self::Password => "Password",
             Self::TwoFactor => "Two-factor",
             Self::Sessions => "Sessions",
@@ -101,6 +117,9 @@ struct SettingsPage {
     email: String,
     /// An address that waits to be confirmed.
     waiting: Option<String>,
+    digest: Digest,
+    /// What the page's script subscribes this browser to.
+    push_key: String,
     two_factor: TwoFactor,
     /// Whether they signed in, or said their password again, lately.
     is_fresh: bool,
@@ -112,11 +131,13 @@ struct SettingsPage {
 }
 
 impl SettingsPage {
-    /// Cost: 5 indexed queries, O(sessions and tokens of the person).
+    /// Cost: 6 indexed queries, O(sessions and tokens of the person).
     async fn load(app: &App, person: &Person) -> Result<Self> {
         let (mut conn, now) = (app.db.read().await?, app.clock.now());
         let user = users::by_id(&mut conn, person.id).await?.ok_or(Error::SignedOut)?;
         Ok(Self {
+            digest: digest::chosen(&mut conn, person.id).await?,
+            push_key: app.push.public_key().to_owned(),
             two_factor: auth::two_factor::state(&mut conn, app, &user).await?,
             sessions: sessions::lines(&mut conn, person, now).await?,
             tokens: api_tokens::lines(&mut conn, person, now).await?,

@@ -1,0 +1,208 @@
+//! Mails that sum up what somebody missed while they were away, for those who chose to get them: unread mentions and
+//! replies, and the rooms with unread messages. The choice is made in the settings; [`run`] is a job, and each digest is
+//! claimed in the transaction that queues it, so that any number of nodes send it once.
+
+use std::time::Duration;
+
+use sqlx::FromRow;
+
+use super::Kind;
+use crate::app::App;
+use crate::clock::Timestamp;
+use crate::db::Conn;
+use crate::emails::letter::{self, Letter};
+use crate::error::{Error, Result};
+use crate::ids::{MessageId, UserId};
+use crate::messages::acts::with_room;
+use crate::messages::excerpt;
+use crate::on_db;
+use crate::rooms::{COLUMNS, Room};
+use crate::users::Person;
+use crate::work::Work;
+
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+/// Whoever was seen since isn't away.
+const AWAY_FOR: Duration = HOUR;
+/// People looked at in one query.
+const TOGETHER: i64 = 100;
+/// Mentions and replies, and rooms, in one mail.
+const MOST: usize = 20;
+/// Characters of a message.
+const LONGEST: usize = 120;
+
+/// How often somebody gets one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Digest {
+    Never,
+    Hourly,
+    Daily,
+}
+
+impl Digest {
+    /// Each as the form and the table write it, and in words.
+    pub const CHOICES: &[(&str, &str)] = &[("never", "Never"), ("hourly", "Once an hour"), ("daily", "Once a day")];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Hourly => "hourly",
+            Self::Daily => "daily",
+        }
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = Error;
+    fn try_from(text: String) -> Result<Self> {
+        let found = [Self::Never, Self::Hourly, Self::Daily].into_iter().find(|choice| choice.as_str() == text.trim());
+        found.ok_or_else(|| Error::field("digest", "Choose one: never, hourly or daily."))
+    }
+}
+
+/// What `user` chose. Cost: 1 indexed query.
+pub async fn chosen(conn: &mut Conn, user: UserId) -> Result<Digest> {
+    let text: Option<String> = on_db!(conn, c => sqlx::query_scalar("select digest from users where id = $1")
+        .bind(user).fetch_optional(c).await)?;
+    text.map_or(Ok(Digest::Never), Digest::try_from)
+}
+
+/// Chooses for `person`. Cost: 1 write transaction.
+pub async fn choose(app: &App, person: &Person, digest: Digest) -> Result<()> {
+    let mut work = Work::begin(app, Some(person)).await?;
+    on_db!(work, c => sqlx::query("update users set digest = $2 where id = $1")
+        .bind(person.id).bind(digest.as_str()).execute(c).await.map(|_| ()))?;
+    work.commit().await
+}
+
+/// The job: sends what is due each minute, until it is dropped.
+pub async fn run(app: App) {
+    let mut every = tokio::time::interval(LOOK_EVERY);
+    loop {
+        every.tick().await;
+        if let Err(error) = send_due(&app).await {
+            tracing::warn!(%error, "digests can't be sent");
+        }
+    }
+}
+
+/// Somebody who is away and whose last digest is long enough ago.
+#[derive(FromRow)]
+struct Reader {
+    id: UserId,
+    username: String,
+    email: String,
+    #[sqlx(try_from = "String")]
+    digest: Digest,
+    digested_at: Option<Timestamp>,
+    /// When they were last here, or came.
+    seen_at: Timestamp,
+}
+
+/// Queues a digest for everyone who is due one and has missed something. Once a minute; tests, whose clock leaps, call it.
+/// Cost: 1 query for each 100 who are due, and for each of them 2 queries, some 3 for each mention, and 1 write transaction.
+pub async fn send_due(app: &App) -> Result<()> {
+    let mut after = UserId(0);
+    loop {
+        let due = due(&mut app.db.read().await?, app.clock.now(), after).await?;
+        let Some(last) = due.last() else { return Ok(()) };
+        after = last.id;
+        for reader in due.iter().filter(|reader| !app.hub.is_online(reader.id)) {
+            sum_up(app, reader).await?;
+        }
+    }
+}
+
+async fn due(conn: &mut Conn, now: Timestamp, after: UserId) -> Result<Vec<Reader>> {
+    Ok(on_db!(conn, c => sqlx::query_as(
+        "select id, username, email, digest, digested_at, coalesce(last_seen_at, created_at) as seen_at from users
+         where digest <> 'never' and is_active and coalesce(last_seen_at, created_at) <= $1
+           and (digested_at is null or digested_at <= case digest when 'daily' then $3 else $2 end) and id > $4
+         order by id limit $5")
+        .bind(now.minus(AWAY_FOR)).bind(now.minus(HOUR)).bind(now.minus(DAY)).bind(after).bind(TOGETHER)
+        .fetch_all(c).await)?)
+}
+
+/// Claims the digest of `reader` and queues it, if there is anything in it.
+async fn sum_up(app: &App, reader: &Reader) -> Result<()> {
+    let letter = letter_to(app, reader).await?;
+    let mut work = Work::begin(app, None).await?;
+    let now = work.now();
+    let claimed = on_db!(work, c => sqlx::query(
+        "update users set digested_at = $2 where id = $1 and is_active and digest = $4 and coalesce(digested_at, 0) = $3")
+        .bind(reader.id).bind(now).bind(reader.digested_at.unwrap_or(Timestamp(0))).bind(reader.digest.as_str())
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    if let (1, Some(letter)) = (claimed, letter) {
+        letter::send(&mut work, &reader.email, &letter).await?;
+    }
+    work.commit().await
+}
+
+/// What they missed since the last digest or since they were last here, whichever is later; `None` for nothing.
+async fn letter_to(app: &App, reader: &Reader) -> Result<Option<Letter>> {
+    let since = reader.digested_at.map_or(reader.seen_at, |digested_at| digested_at.max(reader.seen_at));
+    let mut conn = app.db.read().await?;
+    let mut says = calls(&mut conn, reader.id, since).await?;
+    let rooms = unread(&mut conn, reader.id, since).await?;
+    if says.is_empty() && rooms.is_empty() {
+        return Ok(None);
+    }
+    says.extend(in_rooms(&rooms));
+    let site = app.settings().site_name.clone();
+    let often = if reader.digest == Digest::Daily { "once a day" } else { "once an hour" };
+    let stop = letter::link(app, "/settings#notices");
+    Ok(Some(Letter {
+        subject: format!("What you missed at {site}"),
+        name: reader.username.clone(),
+        says,
+        button: Some(("Open the chat".into(), letter::link(app, "/chat"))),
+        then: vec![format!("You asked for this mail, at most {often} while you are away. To stop it: {stop}")],
+        lasts: None,
+    }))
+}
+
+/// A sentence for each unread mention and reply, newest first.
+async fn calls(conn: &mut Conn, user: UserId, since: Timestamp) -> Result<Vec<String>> {
+    let missed: Vec<(String, MessageId)> = on_db!(conn, c => sqlx::query_as(
+        "select n.kind, n.message_id from notifications n
+         where n.user_id = $1 and n.read_at is null and n.kind in ('mention', 'reply') and n.message_id is not null
+           and n.created_at > $2
+           and not exists (select 1 from blocks b where b.user_id = n.user_id and b.blocked_id = n.actor_id)
+         order by n.id desc limit $3")
+        .bind(user).bind(since).bind(MOST as i64 + 1).fetch_all(c).await)?;
+    let mut says = Vec::new();
+    for (kind, message) in missed.iter().take(MOST) {
+        let (room, message) = match with_room(conn, user, *message).await {
+            // They left the room.
+            Err(Error::NotFound(_)) => continue,
+            found => found?,
+        };
+        let did = if *kind == Kind::Mention.as_str() { "mentioned" } else { "answered" };
+        let place = if room.is_direct() { String::new() } else { format!(" in {}", room.title()) };
+        says.push(format!("{} {did} you{place}: “{}”", message.author(), excerpt::of(&message, LONGEST)));
+    }
+    if missed.len() > MOST {
+        says.push("There are more mentions and replies.".to_owned());
+    }
+    Ok(says)
+}
+
+/// Their rooms with news that they haven't muted, newest talk first.
+async fn unread(conn: &mut Conn, user: UserId, since: Timestamp) -> Result<Vec<Room>> {
+    let sql = format!(
+        "select {COLUMNS} from memberships m join rooms r on r.id = m.room_id
+         where m.user_id = $1 and not m.muted and r.last_seq > m.last_read_seq and r.last_message_at > $2
+         order by r.last_message_at desc, r.id desc limit $3"
+    );
+    Ok(on_db!(conn, c => sqlx::query_as(&sql).bind(user).bind(since).bind(MOST as i64 + 1).fetch_all(c).await)?)
+}
+
+fn in_rooms(rooms: &[Room]) -> Option<String> {
+    let told = rooms.iter().take(MOST).map(|room| {
+        let place = if room.is_direct() { "from" } else { "in" };
+        format!("{} {place} {}", room.unread(), room.title())
+    });
+    let told: Vec<String> = told.chain((rooms.len() > MOST).then(|| "more elsewhere".to_owned())).collect();
+    (!told.is_empty()).then(|| format!("Unread messages: {}.", told.join(", ")))
+}
