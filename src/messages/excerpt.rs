@@ -8,12 +8,17 @@ const INLINE: [&str; 5] = ["strong", "em", "code", "a", "span"];
 /// What `message` says, without its marks, at most `longest` characters and `…`; of one without words the names of its
 /// files. Cost: O(length).
 pub fn of(message: &Message, longest: usize) -> String {
-    let said = plain(&text(&message.html), longest);
+    let said = of_html(&message.html, longest);
     if !said.is_empty() || message.attachments.is_empty() {
         return said;
     }
     let names: Vec<&str> = message.attachments.iter().map(|file| file.filename.as_str()).collect();
     plain(&names.join(", "), longest)
+}
+
+/// The words of HTML that the renderer made, as [`plain`] shows them. Cost: O(length).
+pub fn of_html(html: &str, longest: usize) -> String {
+    plain(&text(html), longest)
 }
 
 /// `text` on one line, at most `longest` characters and `…`, without what would turn or hide the words around it.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sqlx::FromRow;
 
-use super::{Message, list};
+use super::{Message, excerpt, list};
 use crate::db::Conn;
 use crate::error::Result;
 use crate::ids::MessageId;
@@ -40,29 +40,9 @@ impl Quote {
         match self.content.as_str() {
             "" if self.is_deleted => "This message was deleted.".into(),
             "" => "a file".into(),
-            content => beginning(content, LONGEST),
+            content => excerpt::plain(content, LONGEST),
         }
     }
-}
-
-/// At most `longest` characters of `content` in one line, with `…` where it is cut. Cost: O(longest).
-pub fn beginning(content: &str, longest: usize) -> String {
-    let mut line = String::new();
-    let mut left = longest;
-    for word in content.split_whitespace() {
-        let length = word.chars().count();
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        if length > left {
-            line.extend(word.chars().take(left));
-            line.push('…');
-            break;
-        }
-        line.push_str(word);
-        left = (left - length).saturating_sub(1);
-    }
-    line
 }
 
 /// The messages of `ids` as quotes. Doesn't check who may see them: who may see an answer may see what it answers, since both
@@ -78,17 +58,4 @@ pub async fn quotes(conn: &mut Conn, ids: &[MessageId]) -> Result<HashMap<Messag
     );
     let found: Vec<Quote> = on_db!(conn, c => sqlx::query_as(&sql).persistent(false).fetch_all(c).await)?;
     Ok(found.into_iter().map(|quote| (quote.id, quote)).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::beginning;
-
-    #[test]
-    fn a_beginning_is_one_line_that_says_where_it_was_cut() {
-        assert_eq!(beginning("one\n\n two", 20), "one two");
-        assert_eq!(beginning("one two three", 8), "one two …");
-        assert_eq!(beginning("abcdefgh", 3), "abc…");
-        assert_eq!(beginning("", 3), "");
-    }
 }

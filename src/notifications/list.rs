@@ -8,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::Result;
 use crate::ids::{NotificationId, RoomId, UserId};
+use crate::messages::excerpt;
 use crate::on_db;
 
 /// Characters of a message that are shown.
@@ -121,50 +122,6 @@ impl Item {
     /// How the message begins, as plain text on one line; empty for one that is deleted or can't be seen any more.
     /// Cost: O(length).
     pub fn beginning(&self) -> String {
-        let text = plain(self.html.as_deref().unwrap_or_default());
-        let mut beginning: String = text.chars().take(LONGEST).collect();
-        if beginning.len() < text.len() {
-            beginning.push('…');
-        }
-        beginning
-    }
-}
-
-/// The text of HTML that our own renderer wrote, on one line. What comes out isn't safe to put into HTML as it is.
-fn plain(html: &str) -> String {
-    let mut text = String::with_capacity(html.len());
-    let mut rest = html;
-    while let Some((before, tag)) = rest.split_once('<') {
-        text.push_str(before);
-        let (tag, after) = tag.split_once('>').unwrap_or((tag, ""));
-        let name = tag.trim_start_matches('/').split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
-        // Words on both sides of these are on lines of their own.
-        if !["strong", "em", "code", "a", "del", "s", "span"].contains(&name) {
-            text.push(' ');
-        }
-        rest = after;
-    }
-    text.push_str(rest);
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let signs = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&nbsp;", " "), ("&amp;", "&")];
-    signs.iter().fold(text, |text, (entity, sign)| text.replace(entity, sign))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::plain;
-    use crate::messages::markup::render;
-
-    #[test]
-    fn a_message_is_told_without_its_markup() {
-        for (typed, told) in [
-            ("See **you** at *ten*, `ok`?", "See you at ten, ok?"),
-            ("one\ntwo\n\nthree", "one two three"),
-            ("- a\n- b", "a b"),
-            ("<b>&amp; \"x\" 'y' a<b", "<b>&amp; \"x\" 'y' a<b"),
-            ("hello @ann", "hello @ann"),
-        ] {
-            assert_eq!(plain(&render(typed)), told);
-        }
+        excerpt::of_html(self.html.as_deref().unwrap_or_default(), LONGEST)
     }
 }

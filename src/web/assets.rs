@@ -79,9 +79,7 @@ fn send(name: &str, kept: &'static str) -> Response {
     let Some(file) = Assets::get(name) else {
         return error_page(StatusCode::NOT_FOUND, "There is no such file.".into());
     };
-    let headers = [
-        (header::CONTENT_TYPE, file.metadata.mimetype().to_owned()),
-        (header::CACHE_CONTROL, kept.to_owned()),
-    ];
+    let headers =
+        [(header::CONTENT_TYPE, file.metadata.mimetype().to_owned()), (header::CACHE_CONTROL, kept.to_owned())];
     (headers, file.data.into_owned()).into_response()
 }

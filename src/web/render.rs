@@ -15,6 +15,7 @@ pub struct Chrome {
     pub person: Option<Person>,
     pub css: &'static str,
     pub script: &'static str,
+    pub push_script: &'static str,
     pub icon: &'static str,
 }
 
@@ -29,7 +30,14 @@ impl Chrome {
     }
 
     fn around(site_name: String, person: Option<Person>) -> Self {
-        Self { site_name, person, css: assets::css(), script: assets::script(), icon: assets::icon() }
+        Self {
+            site_name,
+            person,
+            css: assets::css(),
+            script: assets::script(),
+            push_script: assets::push_script(),
+            icon: assets::icon(),
+        }
     }
 }
 

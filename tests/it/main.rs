@@ -84,6 +84,7 @@ mod search_page;
 mod settings;
 mod setup;
 mod sockets;
+mod talk_at_once;
 mod throttles;
 mod thumbnails;
 mod tokens;

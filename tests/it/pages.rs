@@ -161,13 +161,32 @@ both! {
     }
 }
 
+/// Bytes of the talk's script and of all that it loads.
+async fn scripts_of_the_talk(visitor: &Visitor) -> usize {
+    let (mut known, mut length, mut looked_at) = (vec!["chat.js".to_owned()], 0, 0);
+    while let Some(name) = known.get(looked_at).cloned() {
+        looked_at += 1;
+        let script = visitor.get(&format!("/assets/{name}")).await;
+        assert_eq!(script.status, 200, "{name}");
+        length += script.text.len();
+        let loaded = script.text.lines().filter_map(|line| line.strip_prefix("import ")?.split("\"./").nth(1));
+        for name in loaded.map(|rest| rest.trim_end_matches("\";").to_owned()).collect::<Vec<_>>() {
+            if !known.contains(&name) {
+                known.push(name);
+            }
+        }
+    }
+    assert!(known.len() >= 8, "{known:?}");
+    length
+}
+
 both! {
     async fn assets_are_kept_by_browsers_and_small(engine: Engine) {
         let site = Site::new(engine).await;
         let visitor = Visitor::new(&site);
         let script = visitor.get("/assets/chat.js").await;
         assert!(script.headers["cache-control"].to_str().unwrap().contains("immutable"));
-        assert!(script.text.len() <= 12 * 1024, "{} bytes", script.text.len());
+        assert!(scripts_of_the_talk(&visitor).await <= 24 * 1024);
         assert_eq!(visitor.get("/assets/app.css").await.headers["content-type"], "text/css");
     }
 }

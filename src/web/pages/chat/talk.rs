@@ -96,12 +96,7 @@ impl Chip {
 
 /// `messages`, oldest first, as `reader` is shown them; those numbered above `read` are new. Doesn't check who may see
 /// them. Cost: 0 to 2 indexed queries, O(messages + reactions).
-pub async fn lines(
-    conn: &mut Conn,
-    reader: UserId,
-    messages: Vec<Message>,
-    read: Option<i64>,
-) -> Result<Vec<Line>> {
+pub async fn lines(conn: &mut Conn, reader: UserId, messages: Vec<Message>, read: Option<i64>) -> Result<Vec<Line>> {
     let answered: Vec<MessageId> = messages.iter().filter_map(|message| message.reply_to).collect();
     let quotes = quotes(conn, &answered).await?;
     let names = users::names(conn, &reacting(&messages)).await?;
@@ -141,8 +136,7 @@ fn stand(line: &mut Line, above: Option<&Line>) {
         && line.quote.is_none()
         && !line.is_act()
         && above.is_some_and(|above| {
-            above.message.user_id == message.user_id
-                && message.created_at.0 - above.message.created_at.0 < TOGETHER
+            above.message.user_id == message.user_id && message.created_at.0 - above.message.created_at.0 < TOGETHER
         });
     line.day = is_new_day.then_some(day);
 }
