@@ -44,7 +44,8 @@ const SEARCHES: &[&str] = &[
 ];
 
 /// Texts that cost the most: each is as long as a message may be.
-const WORST: &[&str] = &["*", "*a_", "[x](", "[a]: b\n\n", "> ", "- ", "`", "@here ", "https://a.example ", "\u{2067}", "😀"];
+const WORST: &[&str] =
+    &["*", "*a_", "[x](", "[a]: b\n\n", "> ", "- ", "`", "@here ", "https://a.example ", "\u{2067}", "😀"];
 
 fn main() {
     divan::main();
@@ -105,9 +106,8 @@ fn take_in_25_mib(bencher: Bencher) {
 /// Sends a file that nobody has sent before; by how many bytes memory grew at most meanwhile.
 async fn upload(address: std::net::SocketAddr, site: &Site, piece: &[u8], round: u64) -> u64 {
     let before = resident();
-    let head = format!(
-        "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"large.bin\"\r\n\r\n{round:020}"
-    );
+    let head =
+        format!("--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"large.bin\"\r\n\r\n{round:020}");
     let tail = "\r\n--b--\r\n";
     let mut socket = TcpStream::connect(address).await.unwrap();
     let (room, token, length) = (site.room, &site.bearer, head.len() + FILE / piece.len() * piece.len() + tail.len());
