@@ -66,7 +66,7 @@ pub async fn of(conn: &mut Conn, messages: &[MessageId]) -> Result<HashMap<Messa
 pub struct Named {
     pub emoji: String,
     pub count: usize,
-    /// The first of them, in the order in which they did.
+    /// The first of them in the order in which they did, the reader before others.
     pub names: Vec<String>,
     /// Whether the reader is one of them.
     pub own: bool,

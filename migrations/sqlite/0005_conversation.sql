@@ -8,7 +8,7 @@ create table pins (
     pinned_by  bigint references users (id) on delete set null,
     created_at bigint not null
 );
-create index pins_message_created_at on pins (message_id, created_at, id);
+create index pins_message on pins (message_id, created_at, id);
 create index pins_room on pins (room_id, created_at, id);
 create index pins_pinned_by on pins (pinned_by, created_at, id);
 create index pins_created_at on pins (created_at, id);

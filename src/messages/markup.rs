@@ -58,11 +58,7 @@ pub fn names(html: &str) -> impl Iterator<Item = &str> {
 /// `content` as HTML that is safe to put into a page. What is longer than a message may be is shown as it is typed.
 pub fn render(content: &str) -> String {
     if content.chars().nth(MOST_CHARACTERS).is_some() {
-        return sanitised(vec![
-            Event::Start(Tag::Paragraph),
-            Event::Text(text::tamed(content).into()),
-            Event::End(TagEnd::Paragraph),
-        ]);
+        return typed(content);
     }
     match spoken(content) {
         Spoken::Said(content) => sanitised(Shown::new(&without_definitions(content)).all()),
@@ -96,9 +92,20 @@ fn spoken(content: &str) -> Spoken<'_> {
 }
 
 fn sanitised(events: Vec<Event<'_>>) -> String {
-    let mut unsafe_html = String::new();
-    html::push_html(&mut unsafe_html, events.into_iter());
-    SANITISER.clean(&unsafe_html).to_string().trim_end().to_owned()
+    SANITISER.clean(&written(events)).to_string().trim_end().to_owned()
+}
+
+fn written(events: Vec<Event<'_>>) -> String {
+    let mut html = String::new();
+    html::push_html(&mut html, events.into_iter());
+    html
+}
+
+/// A paragraph of text and nothing else: all of it is escaped, and there is nothing to sanitise.
+fn typed(content: &str) -> String {
+    let text = Event::Text(text::tamed(content).into());
+    let html = written(vec![Event::Start(Tag::Paragraph), text, Event::End(TagEnd::Paragraph)]);
+    html.trim_end().to_owned()
 }
 
 /// What is shown of a message, as far as it has been read.

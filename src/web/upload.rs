@@ -18,8 +18,8 @@ use crate::ids::MessageId;
 const MOST_AROUND: u64 = 256 * 1024;
 /// Bytes in one of its other fields.
 const MOST_IN_A_FIELD: usize = 64 * 1024;
-/// How long nothing of a form may come.
-const SILENCE: Duration = Duration::from_secs(30);
+/// How long nothing of a form may come, and how long one without files may take.
+pub const SILENCE: Duration = Duration::from_secs(30);
 /// How long all of it may take: files may come over slow lines; one that stops coming is given up sooner.
 pub const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
@@ -57,6 +57,11 @@ pub async fn read(app: &App, intake: &mut Intake, mut request: Request) -> (Type
         Err(error) => Err(error),
     };
     (typed, read)
+}
+
+/// To whoever stopped sending.
+pub fn unfinished() -> Error {
+    Error::Malformed("The rest of this form didn't come.".into())
 }
 
 fn unreadable(why: &str) -> Error {
@@ -149,7 +154,7 @@ fn number(text: &str) -> Result<Option<MessageId>> {
 
 async fn patiently<T>(coming: impl Future<Output = Result<T, MultipartError>>) -> Result<T> {
     let coming = timeout(SILENCE, coming).await;
-    let coming = coming.map_err(|_| Error::Malformed("The rest of this form didn't come.".into()))?;
+    let coming = coming.map_err(|_| unfinished())?;
     coming.map_err(|error| match error.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge,
         _ => unreadable(&error.body_text()),

@@ -77,7 +77,7 @@ async fn three(site: &Site) -> [Visitor; 3] {
 both! {
     async fn every_column_that_a_model_declares_is_there(engine: Engine) {
         let site = Site::new(engine).await;
-        assert_eq!(RESOURCES.len(), 17);
+        assert_eq!(RESOURCES.len(), 19);
         for resource in RESOURCES.iter().filter(|resource| resource.key == "id") {
             assert!(site.row(resource, -1).await.is_none(), "{}", resource.slug);
             let secrets = resource.secrets.iter().map(|secret| secret.name());

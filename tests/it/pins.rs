@@ -88,7 +88,7 @@ both! {
         site.sql(&format!(
             "insert into messages (id, room_id, seq, rev, sender_id, content, html, created_at)
              with recursive n (i) as (select cast(2 as bigint) union all select i + 1 from n where i < 52)
-             select i, {hall}, i, i, 1, 'x', '<p>x</p>', i from n"
+             select i, {hall}, i, i + 100, 1, 'x', '<p>x</p>', i from n"
         )).await;
         site.sql(&format!("insert into pins (message_id, room_id, pinned_by, created_at) select id, {hall}, 1, id from messages where id between 2 and 51")).await;
         let problem = pin(&ann, 52).await.refuses(409, None);

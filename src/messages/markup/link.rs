@@ -18,8 +18,8 @@ pub struct Place {
 impl Place {
     /// Cost: O(length).
     pub fn new(target: &str) -> Self {
-        let own = Url::parse(OWN).ok();
-        let url = Url::options().base_url(own.as_ref()).parse(target).ok();
+        // `https:there.example` is another host or a page of ours, whichever the site itself is served by: both are told.
+        let url = Url::parse(target).or_else(|_| Url::parse(OWN)?.join(target)).ok();
         let host = url.as_ref().and_then(|url| match url.scheme() {
             "http" | "https" => url.host_str().filter(|host| *host != "own.invalid").map(str::to_owned),
             "mailto" => Some(url.path().to_owned()).filter(|address| !address.is_empty()),

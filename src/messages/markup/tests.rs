@@ -77,8 +77,8 @@ fn a_wall_of_one_sign_is_rendered_as_text() {
 fn a_link_says_where_it_leads_unless_its_text_does() {
     let host = |said: &str| {
         let html = render(said);
-        html.split_once("</a> <span class=\"host\">(")
-            .map(|(_, rest)| rest.split_once(")</span>").unwrap().0.to_owned())
+        let (_, rest) = html.split_once("</a> <span class=\"host\">(")?;
+        rest.split_once(")</span>").map(|(host, _)| host.to_owned())
     };
     for (said, leads) in [
         ("[your bank](https://evil.example/login)", "evil.example"),
@@ -88,7 +88,7 @@ fn a_link_says_where_it_leads_unless_its_text_does() {
         ("[bank.example](//evil.example)", "evil.example"),
         ("[bank.example](/\\\\evil.example)", "evil.example"),
         ("[x](https:evil.example)", "evil.example"),
-        ("https://b\u{430}nk.example", "xn--bnk-7cd.example"),
+        ("https://b\u{430}nk.example", "xn--bnk-6cd.example"),
         ("[bank](http://0x7f.1/)", "127.0.0.1"),
         ("![a picture](https://evil.example/x.png)", "evil.example"),
         ("[`bank.example`](https://evil.example)", "evil.example"),
@@ -142,7 +142,7 @@ fn no_direction_leaves_its_stretch_of_text() {
     assert_eq!(render("\u{2067}a"), "<p>\u{2067}a\u{2069}</p>");
     assert_eq!(render("\u{2069}\u{202c}a"), "<p>a</p>");
     assert_eq!(render("\u{2067}a\u{2069} b"), "<p>\u{2067}a\u{2069} b</p>");
-    assert_eq!(render("[\u{2067}a](https://b.example)").split("</a>").next().unwrap().matches('\u{2069}').count(), 1);
+    assert_eq!(render("[\u{2067}a](https://b.example)").matches("a\u{2069}</a>").count(), 1);
     assert_eq!(render("\u{202b}a\nb"), "<p>\u{202b}a\u{202c}<br>\nb</p>");
     assert_eq!(render("```\n\u{2068}a\nb\n```"), "<pre><code>\u{2068}a\u{2069}\nb\n</code></pre>");
     assert!(render("https://a.example/\u{2066}x").contains("href=\"https://a.example/\""));
@@ -267,7 +267,7 @@ fn whatever_is_typed_only_what_is_allowed_comes_out() {
     let mut seed = 0x2545_f491_4f6c_dd1d_u64;
     let mut next = |below: usize| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(seed >> 33).unwrap() % below
+        usize::try_from(seed >> 33).map_or(0, |number| number % below)
     };
     for _ in 0..5000 {
         let typed: String = (0..=next(12)).map(|_| HOSTILE[next(HOSTILE.len())]).collect();

@@ -2,6 +2,7 @@
 
 use axum::extract::{FromRequest, Request};
 use serde::Deserialize;
+use tokio::time::timeout;
 
 use crate::app::App;
 use crate::attachments::intake::Intake;
@@ -44,7 +45,8 @@ pub async fn send(app: &App, person: &Person, room: RoomId, request: Request) ->
         let posted = posted.and_then(|posted| same(&posted, &typed, &files));
         return Ok(Sent { typed, posted });
     }
-    let Fields(Composer { content, client_id, reply_to }) = Fields::from_request(request, app).await?;
+    let form = timeout(upload::SILENCE, Fields::from_request(request, app)).await;
+    let Fields(Composer { content, client_id, reply_to }) = form.map_err(|_| upload::unfinished())??;
     let typed = Typed { content, client_id, reply_to };
     let posted = match NewMessage::parse(&typed.content, typed.client_id.clone(), typed.reply_to) {
         Ok(new) => messages::post(app, person, room, new).await,
