@@ -41,7 +41,13 @@ pub fn words(term: &Term) -> Vec<String> {
 /// What the full-text index of either engine is asked, for all of `terms` and, by their tags, a room, a sender and
 /// some of `days`. With `last_begins` the last word stands for all that begin with it. `None` when there is nothing in `terms` that it could find: no letter and no digit, or a word of thousands of letters.
 /// Cost: O(length).
-pub fn full_text(conn: &mut Conn, terms: &[Term], last_begins: bool, tags: &[String], days: &[String]) -> Option<String> {
+pub fn full_text(
+    conn: &mut Conn,
+    terms: &[Term],
+    last_begins: bool,
+    tags: &[String],
+    days: &[String],
+) -> Option<String> {
     let is_sqlite = matches!(conn.engine(), Engine::Sqlite(_));
     let phrases: Vec<Vec<String>> = terms.iter().map(words).filter(|words| !words.is_empty()).collect();
     if phrases.is_empty() || phrases.iter().flatten().any(|word| word.len() > LONGEST_WORD) {

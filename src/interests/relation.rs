@@ -84,11 +84,7 @@ pub async fn of(conn: &mut Conn, app: &App, person: &Person, others: &[UserId]) 
 }
 
 /// What is pending or accepted between `person` and `others`: which, who asked whom, and how it stands.
-async fn open(
-    conn: &mut Conn,
-    person: UserId,
-    others: &[UserId],
-) -> Result<Vec<(InterestId, UserId, UserId, String)>> {
+async fn open(conn: &mut Conn, person: UserId, others: &[UserId]) -> Result<Vec<(InterestId, UserId, UserId, String)>> {
     let others = list(others);
     let sql = format!(
         "select id, sender_id, recipient_id, status from interests

@@ -161,7 +161,7 @@ mod tests {
             ("See **you** at *ten*, `ok`?", "See you at ten, ok?"),
             ("one\ntwo\n\nthree", "one two three"),
             ("- a\n- b", "a b"),
-            ("<b>&amp; \"x\" 'y' a<b", "<b>&amp; \"x\" 'y' a<b"),
+            ("<b>& \"x\" 'y' a<b `&amp;lt;`", "<b>& \"x\" 'y' a<b &amp;lt;"),
             ("hello @ann", "hello @ann"),
         ] {
             assert_eq!(plain(&render(typed)), told);

@@ -17,7 +17,11 @@ async fn three(site: &Site) -> [Visitor; 3] {
 /// The words of each, from top to bottom, without the mark of what is new.
 fn told(page: &Page) -> Vec<String> {
     let items = page.text.split("class=\"what\">").skip(1).map(|item| item.split("</p>").next().unwrap());
-    items.map(|item| item.split("<span").next().unwrap().replace("</a>", "").split('>').next_back().unwrap().trim().to_owned()).collect()
+    items
+        .map(|item| {
+            item.split("<span").next().unwrap().replace("</a>", "").split('>').next_back().unwrap().trim().to_owned()
+        })
+        .collect()
 }
 
 both! {

@@ -153,12 +153,20 @@ async fn two_people_ask_accept_and_talk_in_their_browsers() {
     let Some(browsers) = Browsers::start().await else { return };
     let site = Site::new(Engine::Sqlite).await;
     only_after_interest(&site).await;
-    let (anns, bobs) = (browsers.window(&site.url(""), 1280, false).await, browsers.window(&site.url(""), 390, false).await);
+    let (anns, bobs) =
+        (browsers.window(&site.url(""), 1280, false).await, browsers.window(&site.url(""), 390, false).await);
     anns.register("ann").await;
     bobs.register("bob").await;
     anns.go("/people?q=bob").await;
     anns.click("details.more summary[aria-label='Ask bob to talk']").await;
-    anns.client.wait().for_element(fantoccini::Locator::Css("#note-2")).await.unwrap().send_keys("Shall we talk?").await.unwrap();
+    anns.client
+        .wait()
+        .for_element(fantoccini::Locator::Css("#note-2"))
+        .await
+        .unwrap()
+        .send_keys("Shall we talk?")
+        .await
+        .unwrap();
     anns.click("details.more[open] button.primary").await;
     anns.wait(".notice").await;
     bobs.go("/people").await;
