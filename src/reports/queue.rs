@@ -82,7 +82,8 @@ pub async fn open(conn: &mut Conn, viewer: UserId, after: (i64, i64)) -> Result<
          where r.status = 'open' and (r.created_at, r.id) > ($1, $2) order by r.created_at, r.id limit {}",
         MOST_SHOWN + 1
     );
-    let cases: Vec<Case> = on_db!(conn, c => sqlx::query_as(&sql).bind(after.0).bind(after.1).bind(viewer).fetch_all(c).await)?;
+    let cases: Vec<Case> =
+        on_db!(conn, c => sqlx::query_as(&sql).bind(after.0).bind(after.1).bind(viewer).fetch_all(c).await)?;
     let places: BTreeSet<(RoomId, i64)> = cases.iter().map(|case| (case.room_id, case.seq)).collect();
     let talk = messages::around(conn, &places.into_iter().collect::<Vec<_>>(), REACH).await?;
     let near =
