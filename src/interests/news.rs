@@ -14,7 +14,10 @@ use crate::work::Work;
 pub(super) async fn tell(work: &mut Work, entry: &Entry, user: UserId, room: Option<RoomId>) -> Result<()> {
     let other = if user == entry.sender_id { entry.recipient_id } else { entry.sender_id };
     match entry.status {
-        Status::Cancelled => notifications::withdraw_of(work, user, Some(other), Kind::Interest).await?,
+        Status::Cancelled if user == entry.recipient_id => {
+            notifications::withdraw_of(work, user, Some(other), Kind::Interest).await?;
+        }
+        Status::Cancelled => {}
         _ => {
             let news = News { kind: Kind::Interest, room, message: None };
             notifications::tell_of(work, user, Some(other), news).await?;

@@ -41,6 +41,8 @@ pub struct Case {
     pub room_id: RoomId,
     pub room: String,
     pub seq: i64,
+    /// Whether whoever looks may see the room itself; what stands around the message is shown to staff in any case.
+    pub is_open: bool,
     pub author_id: Option<UserId>,
     pub author: Option<String>,
     pub author_role: Option<String>,
@@ -64,12 +66,14 @@ pub struct Shown {
     pub talk: Vec<Message>,
 }
 
-/// Open reports after the one made at `after`, oldest first; one more than [`MOST_SHOWN`] if there are more.
+/// Open reports after the one made at `after`, as `viewer` is led to them, oldest first; one more than [`MOST_SHOWN`] if there are more.
 /// Cost: 2 indexed queries.
-pub async fn open(conn: &mut Conn, after: (i64, i64)) -> Result<Vec<Shown>> {
+pub async fn open(conn: &mut Conn, viewer: UserId, after: (i64, i64)) -> Result<Vec<Shown>> {
     let sql = format!(
         "select r.id, r.reason, r.created_at, r.reporter_id, p.username as reporter, r.message_id, m.room_id,
                 case when o.name = '' then o.kind || ' chat' else o.name end as room, m.seq, m.sender_id as author_id,
+                (o.kind = 'public' or exists (select 1 from memberships v where v.room_id = o.id and v.user_id = $3))
+                as is_open,
                 a.username as author, a.role as author_role, a.is_active as author_is_active,
                 (select count(*) from (select 1 from reports s where s.message_id = r.message_id and s.status = 'open'
                  and s.id <> r.id limit {MOST_OTHERS}) as counted) as others
@@ -78,7 +82,8 @@ pub async fn open(conn: &mut Conn, after: (i64, i64)) -> Result<Vec<Shown>> {
          where r.status = 'open' and (r.created_at, r.id) > ($1, $2) order by r.created_at, r.id limit {}",
         MOST_SHOWN + 1
     );
-    let cases: Vec<Case> = on_db!(conn, c => sqlx::query_as(&sql).bind(after.0).bind(after.1).fetch_all(c).await)?;
+    let cases: Vec<Case> =
+        on_db!(conn, c => sqlx::query_as(&sql).bind(after.0).bind(after.1).bind(viewer).fetch_all(c).await)?;
     let places: BTreeSet<(RoomId, i64)> = cases.iter().map(|case| (case.room_id, case.seq)).collect();
     let talk = messages::around(conn, &places.into_iter().collect::<Vec<_>>(), REACH).await?;
     let near =

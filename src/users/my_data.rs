@@ -17,7 +17,7 @@ use crate::on_db;
 use crate::users::avatar;
 use crate::users::turns::Turn;
 use archive::Archive;
-use rows::{Attachment, Interest, Membership, Message, Notification, Profile, Reaction, Report, Session, Token};
+use rows::{Attachment, Block, Interest, Membership, Message, Notification, Profile, Reaction, Report, Session, Token};
 
 /// Rows that are read at once.
 const PAGE: i64 = 1000;
@@ -28,6 +28,7 @@ const README: &str = "What this site keeps of you, as of the day you asked.\n\n\
     messages.json       what you wrote, oldest first; a deleted message has no text any more\n\
     reactions.json      your reactions to messages\n\
     interests.json      who asked to talk with you, and whom you asked\n\
+    blocks.json         whom you have blocked\n\
     notifications.json  what you were told of\n\
     sessions.json       where you are logged in\n\
     api_tokens.json     the tokens your programs use; what they are is stored nowhere\n\
@@ -121,6 +122,7 @@ impl Data<'_> {
         list!(self, "messages.json", Message);
         list!(self, "reactions.json", Reaction);
         list!(self, "interests.json", Interest);
+        list!(self, "blocks.json", Block);
         list!(self, "notifications.json", Notification);
         list!(self, "sessions.json", Session);
         list!(self, "api_tokens.json", Token);

@@ -76,6 +76,26 @@ async fn furnished(site: &Site) -> Furnished {
     Furnished { setup, reset, room, direct }
 }
 
+/// The pages of somebody who is signed in.
+fn own_pages(room: i64, direct: i64) -> Vec<(&'static str, String)> {
+    vec![
+        ("rooms", "/chat".to_owned()),
+        ("room", format!("/chat/rooms/{room}")),
+        ("looking-in", "/chat/rooms/2".to_owned()),
+        ("empty-room", format!("/chat/rooms/{direct}")),
+        ("new-room", "/rooms/new".to_owned()),
+        ("new-group", "/rooms/new?kind=group&member_ids=2".to_owned()),
+        ("new-direct", "/rooms/new?kind=direct".to_owned()),
+        ("own-settings", "/settings".to_owned()),
+        ("own-two-factor", "/settings#two-factor".to_owned()),
+        ("room-settings", format!("/rooms/{room}/settings")),
+        ("members", format!("/rooms/{room}/members")),
+        ("people", "/people".to_owned()),
+        ("notifications", "/notifications".to_owned()),
+        ("search", "/search?q=release".to_owned()),
+    ]
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn axe_finds_nothing_on_any_page_at_any_width_in_any_scheme() {
     let Some(browsers) = Browsers::start().await else { return };
@@ -112,22 +132,7 @@ async fn axe_finds_nothing_on_any_page_at_any_width_in_any_scheme() {
         window.click("button.primary").await;
         window.wait("#totp-error").await;
         window.fill_log_in("ann").await;
-        for (page, path) in [
-            ("rooms", "/chat".to_owned()),
-            ("room", format!("/chat/rooms/{room}")),
-            ("looking-in", "/chat/rooms/2".to_owned()),
-            ("empty-room", format!("/chat/rooms/{direct}")),
-            ("new-room", "/rooms/new".to_owned()),
-            ("new-group", "/rooms/new?kind=group&member_ids=2".to_owned()),
-            ("new-direct", "/rooms/new?kind=direct".to_owned()),
-            ("own-settings", "/settings".to_owned()),
-            ("own-two-factor", "/settings#two-factor".to_owned()),
-            ("room-settings", format!("/rooms/{room}/settings")),
-            ("members", format!("/rooms/{room}/members")),
-            ("people", "/people".to_owned()),
-            ("notifications", "/notifications".to_owned()),
-            ("search", "/search?q=release".to_owned()),
-        ] {
+        for (page, path) in own_pages(room, direct) {
             look(&window, &axe, &path, &name(page)).await;
         }
         window.client.delete_all_cookies().await.unwrap();

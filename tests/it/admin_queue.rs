@@ -56,6 +56,12 @@ both! {
         assert!(page.contains("1 more report of it") && page.contains(">General</a>"));
         let (first, second) = (page.find("Report 1<").unwrap(), page.find("Report 2<").unwrap());
         assert!(first < second, "oldest first");
+        let (talk, message) = (format!("href=\"/chat/rooms/{}?at=5#m5\"", scene.room), "href=\"/admin/messages/5/\"");
+        assert!(page.contains(&talk) && !page.contains(message), "who may see the room goes there");
+        scene.site.sql("update rooms set kind = 'group'").await;
+        assert!(scene.ann.get("/admin/queue").await.text.contains(&talk), "a member");
+        let page = scene.mia.get("/admin/queue").await.text;
+        assert!(page.contains(message) && !page.contains(&talk), "others to the message in the backoffice");
     }
 }
 

@@ -47,6 +47,7 @@ both! {
         let digest = "ab".repeat(32);
         for row in [
             "insert into reactions (message_id, user_id, emoji, created_at) values (2, 1, '+1', 5), (1, 2, '-1', 5)".into(),
+            "insert into blocks (user_id, blocked_id, created_at) values (1, 2, 5), (2, 1, 5)".into(),
             "insert into interests (sender_id, recipient_id, note, created_at) values (1, 2, 'Tea?', 5)".into(),
             "insert into notifications (user_id, kind, actor_id, created_at) values (1, 'mention', 2, 5), (2, 'reply', 1, 5)".into(),
             "insert into reports (message_id, reporter_id, reason, handled_by, created_at) values (2, 1, 'Rude', 2, 5)".into(),
@@ -62,7 +63,7 @@ both! {
 
         let files = files(&ann).await;
         let names: Vec<&str> = files.keys().map(String::as_str).collect();
-        assert_eq!(names, ["README.txt", "api_tokens.json", "attachments.json", "files/1-.._a b.txt", "interests.json",
+        assert_eq!(names, ["README.txt", "api_tokens.json", "attachments.json", "blocks.json", "files/1-.._a b.txt", "interests.json",
             "messages.json", "notifications.json", "profile.json", "reactions.json", "reports.json", "rooms.json",
             "sessions.json"]);
         assert_eq!(files["files/1-.._a b.txt"], b"Hello");
@@ -76,6 +77,7 @@ both! {
         assert_eq!(rooms, ["Hall", "bob"]);
         assert_eq!(json(&files, "reactions.json").as_array().unwrap().len(), 1);
         assert_eq!(json(&files, "interests.json")[0]["recipient"], "bob");
+        assert_eq!(json(&files, "blocks.json"), serde_json::json!([{"id": 1, "blocked": "bob", "created_at": "1970-01-01T00:00:00.000Z"}]));
         assert_eq!(json(&files, "notifications.json").as_array().unwrap().len(), 1);
         assert_eq!(json(&files, "notifications.json")[0]["actor"], "bob");
         assert_eq!(json(&files, "sessions.json").as_array().unwrap().len(), 1);

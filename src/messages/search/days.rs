@@ -18,7 +18,9 @@ pub fn day(field: &'static str, text: &str) -> Result<Option<Date>> {
         return Ok(None);
     }
     let format = format_description!("[year]-[month]-[day]");
-    Date::parse(text, format).map(Some).map_err(|_| Error::field(field, "A day is written like 2026-01-31."))
+    // The parser takes years before the first, too.
+    let parsed = Date::parse(text, format).ok().filter(|_| !text.starts_with(['-', '+']));
+    parsed.map(Some).ok_or_else(|| Error::field(field, "A day is written like 2026-01-31."))
 }
 
 /// The tags of a stretch of days.

@@ -101,6 +101,19 @@ impl Interest {
 }
 
 #[derive(FromRow, Serialize)]
+pub struct Block {
+    pub id: i64,
+    pub blocked: String,
+    pub created_at: Timestamp,
+}
+
+impl Block {
+    pub const SQL: &str = "select b.id, u.username as blocked, b.created_at from blocks b \
+        join users u on u.id = b.blocked_id where b.user_id = $1 \
+        and (b.created_at, b.id) > ($2, $3) order by b.created_at, b.id limit $4";
+}
+
+#[derive(FromRow, Serialize)]
 pub struct Notification {
     pub id: i64,
     pub kind: String,

@@ -73,11 +73,16 @@ pub fn area() -> Area {
         .body::<NewInterestBody>()
         .answers::<Entry>(201, "The interest, pending.")
         .refuses(400, "The body can't be read, or you ask yourself.")
-        .refuses(409, "An interest of you two is pending or accepted; `detail` says which.");
+        .refuses(403, "One of you two has blocked the other.")
+        .refuses(
+            409,
+            "An interest of you two is pending or accepted, or they rejected your last one less than 30 days ago; `detail` \
+             says which.",
+        );
     let accept = decision("Accept an interest")
         .about("You two have a direct room from then on. Who asked is told.")
         .answers::<Accepted>(200, "The interest, and the room.")
-        .refuses(403, "Only who was asked accepts.");
+        .refuses(403, "Only who was asked accepts, and while neither of you two has blocked the other.");
     let reject = decision("Reject an interest")
         .about("Who asked is told.")
         .answers::<Entry>(200, "The interest.")

@@ -40,6 +40,7 @@ const ROOM: &str = "The room.";
 const MESSAGE: &str = "The message.";
 const GONE: &str = "The message is deleted.";
 const NOT_JOINED: &str = "You aren't in this public room.";
+const CANT_WRITE: &str = "You aren't in this public room, or, in a direct one, one of you two has blocked the other.";
 const TOO_FAST: &str = "You write too fast; `Retry-After` says how many seconds to wait.";
 
 /// Which stretch of a room's talk. Numbers are read by hand: one that can't be is refused with 400.
@@ -109,7 +110,7 @@ pub fn area() -> Area {
         .patience(upload::PATIENCE)
         .answers::<Message>(201, "It is stored, and everybody in the room is told.")
         .answers::<Message>(200, "It was posted before, with this `client_id`: the first one.")
-        .refuses(403, NOT_JOINED)
+        .refuses(403, CANT_WRITE)
         .refuses(429, TOO_FAST);
     let mark = op("Mark a room as read")
         .about("Never back, and never past the last message.")
@@ -145,7 +146,7 @@ fn changing(area: Area) -> Area {
         .id("id", MESSAGE)
         .body::<NewText>()
         .answers::<Message>(200, "The message as it is now.")
-        .refuses(403, "It is another's message, or you have left the room.")
+        .refuses(403, "It is another's message, you have left the room, or a block stands in a direct one.")
         .refuses(409, GONE)
         .refuses(429, TOO_FAST);
     let delete = op("Delete a message")
@@ -159,7 +160,7 @@ fn changing(area: Area) -> Area {
         .id("id", MESSAGE)
         .word("emoji", "One emoji, percent-encoded.")
         .answers::<Vec<Reaction>>(200, "Who reacts how to the message now.")
-        .refuses(403, NOT_JOINED)
+        .refuses(403, CANT_WRITE)
         .refuses(409, GONE)
         .refuses(422, "This is no emoji, or you have reacted in twenty ways already.");
     let unreact = op("Take my reaction back")

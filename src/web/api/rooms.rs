@@ -76,7 +76,7 @@ pub fn area() -> Area {
         .body::<NewRoomBody>()
         .answers::<Details>(201, "The room.")
         .answers::<Details>(200, "The direct room that you two have already.")
-        .refuses(403, "On this site administrators make rooms, or a direct chat starts with an accepted interest.");
+        .refuses(403, "On this site administrators make rooms, a direct chat starts with an accepted interest, or a block stands.");
     let show =
         op("Show a room").id("id", "The room's id.").polled().answers::<Details>(200, "The room and who is in it.");
     let change = op("Rename or describe a room")

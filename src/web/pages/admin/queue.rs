@@ -57,7 +57,7 @@ pub async fn show(staff: Staff, Asked(Asking { after, done }): Asked<Asking>) ->
     permission::require(&RESOURCE, &person, Act::View)?;
     let place = after.split_once('.').and_then(|(at, id)| Some((at.parse().ok()?, id.parse().ok()?)));
     let mut conn = app.db.read().await?;
-    let mut reports = queue::open(&mut conn, place.unwrap_or((i64::MIN, i64::MIN))).await?;
+    let mut reports = queue::open(&mut conn, person.id, place.unwrap_or((i64::MIN, i64::MIN))).await?;
     drop(conn);
     let is_more = reports.len() > MOST_SHOWN;
     reports.truncate(MOST_SHOWN);
