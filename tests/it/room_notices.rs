@@ -43,7 +43,7 @@ both! {
     async fn only_members_choose(engine: Engine) {
         let site = Site::new(engine).await;
         let mut ann = Visitor::registered(&site, "ann").await;
-        let mut bob = Visitor::registered(&site, "bob").await;
+        let _bob = Visitor::registered(&site, "bob").await;
         let mut cat = Visitor::registered(&site, "cat").await;
         let (group, hall) = (ann.group_with("Plans", 2).await, ann.public_room("Hall").await);
         assert_eq!(cat.post(&format!("/rooms/{group}/notify"), &[("notify", "all")]).await.status, 404);
@@ -52,7 +52,6 @@ both! {
         assert!(!cat.get(&format!("/rooms/{hall}/settings")).await.text.contains("name=\"notify\""));
         let mut visitor = Visitor::new(&site);
         assert!(visitor.post(&format!("/rooms/{hall}/notify"), &[("notify", "all")]).await.leads_to().starts_with("/login"));
-        let _ = &mut bob;
     }
 }
 
