@@ -15,21 +15,28 @@ async fn count(site: &Site) -> i64 {
     site.number("select count(*) from push_subscriptions").await
 }
 
-/// Ann and Bob, who has this browser, with a group and a direct room.
-async fn pair(site: &Site, service: &Service) -> (Visitor, Visitor, Browser, i64, i64) {
+/// Ann and Bob, who has this browser, with a group and a direct room; of these he was told.
+async fn pair(site: &Site, service: &mut Service) -> (Visitor, Visitor, Browser, i64, i64) {
     let mut ann = Visitor::registered(site, "ann").await;
     let mut bob = Visitor::registered(site, "bob").await;
-    let group = ann.group_with("Plans", 2).await;
-    let direct = ann.post("/rooms/new", &[("kind", "direct"), ("member_ids", "2")]).await.room();
     let browser = Browser::new(service, "bob");
     assert_eq!(browser.subscribe(&mut bob).await.status, 204);
+    let group = ann.group_with("Plans", 2).await;
+    assert_eq!(browser.open(&service.next().await)["title"], "ann added you to Plans");
+    let direct = ann.post("/rooms/new", &[("kind", "direct"), ("member_ids", "2")]).await.room();
+    let told = browser.open(&service.next().await);
+    assert_eq!(
+        told,
+        json!({"title": "ann opened a chat with you", "body": "", "url": format!("/chat/rooms/{direct}"),
+               "tag": format!("added-{direct}")})
+    );
     (ann, bob, browser, group, direct)
 }
 
 both! {
     async fn a_mention_reaches_a_closed_browser_and_nobody_else_can_read_it(engine: Engine) {
         let (site, mut service) = (site(engine).await, Service::new().await);
-        let (mut ann, bob, browser, group, _) = pair(&site, &service).await;
+        let (mut ann, bob, browser, group, _) = pair(&site, &mut service).await;
         ann.say(group, "**Well**, @bob: \u{202e}what & why? <b>").await;
         let pushed = service.next().await;
         assert_eq!(
@@ -51,9 +58,9 @@ both! {
 }
 
 both! {
-    async fn replies_being_added_and_interests_are_pushed(engine: Engine) {
+    async fn a_reply_is_pushed_with_the_beginning_of_it(engine: Engine) {
         let (site, mut service) = (site(engine).await, Service::new().await);
-        let (mut ann, mut bob, browser, group, _) = pair(&site, &service).await;
+        let (mut ann, mut bob, browser, group, _) = pair(&site, &mut service).await;
         bob.say(group, "Tea?").await;
         let answer = [("content", "Yes, and a long answer ".repeat(20)), ("reply_to", "1".to_owned())];
         ann.post(&format!("/chat/rooms/{group}"), &answer.each_ref().map(|(name, value)| (*name, value.as_str()))).await.leads_to();
@@ -61,9 +68,6 @@ both! {
         assert_eq!(told["title"], "ann answered you in Plans");
         let body = told["body"].as_str().unwrap();
         assert!(body.ends_with('…') && (115..=121).contains(&body.chars().count()), "{body}");
-        let room = ann.group_with("Party", 2).await;
-        let told = browser.open(&service.next().await);
-        assert_eq!((&told["title"], &told["url"]), (&json!("ann added you to Party"), &json!(format!("/chat/rooms/{room}"))));
     }
 }
 
@@ -74,7 +78,7 @@ both! {
         seams.clock = switchboard::clock::Clock::Fixed(time.0.clone());
         let site = Site::with(engine, Options { seams, ..Options::default() }).await;
         let mut service = Service::new().await;
-        let (mut ann, _bob, browser, group, direct) = pair(&site, &service).await;
+        let (mut ann, _bob, browser, group, direct) = pair(&site, &mut service).await;
         // In a group one is told of what concerns one.
         ann.say(group, "Hello all").await;
         ann.say(direct, "Hello").await;
@@ -102,7 +106,7 @@ both! {
 both! {
     async fn who_is_here_has_muted_has_left_or_has_logged_out_is_not_pushed(engine: Engine) {
         let (site, mut service) = (site(engine).await, Service::new().await);
-        let (mut ann, mut bob, browser, group, direct) = pair(&site, &service).await;
+        let (mut ann, mut bob, browser, group, direct) = pair(&site, &mut service).await;
         let mut cat = Visitor::registered(&site, "cat").await;
         let watcher = Browser::new(&service, "cat");
         assert_eq!(watcher.subscribe(&mut cat).await.status, 204);
@@ -134,7 +138,7 @@ both! {
 both! {
     async fn a_subscription_ends_by_404_and_410_and_by_nothing_else(engine: Engine) {
         let (site, mut service) = (site(engine).await, Service::new().await);
-        let (mut ann, mut bob, browser, group, _) = pair(&site, &service).await;
+        let (mut ann, mut bob, browser, group, _) = pair(&site, &mut service).await;
         // Busy, broken, then well: told once it can be.
         service.answer(&[429, 500, 503, 201]);
         ann.say(group, "@bob one").await;

@@ -4,7 +4,6 @@ use serde_json::json;
 use switchboard::jobs;
 use switchboard::settings;
 
-use crate::support::actors::Visitor;
 use crate::support::app::{Engine, Site, both};
 use crate::support::program::{Program, Time, api, each};
 use crate::support::talk::{room, said, seqs};
@@ -133,13 +132,13 @@ both! {
 both! {
     async fn history_keeps_who_did_what_but_not_what_was_said(engine: Engine) {
         let (site, time, [ann, bob, _], id) = talk(engine).await;
-        let mut boss = Visitor::admin(&site, "boss").await;
+        let boss = Program::of_role(&site, "boss", "admin").await;
         let hidden = said(&ann, id, "a purple secret").await["id"].as_i64().unwrap();
         let erased = said(&bob, id, "another purple secret").await["id"].as_i64().unwrap();
-        boss.post(&format!("/admin/messages/{erased}/delete"), &[]).await.leads_to();
+        boss.delete(&format!("/admin/messages/{erased}"), json!({})).await.is(204);
         // Gone for good before its time.
         site.sql(&format!("delete from messages where id = {erased}")).await;
-        let telling = "select count(*) from audit_entries where model = 'messages' and changes like '%purple%'";
+        let telling = "select count(*) from audit_entries where model = 'messages' and changes like '%purple secret%'";
         assert_eq!(site.number(telling).await, 2);
         keep(&site, "1").await;
         time.pass(DAY + 1);
