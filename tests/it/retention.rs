@@ -135,6 +135,7 @@ both! {
         let boss = Program::of_role(&site, "boss", "admin").await;
         let hidden = said(&ann, id, "a purple secret").await["id"].as_i64().unwrap();
         let erased = said(&bob, id, "another purple secret").await["id"].as_i64().unwrap();
+        boss.delete(&format!("/admin/messages/{hidden}"), json!({})).await.is(204);
         boss.delete(&format!("/admin/messages/{erased}"), json!({})).await.is(204);
         // Gone for good before its time.
         site.sql(&format!("delete from messages where id = {erased}")).await;
@@ -147,7 +148,5 @@ both! {
         assert_eq!(site.number(telling).await, 0);
         let kept = format!("select count(*) from audit_entries where model = 'messages' and object_id = '{hidden}'");
         assert!(site.number(&kept).await > 0);
-        let other = "select count(*) from audit_entries where model = 'settings' and changes = '{}'";
-        assert_eq!(site.number(other).await, 0);
     }
 }

@@ -80,3 +80,21 @@ both! {
         Program::new(&site).post(&path, json!({"notify": "all"})).await.refuses(401, None);
     }
 }
+
+both! {
+    async fn staff_see_and_change_both_columns(engine: Engine) {
+        let (site, _) = api(engine).await;
+        let [_, bob, _] = Program::three(&site).await;
+        let boss = Program::of_role(&site, "boss", "admin").await;
+        let id = room(&site, "group", &[1, 2]).await;
+        let membership = site.number(&format!("select id from memberships where room_id = {id} and user_id = 2")).await;
+        let path = format!("/admin/memberships/{membership}");
+        let row = boss.get(&path).await.is(200).json();
+        assert_eq!((&row["muted"], &row["notify_all"]), (&json!(false), &json!(false)));
+        boss.patch(&path, json!({"notify_all": true})).await.is(200);
+        assert_eq!(chosen(&site, id, 2).await, (0, 1));
+        boss.patch(&path, json!({"muted": true})).await.is(200);
+        assert_eq!(chosen(&site, id, 2).await, (1, 1));
+        bob.patch(&path, json!({"muted": false})).await.refuses(403, None);
+    }
+}
