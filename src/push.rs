@@ -133,9 +133,8 @@ async fn look(app: &App, waiting: Waiting) -> Result<()> {
     if !subscriptions::exist(&mut conn).await? {
         return Ok(());
     }
-    note::of_told(app, &mut conn, waiting.told.into()).await?;
     for ((room, sender), message) in waiting.said {
         note::of_said(app, &mut conn, room, sender, message).await?;
     }
-    Ok(())
+    note::of_told(app, &mut conn, waiting.told.into()).await
 }

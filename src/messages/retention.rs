@@ -5,7 +5,6 @@
 //! Rooms go on as they are: no number is used again, and nobody's mark of what they have read moves. Nobody is told, so a
 //! page that is open goes on showing what it has.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::list;
@@ -22,21 +21,17 @@ use crate::work::Work;
 const BATCH: i64 = 200;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// Deletes every message that is too old by now, a batch at a time; between two batches others write. Two nodes that do it
-/// at once do each batch once. Cost: 2 indexed queries, O(old entries of history); a batch 1 write transaction of some 10
-/// statements and 1 a room, O(what refers to its messages).
+/// Deletes every message that is too old by now, a batch of one room at a time; between two batches others write. Two nodes
+/// that do it at once do each batch once. Cost: 2 indexed queries, O(old entries of history); a batch 1 query and 1 write
+/// transaction of some 8 statements, O(what refers to its messages).
 pub async fn sweep(app: &App) -> Result<()> {
     let mut deleted = 0;
     // Asked for anew each time: a choice that is taken back stops it.
     while let Some(before) = oldest_kept(app) {
-        if next(&mut app.db.read().await?, before).await?.is_empty() {
-            break;
-        }
+        let Some(room) = next_room(&mut app.db.read().await?, before).await? else { break };
         let mut work = Work::begin(app, None).await?;
-        let batch = next(&mut work, before).await?;
-        erase(&mut work, &batch).await?;
+        deleted += erase(&mut work, room, before).await?;
         work.commit().await?;
-        deleted += batch.len();
     }
     if deleted > 0 {
         tracing::info!(messages = deleted, "messages older than the site keeps them were deleted");
@@ -49,22 +44,23 @@ fn oldest_kept(app: &App) -> Option<Timestamp> {
     app.settings().retention_days.map(|days| app.clock.now().minus(DAY * days))
 }
 
-/// The oldest messages made before that moment, at most a batch.
-async fn next(conn: &mut Conn, before: Timestamp) -> Result<Vec<(MessageId, RoomId)>> {
-    Ok(on_db!(conn, c => sqlx::query_as(
-        "select id, room_id from messages where created_at < $1 order by created_at, id limit $2")
-        .bind(before).bind(BATCH).fetch_all(c).await)?)
+/// The room of the oldest message, if it was made before that moment.
+async fn next_room(conn: &mut Conn, before: Timestamp) -> Result<Option<RoomId>> {
+    Ok(on_db!(conn, c => sqlx::query_scalar(
+        "select room_id from messages where created_at < $1 order by created_at, id limit 1")
+        .bind(before).fetch_optional(c).await)?)
 }
 
-async fn erase(work: &mut Work, batch: &[(MessageId, RoomId)]) -> Result<()> {
-    let ids: Vec<MessageId> = batch.iter().map(|(id, _)| *id).collect();
+/// Deletes the first messages of `room` made before that moment, at most a batch; how many there were.
+async fn erase(work: &mut Work, room: RoomId, before: Timestamp) -> Result<usize> {
+    // The room's row first, and no other's, as whoever changes a message takes them: two nodes can't wait for each other.
+    on_db!(work, c => sqlx::query("update rooms set id = id where id = $1").bind(room).execute(c).await.map(|_| ()))?;
+    let ids: Vec<MessageId> = on_db!(work, c => sqlx::query_scalar(
+        "select id from messages where room_id = $1 and created_at < $2 order by seq limit $3")
+        .bind(room).bind(before).bind(BATCH).fetch_all(c).await)?;
+    // Another node may have been quicker.
     if ids.is_empty() {
-        return Ok(());
-    }
-    // The rooms' rows first and in one order, as the writer takes them: two nodes can't wait for each other then.
-    for room in batch.iter().map(|(_, room)| *room).collect::<BTreeSet<_>>() {
-        on_db!(work, c => sqlx::query("update rooms set id = id where id = $1")
-            .bind(room).execute(c).await.map(|_| ()))?;
+        return Ok(0);
     }
     let files: Vec<_> = attachments::of(work, &ids).await?.into_values().flatten().collect();
     forget(work, "messages", &ids).await?;
@@ -72,7 +68,7 @@ async fn erase(work: &mut Work, batch: &[(MessageId, RoomId)]) -> Result<()> {
     let sql = format!("delete from messages where id in ({})", list(&ids));
     on_db!(work, c => sqlx::query(&sql).persistent(false).execute(c).await.map(|_| ()))?;
     attachments::let_go(work, &files);
-    Ok(())
+    Ok(ids.len())
 }
 
 /// History keeps who did what to these rows and when, but not what they said. Cost: 1 indexed statement.

@@ -178,6 +178,9 @@ async fn calls(conn: &mut Conn, user: UserId, since: Timestamp) -> Result<Vec<St
             Err(Error::NotFound(_)) => continue,
             found => found?,
         };
+        if message.deleted_at.is_some() {
+            continue;
+        }
         let did = if *kind == Kind::Mention.as_str() { "mentioned" } else { "answered" };
         let place = if room.is_direct() { String::new() } else { format!(" in {}", room.title()) };
         says.push(format!("{} {did} you{place}: “{}”", message.author(), excerpt::of(&message, LONGEST)));

@@ -43,7 +43,7 @@ both! {
     async fn only_members_choose(engine: Engine) {
         let site = Site::new(engine).await;
         let mut ann = Visitor::registered(&site, "ann").await;
-        let mut bob = Visitor::registered(&site, "bob").await;
+        let _bob = Visitor::registered(&site, "bob").await;
         let mut cat = Visitor::registered(&site, "cat").await;
         let (group, hall) = (ann.group_with("Plans", 2).await, ann.public_room("Hall").await);
         assert_eq!(cat.post(&format!("/rooms/{group}/notify"), &[("notify", "all")]).await.status, 404);
@@ -52,7 +52,6 @@ both! {
         assert!(!cat.get(&format!("/rooms/{hall}/settings")).await.text.contains("name=\"notify\""));
         let mut visitor = Visitor::new(&site);
         assert!(visitor.post(&format!("/rooms/{hall}/notify"), &[("notify", "all")]).await.leads_to().starts_with("/login"));
-        let _ = &mut bob;
     }
 }
 
@@ -79,5 +78,23 @@ both! {
         cat.post(&path, json!({"notify": "all"})).await.refuses(404, None);
         cat.post(&format!("/chat/rooms/{hall}/notify"), json!({"notify": "all"})).await.refuses(403, None);
         Program::new(&site).post(&path, json!({"notify": "all"})).await.refuses(401, None);
+    }
+}
+
+both! {
+    async fn staff_see_and_change_both_columns(engine: Engine) {
+        let (site, _) = api(engine).await;
+        let [_, bob, _] = Program::three(&site).await;
+        let boss = Program::of_role(&site, "boss", "admin").await;
+        let id = room(&site, "group", &[1, 2]).await;
+        let membership = site.number(&format!("select id from memberships where room_id = {id} and user_id = 2")).await;
+        let path = format!("/admin/memberships/{membership}");
+        let row = boss.get(&path).await.is(200).json();
+        assert_eq!((&row["muted"], &row["notify_all"]), (&json!(false), &json!(false)));
+        boss.patch(&path, json!({"notify_all": true})).await.is(200);
+        assert_eq!(chosen(&site, id, 2).await, (0, 1));
+        boss.patch(&path, json!({"muted": true})).await.is(200);
+        assert_eq!(chosen(&site, id, 2).await, (1, 1));
+        bob.patch(&path, json!({"muted": false})).await.refuses(403, None);
     }
 }

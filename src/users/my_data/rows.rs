@@ -18,6 +18,8 @@ pub struct Profile {
     pub avatar: Option<String>,
     pub role: String,
     pub totp_enabled: bool,
+    /// How often they get a mail with what they missed.
+    pub digest: String,
     pub last_seen_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -25,7 +27,7 @@ pub struct Profile {
 
 impl Profile {
     pub const SQL: &str = "select id, username, email, first_name, last_name, bio, avatar, role, totp_enabled, \
-        last_seen_at, created_at, updated_at from users where id = $1";
+        digest, last_seen_at, created_at, updated_at from users where id = $1";
 }
 
 #[derive(FromRow, Serialize)]

@@ -43,7 +43,7 @@ pub fn area() -> Area {
         .about("All, or those of `ids`. What isn't yours, or was read before, is passed over.")
         .optional_body::<Read>()
         .answers_nothing(204, "They are read.");
-    Area::new("Notifications", "What you were told of: interests, rooms you were added to.")
+    Area::new("Notifications", "What you were told of: mentions, replies, interests, rooms you were added to.")
         .add(Method::GET, "/notifications", NotificationApi::list, list)
         .add(Method::POST, "/notifications/read", NotificationApi::read, read)
 }
