@@ -46,7 +46,7 @@ pub struct Writer {
 }
 
 enum Job {
-    Post(Post),
+    Post(Box<Post>),
     Read {
         room: RoomId,
         user: UserId,
@@ -93,7 +93,8 @@ impl Writer {
     ) -> Result<Posted> {
         let (reply, answer) = oneshot::channel();
         let (sender, via, username) = (person.id, person.via, person.username.clone());
-        self.send(Job::Post(Post { room, sender, via, username, new, html, named, reply })).await?;
+        let post = Post { room, sender, via, username, new, html, named, reply };
+        self.send(Job::Post(Box::new(post))).await?;
         answer.await.map_err(|_| Error::Unavailable)?
     }
 
