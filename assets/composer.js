@@ -67,7 +67,7 @@ const aimed = (text, id = "") => {
   form.reply_to.value = id;
   field.focus();
 };
-export const aim = (item) => { free(); aimed("Answering " + item.querySelector(".author").textContent, item.dataset.id); };
+export const aim = (item) => { free(); aimed("Replying to " + item.querySelector(".author").textContent, item.dataset.id); };
 export const edit = async (item) => {
   try {
     const other = await fetched("/chat/messages/" + item.dataset.id);

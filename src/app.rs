@@ -50,12 +50,18 @@ pub struct Parts {
     pub uploads: Turns,
     /// Rung when somebody's messages are to be erased.
     pub departures: Notify,
-    settings: RwLock<Arc<Settings>>,
+    settings: RwLock<Held>,
     /// Sessions and tokens whose time of last use is being written.
     seeing: Mutex<HashSet<Via>>,
     setup_token: Mutex<Option<String>>,
     /// Wrong passwords where the password was asked for again.
     guesses: Mutex<HashMap<Via, u32>>,
+}
+
+/// The site's choices, and how often they were put here: what was read before others came in is older than they are.
+struct Held {
+    settings: Arc<Settings>,
+    times: u64,
 }
 
 /// What a test may put in the place of the real thing.
@@ -96,7 +102,7 @@ impl App {
             uploads: Turns::default(),
             departures: Notify::new(),
             clock: seams.clock,
-            settings: RwLock::new(Arc::new(settings)),
+            settings: RwLock::new(Held { settings: Arc::new(settings), times: 0 }),
             seeing: Mutex::default(),
             setup_token: Mutex::new(setup_token),
             guesses: Mutex::default(),
@@ -111,19 +117,26 @@ impl App {
 
     /// The site's choices, at most a second old.
     pub fn settings(&self) -> Arc<Settings> {
-        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).settings.clone()
     }
 
     /// Reads the site's choices anew. Cost: 1 query of a handful of rows.
     pub async fn refresh_settings(&self) -> Result<()> {
-        let settings = settings::load(&mut self.db.read().await?).await?;
-        self.hold_settings(settings);
-        Ok(())
+        loop {
+            let before = self.settings.read().unwrap_or_else(PoisonError::into_inner).times;
+            let settings = settings::load(&mut self.db.read().await?).await?;
+            let mut held = self.settings.write().unwrap_or_else(PoisonError::into_inner);
+            if held.times == before {
+                *held = Held { settings: Arc::new(settings), times: before + 1 };
+                return Ok(());
+            }
+        }
     }
 
     /// The site's choices from now on, as they were just stored.
     pub fn hold_settings(&self, settings: Settings) {
-        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        let mut held = self.settings.write().unwrap_or_else(PoisonError::into_inner);
+        *held = Held { settings: Arc::new(settings), times: held.times + 1 };
     }
 
     /// Whether nobody else is writing when this session or token was last used.

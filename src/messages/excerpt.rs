@@ -68,7 +68,7 @@ mod tests {
     fn marks_go_and_words_stay() {
         assert_eq!(said("**Ten** _o'clock_ @ann, `x<y` & <b>", 120), "Ten o'clock @ann, x<y & <b>");
         assert_eq!(said("> one\n\n- two\n- three\nfour", 120), "one two three four");
-        assert_eq!(said("[here](https://a.example/?a=%3E&b) &amp;lt;", 120), "here &lt;");
+        assert_eq!(said("[here](https://a.example/?a=%3E&b) &amp;lt;", 120), "here (a.example) &lt;");
     }
 
     #[test]

@@ -53,7 +53,7 @@ both! {
         assert_eq!(ann.eval(&format!("{LAST}.querySelector('.reactions button').ariaPressed")).await.unwrap(), "true");
 
         choose(&bob, "[value=reply]").await;
-        bob.until("document.getElementById('aim').innerText.includes('Answering Ann')").await;
+        bob.until("document.getElementById('aim').innerText.includes('Replying to Ann')").await;
         bob.say("Yes, at ten").await;
         ann.until(&format!("{LAST}.querySelector('.quote')?.innerText === 'Ann Shall we meet?'")).await;
         ann.click(".quote").await;

@@ -209,11 +209,12 @@ impl AccountPages {
         State(app): State<App>,
         Visitor(person): Visitor,
         session: Session,
-    ) -> Result<Redirect, PageError> {
+    ) -> Result<Response, PageError> {
         if let Some(person) = person {
             auth::log_out(&app, &session, &person).await?;
         }
-        Ok(Redirect::to("/login"))
+        // Drafts, and being told while no page is open, are not for whoever sits here next.
+        Ok(([("clear-site-data", "\"storage\"")], Redirect::to("/login")).into_response())
     }
 }
 
