@@ -1,4 +1,4 @@
-// The menu beside a message, and reactions: each act is a form of the message's page.
+// What is done to a message: each act is a form of its page.
 import { $, form, log, me, post } from "./dom.js";
 import { byId } from "./log.js";
 import { aim, edit, wrong } from "./composer.js";
@@ -8,6 +8,7 @@ let item;
 const act = (name, fields) => post(`/chat/messages/${item.dataset.id}/${name}`, fields).catch((error) => wrong(error.message));
 
 const open = (link) => {
+  if (form.inert) return;
   item = link.closest(".message");
   menu.classList.toggle("mine", +item.dataset.user === me);
   menu.classList.toggle("pinned", document.querySelector(`#pins [data-to="${item.dataset.id}"]`));
@@ -27,7 +28,8 @@ const react = (event) => {
   event.preventDefault();
   const own = event.target.parentElement === menu;
   if (!own) item = event.target.parentElement;
-  act("react", { emoji: event.target.other?.value || event.submitter.value });
+  const emoji = (event.submitter ?? event.target.emoji).value;
+  if (emoji) act("react", { emoji });
   if (own) { menu.hidePopover(); event.target.reset(); }
 };
 const click = (event) => {

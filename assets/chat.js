@@ -6,9 +6,9 @@ import { drop, next, refused } from "./composer.js";
 import "./acts.js";
 
 const title = document.title;
-// From a page that marks nothing as read.
+// From pages that mark nothing as read.
 const refresh = async (id, address) => {
-  try { $(id).replaceWith((await fetched(address)).getElementById(id)); } catch { /* offline */ }
+  try { $(id).replaceWith((await fetched(address)).getElementById(id)); } catch { }
 };
 const rooms = () => refresh("rooms", "/chat?room_id=" + (room || 0));
 const entry = (id) => document.querySelector(`#rooms a[data-room="${id}"]`);
@@ -19,13 +19,13 @@ const notify = (title, body, url, tag) => {
   shown.onclick = () => { focus(); shown.close(); location = url; };
 };
 const noticed = async ({ id, room_id }) => {
-  if (room_id === room && !document.hidden) return;
+  if (room && room_id === room && !document.hidden) return;
   const count = $("notices");
   mark(count, +count.firstElementChild.textContent + 1);
   try {
     const item = (await fetched("/notifications")).querySelector(`[data-id="${id}"]`);
     notify(item.querySelector(".what").textContent, "", item.querySelector("a").getAttribute("href"), "n" + id);
-  } catch { /* offline, or read by now */ }
+  } catch { /* read by now */ }
 };
 
 // Read marks and badges.
@@ -46,6 +46,7 @@ const badge = () => {
   document.title = (count ? `(${count}) ` : "") + title;
 };
 const unread = ({ room_id, count, last_seq }) => {
+  if (!count && !$("notices").hidden) refresh("notices", "/chat");
   if (room_id === room) { if (!count) told = Math.max(told, last_seq); return badge(); }
   const link = entry(room_id);
   if (!link) return rooms();
@@ -59,8 +60,6 @@ const said = (message) => {
   if (show(message) && message.user_id !== me && "all" in page) notify(message.username, message.content, "#end", "r" + room);
   read();
   badge();
-  // Old: afresh.
-  if (document.hidden && log.children.length > 2000) location.reload();
 };
 const end = (why) => {
   state.over = true;
@@ -80,7 +79,7 @@ const frames = {
   message_edited: show,
   message_deleted: deleted,
   reaction: reacted,
-  pins: () => refresh("pins", location.href),
+  pins: () => setTimeout(refresh, Math.random() * 2000, "pins", location.pathname + "?before=1"),
   read: seen,
   users_list(frame) {
     $("here").replaceChildren(...frame.users.map((name) => make("li", "", name)));

@@ -1,13 +1,12 @@
-// Writing: sent in order and kept until acknowledged; drafts are kept, too.
-import { $, fetched, form, log, me, page, past, post, room } from "./dom.js";
+// Writing: sent in order, kept until acknowledged; drafts too.
+import { $, fetched, form, log, make, me, page, past, post, rename, room } from "./dom.js";
 import { line, toEnd } from "./log.js";
 import { live, say, send, state } from "./socket.js";
 import { count, upload } from "./files.js";
-import { complete, walk } from "./names.js";
 
 const [shelf, desk] = [`unsent-${room}-${me}`, `draft-${room}-${me}`];
-const field = form?.content;
-let unsent = [], edited = null, typed = 0, looking;
+const [field, list] = [form?.content, $("names")];
+let unsent = [], chosen = 0, asked = 0, edited = null, typed = 0, looking;
 const keep = () => sessionStorage.setItem(shelf, JSON.stringify(unsent));
 const draw = (entry) => {
   const item = line({ user_id: me, username: page.name, timestamp: new Date().toISOString(), html: "", ...entry });
@@ -21,7 +20,6 @@ const draw = (entry) => {
 export const next = () => {
   if (!state.waiting && state.synced && unsent.length && send({ type: "message", room_id: room, ...unsent[0] })) state.waiting = unsent[0].client_id;
 };
-// What is acknowledged, or refused.
 export const drop = (client_id) => {
   const entry = unsent.find((other) => other.client_id === client_id);
   if (!entry) return;
@@ -39,15 +37,16 @@ export const refused = (frame) => {
     return setTimeout(() => { state.waiting = null; if (state.synced) live(); next(); }, frame.retry_after_ms || 2000);
   }
   wrong(frame.content);
-  write([drop(state.waiting)?.content, field.value].filter(Boolean).join("\n"));
+  const draft = [drop(state.waiting)?.content, edited ? localStorage.getItem(desk) : field.value].filter(Boolean).join("\n");
+  if (edited) localStorage.setItem(desk, draft); else write(draft);
 };
 export const wrong = (text) => {
   Object.assign($("content-error"), { textContent: text, hidden: !text });
   field.ariaInvalid = !!text;
 };
 const write = (text) => { field.value = text; changed(); };
-const typing = (is) => {
-  if (is === Date.now() - typed > 3000 && send({ type: "typing", room_id: room, is_typing: is })) typed = is && Date.now();
+const typing = () => {
+  if (Date.now() - typed > 3000 && send({ type: "typing", room_id: room, is_typing: true })) typed = Date.now();
 };
 const changed = () => {
   field.rows = Math.min(8, field.value.split("\n").length);
@@ -58,7 +57,7 @@ const changed = () => {
 const preview = async () => {
   const shown = $("previewing").checked && field.value.trim();
   $("preview").hidden = !shown;
-  if (shown) try { $("preview").innerHTML = await (await post("/chat/preview", { content: shown })).text(); } catch { /* offline */ }
+  if (shown) try { $("preview").innerHTML = await post("/chat/preview", { content: shown }); } catch { }
 };
 // What is written next answers or replaces a message, or neither.
 const aimed = (text, id = "") => {
@@ -82,19 +81,52 @@ const free = () => {
   if (was) write(localStorage.getItem(desk) ?? "");
   aimed("");
 };
+// Completion of @names.
+const shut = () => {
+  list.hidden = true;
+  field.removeAttribute("aria-activedescendant");
+};
+const mark = (index) => {
+  const all = [...list.children];
+  chosen = (index + all.length) % all.length;
+  for (const option of all) option.ariaSelected = option === all[chosen];
+  field.setAttribute("aria-activedescendant", "name-" + chosen);
+};
+const take = () => {
+  const end = field.selectionStart;
+  field.setRangeText(list.children[chosen].textContent + " ", field.value.lastIndexOf("@", end - 1) + 1, end, "end");
+  field.dispatchEvent(new Event("input"));
+};
+const complete = async () => {
+  const typed = /(?:^|[^\w@])@([\w.-]{0,32})$/.exec(field.value.slice(0, field.selectionStart));
+  const turn = ++asked;
+  let names = [];
+  if (typed) try { names = await (await fetch(`/chat/rooms/${room}/names?q=${typed[1]}`)).json(); } catch { }
+  if (turn !== asked) return;
+  list.replaceChildren(...names.map((name, at) => make("li", "", name, { id: "name-" + at, role: "option", onpointerdown() { chosen = at; take(); return false; } })));
+  if (!names.length) return shut();
+  list.hidden = false;
+  mark(0);
+};
+const walk = ({ key }) => {
+  const act = list.hidden ? null : { ArrowDown: () => mark(chosen + 1), ArrowUp: () => mark(chosen - 1), Enter: take, Tab: take, Escape: shut }[key];
+  act?.();
+  return act;
+};
 const submit = async (event) => {
   event.preventDefault();
   const content = field.value.trim().toWellFormed();
-  if (state.over || (!content && !count())) return;
+  if (state.over || (!content && !count() && !edited)) return;
   if (content === "/help") { write(""); return open("/help"); }
   typed = 0;
   wrong("");
-  // randomUUID is missing on plain http.
-  const entry = { content, client_id: Date.now().toString(36) + Math.random().toString(36).slice(2), reply_to: +form.reply_to.value || undefined };
+  const entry = { content, client_id: form.client_id.value, reply_to: +form.reply_to.value || undefined };
   const was = edited;
   if (was || count()) {
-    try { await (was ? post(`/chat/messages/${was}/edit`, { content }) : upload(entry)); } catch (error) { return wrong(error.message); }
+    form.inert = true;
+    try { await (was ? post(`/chat/messages/${was}/edit`, { content }) : upload(entry)); } catch (error) { return wrong(error.message); } finally { form.inert = false; }
   } else { unsent.push(entry); keep(); draw(entry); }
+  rename();
   if (!was) write("");
   free();
   next();
@@ -110,13 +142,14 @@ const keys = (event) => {
   if (sends) form.requestSubmit();
   return !own && !sends;
 };
-// On a page of the past the form posts as without this file.
+// A page of the past posts without this.
 if (form && !past) {
   unsent = JSON.parse(sessionStorage.getItem(shelf)) || [];
   unsent.forEach(draw);
   form.onsubmit = submit;
-  field.oninput = () => { changed(); typing(field.value !== ""); complete(); };
+  field.oninput = () => { changed(); if (field.value) typing(); complete(); };
   field.onkeydown = keys;
+  field.onblur = shut;
   $("cancel").onclick = () => { free(); return false; };
   $("previews").hidden = false;
   $("previewing").onchange = preview;

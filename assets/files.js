@@ -1,5 +1,5 @@
 // Files of a message: picked, pasted or dropped.
-import { $, form, make, parse, stream, words } from "./dom.js";
+import { $, form, make, parse, rename, stream, words } from "./dom.js";
 
 const [input, list] = [$("file"), $("chosen")];
 let files = [];
@@ -19,18 +19,21 @@ export const upload = (fields) => new Promise((done, failed) => {
   files.forEach((file) => body.append("file", file));
   list.append(bar);
   request.open("POST", form.action);
+  request.setRequestHeader("x-js", 1);
   request.upload.onprogress = (event) => { bar.value = event.loaded / event.total; };
   request.onloadend = () => {
-    if (request.status === 200) files = [];
+    const stored = request.status === 204;
+    if (stored) files = [];
+    if (request.status) rename();
     draw();
-    request.status === 200 ? done() : failed(new Error(words(parse(request.responseText))));
+    stored ? done() : failed(new Error(words(parse(request.responseText))));
   };
   request.send(body);
 });
 if (form) {
   input.onchange = () => add(input.files);
   const take = ({ files }) => { add(files); return !files.length; };
-  form.onpaste = (event) => take(event.clipboardData);
+  form.onpaste = ({ clipboardData: data }) => data.types.includes("text/plain") || take(data);
   for (const place of [stream, form]) {
     place.ondragover = () => false;
     place.ondrop = (event) => take(event.dataTransfer);

@@ -24,7 +24,7 @@ export const line = (message) => {
   part("more").ariaLabel = part("more").ariaLabel.replace("Deleted account", name);
   part("more").href = "/chat/messages/" + id;
   if (!message.edited_at) part("edited").remove();
-  // Sanitised on the server, when it was written.
+  // Sanitised on the server.
   if (!message.deleted_at) part("text").innerHTML = html;
   item.classList.toggle("long", content.length > 1500 || content.split("\n").length > 20);
   part("files").append(...attachments.map(file));
@@ -46,7 +46,8 @@ const file = ({ id, filename, width, height }) => {
   if (width) {
     const scale = Math.min(1, 480 / width, 360 / height);
     link.className = "";
-    link.append(make("img", "", "", { src: link.href + "/thumbnail", alt: filename, width: width * scale, height: height * scale }));
+    const onerror = () => { link.textContent = filename; };
+    link.append(make("img", "", "", { src: link.href + "/thumbnail", alt: filename, width: width * scale, height: height * scale, onerror }));
   } else link.append(make("bdi", "", filename));
   return item;
 };
@@ -54,11 +55,9 @@ export const react = (item, reactions) => {
   let chips = item.querySelector(".reactions");
   if (!chips) item.querySelector(".more").before(chips = blank.querySelector(".reactions").cloneNode());
   chips.action = `/chat/messages/${item.dataset.id}/react`;
-  chips.replaceChildren(...reactions.map(({ emoji, count, user_ids }) => {
-    const names = user_ids.map((id) => log.querySelector(`[data-user="${id}"] .author`)?.textContent).filter(Boolean);
-    const more = count > names.length ? ` and ${count - names.length} more` : "";
-    return make("button", "", `${emoji} ${count}`, { name: "emoji", value: emoji, ariaPressed: user_ids.includes(me), title: names.join(", ") + more });
-  }));
+  const name = (id) => log.querySelector(`[data-user="${id}"] .author`)?.textContent ?? "…";
+  chips.replaceChildren(...reactions.map(({ emoji, count, user_ids }) =>
+    make("button", "", `${emoji} ${count}`, { name: "emoji", value: emoji, ariaPressed: user_ids.includes(me), title: user_ids.map(name) })));
 };
 export const reacted = (frame) => {
   last.rev = frame.rev;
@@ -68,6 +67,7 @@ export const reacted = (frame) => {
 export const deleted = (frame) => {
   last.rev = frame.rev;
   byId(frame.id)?.querySelector(".text").replaceChildren(blank.querySelector(".gone").cloneNode(true));
+  for (const link of log.querySelectorAll(`[data-to="${frame.id}"]`)) link.lastChild.textContent = "…";
 };
 
 // Puts a message at its number, once. Says whether it is new here.
@@ -132,6 +132,6 @@ export const older = async () => {
     local(log);
     stream.scrollTop += stream.scrollHeight - height;
     setTimeout(() => { stream.ariaLive = null; }, 500);
-  } catch { /* offline */ }
+  } catch { }
   link.hidden = false;
 };

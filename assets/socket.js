@@ -21,7 +21,6 @@ export const connect = () => {
   own.onmessage = (event) => { heard = Date.now(); state.take(JSON.parse(event.data)); };
   own.onclose = (event) => { if (own === socket) lost(event.code); };
 };
-// Jittered: a thousand don't come back at once.
 const lost = (code) => {
   socket = null;
   state.synced = state.waiting = null;
@@ -29,14 +28,13 @@ const lost = (code) => {
   if (state.over) return;
   if (code === 4401) return location.reload();
   if (code === 4403) return state.end("You are no longer in this room.");
-  const delay = Math.min(15000, 500 * 2 ** tries++) * (0.5 + Math.random() / 2);
   // Logged out meanwhile: to the log-in.
-  if (tries > 1) fetched("/chat").catch(() => {});
+  if (tries) fetched("/chat").catch(() => {});
   say("lost", "Connection lost. Trying again…");
-  timer = setTimeout(connect, delay);
+  // Jittered: a thousand don't come back at once.
+  timer = setTimeout(connect, Math.min(15000, 250 * 2 ** tries++) * (1 + Math.random()));
 };
 setInterval(() => {
   if (!socket) return;
-  // The last question is still unanswered.
   if (asked > heard) { const own = socket; socket = null; own.close(); lost(0); } else if (send({ type: "ping" })) asked = Date.now();
 }, 20000);

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 
 use crate::admin::dashboard::tally::Tallies;
 use crate::admin::import::pending::Imports;
+use crate::attachments::disk::Files;
 use crate::auth::keys::Keys;
 use crate::auth::throttle::Throttle;
 use crate::clock::Clock;
@@ -48,6 +49,8 @@ pub struct Parts {
     pub exports: Turns,
     /// Who is uploading a picture: each takes megabytes while it waits to be decoded.
     pub uploads: Turns,
+    /// Uploaded files on disk.
+    pub files: Files,
     /// Rung when somebody's messages are to be erased.
     pub departures: Notify,
     settings: RwLock<Held>,
@@ -100,6 +103,7 @@ impl App {
             throttle: Throttle::new(&config, seams.clock.clone())?,
             exports: Turns::default(),
             uploads: Turns::default(),
+            files: Files::default(),
             departures: Notify::new(),
             clock: seams.clock,
             settings: RwLock::new(Held { settings: Arc::new(settings), times: 0 }),

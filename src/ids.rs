@@ -34,7 +34,6 @@ id!(MembershipId);
 id!(AttachmentId);
 id!(ReactionId);
 id!(PinId);
-id!(MessageEditId);
 id!(InterestId);
 id!(NotificationId);
 id!(ReportId);

@@ -222,25 +222,35 @@ pub async fn create(app: &App, person: &Person, new: NewRoom) -> Result<(RoomId,
             if let Some(block) = blocks::between(&mut work, person.id, other).await? {
                 return Err(block.refusal());
             }
-            if app.settings().direct_chat == DirectChat::AfterInterest && !person.is_staff() {
-                let open = interests::change::open_between(&mut work, person.id, other).await?;
-                if open.is_none_or(|(_, status)| status != interests::Status::Accepted) {
-                    return Err(Error::Forbidden("On this site a direct chat starts with an accepted interest."));
-                }
-            }
+            accepted(&mut work, person, other).await?;
             let made = change::make_direct(&mut work, person.id, other).await?;
             if let (room, true) = made {
                 members::change::notify(&mut work, room, other).await?;
             }
             made
         }
-        _ => {
+        (kind, members) => {
+            // A group of two is a direct chat by another name.
+            if let (Kind::Group, &[other]) = (kind, members) {
+                accepted(&mut work, person, other).await?;
+            }
             blocks::may_add(&mut work, person.id, &new.members, "member_ids").await?;
             (change::make(&mut work, person, &new).await?, true)
         }
     };
     work.commit().await?;
     Ok(made)
+}
+
+/// Errors: [`Error::Forbidden`] where the site wants an accepted interest before two talk by themselves, and they have none.
+async fn accepted(work: &mut Work, person: &Person, other: UserId) -> Result<()> {
+    if work.app.settings().direct_chat != DirectChat::AfterInterest || person.is_staff() {
+        return Ok(());
+    }
+    match interests::change::open_between(work, person.id, other).await? {
+        Some((_, interests::Status::Accepted)) => Ok(()),
+        _ => Err(Error::Forbidden("On this site a direct chat starts with an accepted interest.")),
+    }
 }
 
 /// Changes name and description; what is `None` stays. Errors: [`Error::NotFound`], [`Error::Forbidden`] for others than

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header::ACCEPT_RANGES;
 use axum::http::{Extensions, HeaderMap, StatusCode, Version};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
@@ -52,7 +52,7 @@ pub async fn router(app: App) -> Result<Router> {
         .layer(DefaultBodyLimit::max(MOST_IN_A_FORM))
         .layer(headers::cross_site(&app.config)?)
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT));
-    let pages = pages.merge(posting(&app)?).layer(session.clone());
+    let pages = pages.merge(posting(&app)?).layer(from_fn(headers::for_scripts)).layer(session.clone());
     let api = if app.config.api { api::router(&app, session)? } else { Router::new() };
     Ok(Router::new()
         .merge(pages)

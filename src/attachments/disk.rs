@@ -10,7 +10,10 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
+
+use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
 use crate::app::App;
 use crate::auth::random_token;
@@ -26,8 +29,31 @@ const STALE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Digests asked for in one query.
 const TOGETHER: usize = 500;
 
+/// The files of this process: whose turn it is, and what waits to be taken away. The turn stands before the lock, so that
+/// of a process no more than one waits for the lock alone: each that does takes a thread, and they are counted.
+#[derive(Default)]
+pub struct Files {
+    turn: Arc<RwLock<()>>,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    digests: Vec<String>,
+    is_running: bool,
+}
+
+impl Files {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Keeps files that were put in place from being taken away again until it is dropped.
-pub struct Kept(#[expect(dead_code, reason = "held for its lock")] File);
+pub struct Kept {
+    _lock: File,
+    _turn: OwnedRwLockReadGuard<()>,
+}
 
 pub fn folder(config: &Config) -> PathBuf {
     config.upload_dir.join("files")
@@ -69,29 +95,55 @@ fn lock(folder: &Path) -> io::Result<File> {
 }
 
 /// Gives files that are whole and on disk the names of their digests, all of them. Whoever asks stores their rows before
-/// they let go of what this returns. Blocks.
-pub(super) fn put(folder: &Path, files: &[(PathBuf, String)]) -> io::Result<Kept> {
-    let lock = lock(folder)?;
-    lock.lock_shared()?;
-    for (partial, digest) in files {
-        std::fs::rename(partial, folder.join(digest))?;
-    }
-    File::open(folder)?.sync_all()?;
-    Ok(Kept(lock))
+/// they let go of what this returns.
+pub(super) async fn put(app: &App, files: Vec<(PathBuf, String)>) -> io::Result<Kept> {
+    let turn = app.files.turn.clone().read_owned().await;
+    let folder = folder(&app.config);
+    let lock = tokio::task::spawn_blocking(move || {
+        let lock = lock(&folder)?;
+        lock.lock_shared()?;
+        for (partial, digest) in &files {
+            std::fs::rename(partial, folder.join(digest))?;
+        }
+        File::open(folder)?.sync_all()?;
+        Ok::<_, io::Error>(lock)
+    });
+    Ok(Kept { _lock: lock.await.map_err(io::Error::other)??, _turn: turn })
 }
 
 /// Takes away those of these files that no row has any more, beside what else goes on. A crash before that leaves them,
 /// for nothing.
 pub fn discard(app: &App, digests: Vec<String>) {
-    let app = app.clone();
-    tokio::spawn(async move {
-        if let Err(error) = take_away(&app, digests).await {
-            tracing::warn!(%error, "files that nobody has any more can't be deleted");
-        }
-    });
+    let mut waiting = app.files.waiting();
+    waiting.digests.extend(digests);
+    if !std::mem::replace(&mut waiting.is_running, true) {
+        tokio::spawn(run(app.clone()));
+    }
 }
 
-async fn take_away(app: &App, digests: Vec<String>) -> Result<()> {
+/// Takes away what waits for it, all of it together, until nothing does.
+async fn run(app: App) {
+    loop {
+        let digests = {
+            let mut waiting = app.files.waiting();
+            waiting.is_running = !waiting.digests.is_empty();
+            std::mem::take(&mut waiting.digests)
+        };
+        if digests.is_empty() {
+            return;
+        }
+        let own = app.clone();
+        let done = tokio::spawn(async move { take_away(&own, digests).await }).await;
+        if let Err(error) = done.map_err(Error::internal).and_then(|done| done) {
+            tracing::warn!(%error, "files that nobody has any more can't be deleted");
+        }
+    }
+}
+
+async fn take_away(app: &App, mut digests: Vec<String>) -> Result<()> {
+    digests.sort_unstable();
+    digests.dedup();
+    let _turn = app.files.turn.write().await;
     let folder = folder(&app.config);
     let alone = tokio::task::spawn_blocking(move || {
         let lock = lock(&folder)?;

@@ -114,9 +114,8 @@ impl Intake {
 
 async fn store(app: &App, person: &Person, room: RoomId, new: NewMessage, partials: Vec<Partial>) -> Result<Posted> {
     let digests: Vec<String> = new.files.iter().map(|file| file.sha256.clone()).collect();
-    let folder = disk::folder(&app.config);
     let moves: Vec<_> = partials.iter().map(|partial| partial.0.clone()).zip(digests.clone()).collect();
-    let put = blocking(move || disk::put(&folder, &moves)).await;
+    let put = disk::put(app, moves).await.map_err(unwritten);
     let posted = match put {
         Ok(kept) => {
             let posted = messages::post(app, person, room, new).await;

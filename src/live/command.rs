@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::ids::{MessageId, RoomId};
 use crate::messages::{self, NewMessage};
 use crate::rooms;
-use crate::users::Person;
+use crate::users::{Person, blocks};
 
 /// Bytes in a frame.
 pub const MOST_BYTES: usize = 64 * 1024;
@@ -136,10 +136,12 @@ impl Session {
                 Ok(())
             }
             Command::Typing { room, is_typing } => {
-                let seen = rooms::see(&mut app.db.read().await?, person.id, room).await?;
+                let mut conn = app.db.read().await?;
+                let seen = rooms::see(&mut conn, person.id, room).await?;
                 if !seen.is_member() {
                     return Err(rooms::NOT_JOINED);
                 }
+                blocks::may_write(&mut conn, person.id, &seen).await?;
                 app.hub.typing(person.id, room, is_typing);
                 Ok(())
             }

@@ -5,8 +5,8 @@
 pub mod admin;
 
 use super::{Message, list};
-use crate::error::{Error, Result};
-use crate::ids::{MessageEditId, MessageId};
+use crate::error::Result;
+use crate::ids::MessageId;
 use crate::on_db;
 use crate::work::Work;
 
@@ -29,11 +29,4 @@ pub(crate) async fn forget(work: &mut Work, messages: &[MessageId]) -> Result<()
     }
     let sql = format!("delete from message_edits where message_id in ({})", list(messages));
     Ok(on_db!(work, c => sqlx::query(&sql).persistent(false).execute(c).await.map(|_| ()))?)
-}
-
-/// Takes one earlier text away. Errors: [`Error::NotFound`]. Cost: 1 statement.
-pub async fn delete(work: &mut Work, id: MessageEditId) -> Result<()> {
-    let gone = on_db!(work, c => sqlx::query("delete from message_edits where id = $1")
-        .bind(id).execute(c).await.map(|done| done.rows_affected()))?;
-    if gone == 0 { Err(Error::NotFound("There is no such earlier text.")) } else { Ok(()) }
 }

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::ids::{MessageId, PinId, RoomId};
 use crate::on_db;
 use crate::rooms::Room;
-use crate::users::Person;
+use crate::users::{Person, blocks};
 use crate::work::Work;
 
 /// Pins in one room.
@@ -55,6 +55,7 @@ pub async fn pin(app: &App, person: &Person, id: MessageId) -> Result<()> {
     // The room is held: nobody else counts its pins meanwhile.
     let found = acts::held(&mut work, person.id, id).await?;
     allowed(person, &found)?;
+    blocks::may_write(&mut work, person.id, &found.0).await?;
     let room = found.0.id;
     if is_pinned(&mut work, id).await? {
         return Ok(());
@@ -78,6 +79,7 @@ pub async fn unpin(app: &App, person: &Person, id: MessageId) -> Result<()> {
     let mut work = Work::begin(app, Some(person)).await?;
     let found = acts::held(&mut work, person.id, id).await?;
     allowed(person, &found)?;
+    blocks::may_write(&mut work, person.id, &found.0).await?;
     if drop_of(&mut work, id).await? {
         let room = found.0.id;
         work.then(move |app| app.hub.publish_pins(room));

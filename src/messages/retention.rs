@@ -1,6 +1,6 @@
 //! Messages that are older than the site keeps them (the setting `retention_days`) are deleted for good: their rows with
-//! all that refers to them, the text index, their files, and what history says of their text. Called by the sweep in
-//! `crate::jobs`.
+//! all that refers to them, the text index, their files, what history says of their text, and the text of mails as old.
+//! Called by the sweep in `crate::jobs`.
 //!
 //! Rooms go on as they are: no number is used again, and nobody's mark of what they have read moves. Nobody is told, so a
 //! page that is open goes on showing what it has.
@@ -13,7 +13,7 @@ use crate::attachments;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::Result;
-use crate::ids::{MessageId, RoomId};
+use crate::ids::{EmailId, MessageId, RoomId};
 use crate::on_db;
 use crate::work::Work;
 
@@ -36,7 +36,8 @@ pub async fn sweep(app: &App) -> Result<()> {
     if deleted > 0 {
         tracing::info!(messages = deleted, "messages older than the site keeps them were deleted");
     }
-    forget_erased(app).await
+    forget_erased(app).await?;
+    forget_mails(app).await
 }
 
 /// Messages made before that go.
@@ -97,6 +98,27 @@ async fn forget_erased(app: &App) -> Result<()> {
             let ids: Vec<i64> = old.iter().filter(|(_, own)| own == model).map(|(id, _)| *id).collect();
             blank(&mut work, model, &format!("id in ({})", list(&ids))).await?;
         }
+        work.commit().await?;
+    }
+    Ok(())
+}
+
+/// Mails quote messages: those that are sent or given up lose their text. Cost: 1 query, O(old mails); 1 write transaction a
+/// batch.
+async fn forget_mails(app: &App) -> Result<()> {
+    while let Some(before) = oldest_kept(app) {
+        let old: Vec<EmailId> = {
+            let mut conn = app.db.read().await?;
+            on_db!(conn, c => sqlx::query_scalar(
+                "select id from emails where created_at < $1 and status <> 'queued' and text <> '' limit $2")
+                .bind(before).bind(BATCH).fetch_all(c).await)?
+        };
+        if old.is_empty() {
+            break;
+        }
+        let mut work = Work::begin(app, None).await?;
+        let sql = format!("update emails set text = '', html = '' where id in ({})", list(&old));
+        on_db!(work, c => sqlx::query(&sql).persistent(false).execute(c).await.map(|_| ()))?;
         work.commit().await?;
     }
     Ok(())

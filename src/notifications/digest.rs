@@ -109,7 +109,9 @@ pub async fn send_due(app: &App) -> Result<()> {
         let Some(last) = due.last() else { return Ok(()) };
         after = last.id;
         for reader in due.iter().filter(|reader| !app.hub.is_online(reader.id)) {
-            sum_up(app, reader).await?;
+            if let Err(error) = sum_up(app, reader).await {
+                tracing::warn!(%error, user = reader.id.0, "a digest can't be sent");
+            }
         }
     }
 }
@@ -126,9 +128,10 @@ async fn due(conn: &mut Conn, now: Timestamp, after: UserId) -> Result<Vec<Reade
 
 /// Claims the digest of `reader` and queues it, if there is anything in it.
 async fn sum_up(app: &App, reader: &Reader) -> Result<()> {
+    // What comes in from here on is the next one's.
+    let now = app.clock.now();
     let letter = letter_to(app, reader).await?;
     let mut work = Work::begin(app, None).await?;
-    let now = work.now();
     let claimed = on_db!(work, c => sqlx::query(
         "update users set digested_at = $2 where id = $1 and is_active and digest = $4 and coalesce(digested_at, 0) = $3")
         .bind(reader.id).bind(now).bind(reader.digested_at.unwrap_or(Timestamp(0))).bind(reader.digest.as_str())

@@ -3,7 +3,7 @@
 //! other answer. Endpoints and keys are never logged: whoever has them can push. Called by `push/note.rs`; [`run`] is a
 //! job.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -58,6 +58,9 @@ struct Queue {
     /// By when they are due, then in the order in which they came.
     parcels: BTreeMap<(Instant, u64), Parcel>,
     next: u64,
+    /// Those that wait after an attempt that failed, by the browser: what comes for it meanwhile takes their place, so that a
+    /// service which doesn't answer has one attempt on its way for each browser, and the others' slots are free.
+    failing: HashMap<PushSubscriptionId, (Instant, u64)>,
     /// Some were dropped since it was last half empty.
     is_overfull: bool,
 }
@@ -75,13 +78,23 @@ impl Outbox {
 
     /// Queues a note to a browser, due at once. Cost: O(log waiting).
     pub fn post(&self, to: PushSubscriptionId, note: Arc<Note>) {
+        {
+            let mut queue = self.queue();
+            let place = queue.failing.get(&to).copied();
+            if let Some(waiting) = place.and_then(|place| queue.parcels.get_mut(&place)) {
+                waiting.note = note;
+                return;
+            }
+        }
         self.put(Parcel { to, note, failed: 0 }, Duration::ZERO);
     }
 
     fn put(&self, parcel: Parcel, pause: Duration) {
         let mut queue = self.queue();
         if queue.parcels.len() >= MOST_WAITING {
-            queue.parcels.pop_first();
+            if let Some((_, dropped)) = queue.parcels.pop_first() {
+                queue.failing.remove(&dropped.to);
+            }
             if !queue.is_overfull {
                 tracing::warn!(
                     waiting = MOST_WAITING,
@@ -92,6 +105,9 @@ impl Outbox {
         }
         let place = (Instant::now() + pause, queue.next);
         queue.next += 1;
+        if parcel.failed > 0 {
+            queue.failing.insert(parcel.to, place);
+        }
         queue.parcels.insert(place, parcel);
         drop(queue);
         self.woken.notify_one();
@@ -126,6 +142,7 @@ impl Outbox {
             return Err(Some(due));
         }
         let parcel = first.remove();
+        queue.failing.remove(&parcel.to);
         queue.is_overfull &= queue.parcels.len() > MOST_WAITING / 2;
         Ok(parcel)
     }

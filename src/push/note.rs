@@ -60,9 +60,8 @@ pub(super) async fn of_said(
     people.retain(|user| !app.hub.is_online(*user));
     let browsers = subscriptions::of(conn, &people, app.clock.now()).await?;
     people.retain(|user| browsers.iter().any(|(_, own)| own == user));
-    for user in people {
-        let Some((room, message)) = visible(conn, user, message).await? else { continue };
-        if app.push.may_disturb(user, room.id, app.clock.now()) {
+    for user in people.into_iter().filter(|user| app.push.may_disturb(*user, room, app.clock.now())) {
+        if let Some((room, message)) = visible(conn, user, message).await? {
             let place = if room.is_direct() { String::new() } else { format!(" in {}", room.title()) };
             let payload = Payload {
                 title: format!("{}{place}", message.author()),

@@ -112,7 +112,8 @@ pub async fn among(conn: &mut Conn, room: RoomId, people: &HashSet<UserId>) -> R
     Ok(members)
 }
 
-/// Names of active members of `room` that begin with `q` in any case, at most eight, by name. Doesn't check who asks.
+/// Names of active members of `room` that begin with `q` in any case, at most eight, by name; without those that can't be
+/// mentioned, since a full stop or a dash after a name ends it. Doesn't check who asks.
 /// Cost: 1 indexed query. It reads the members of a small room; in a large one it goes along the names that begin so until
 /// eight of them are in it.
 pub async fn beginning(conn: &mut Conn, room: &Room, q: &str) -> Result<Vec<String>> {
@@ -129,7 +130,8 @@ pub async fn beginning(conn: &mut Conn, room: &Room, q: &str) -> Result<Vec<Stri
     };
     let sql = format!(
         "select u.username from {tables} where m.room_id = $1 and m.user_id = u.id and u.username_folded >= $2
-         and u.username_folded < $3 and u.is_active order by u.username_folded limit $4"
+         and u.username_folded < $3 and u.is_active and substr(u.username, length(u.username), 1) not in ('.', '-')
+         order by u.username_folded limit $4"
     );
     let limit = i64::try_from(MOST_NAMES).map_err(Error::internal)?;
     Ok(on_db!(conn, c => sqlx::query_scalar(&sql).bind(room.id).bind(from).bind(to).bind(limit).fetch_all(c).await)?)

@@ -8,7 +8,7 @@ use std::time::Instant;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 use tracing::Instrument;
 
@@ -70,6 +70,28 @@ pub async fn around(State(app): State<App>, request: Request, next: Next) -> Res
     let ip = ip.map(|ip| ip.to_string()).unwrap_or_default();
     tracing::info!(target: "access", %method, %path, status, ms = format_args!("{ms:.1}"), %ip, "request");
     response
+}
+
+/// What a form's 303 is to a script, which would follow it without knowing where it leads: done (204), or log in first (401).
+pub async fn for_scripts(request: Request, next: Next) -> Response {
+    let is_scripts = request.headers().contains_key("x-js");
+    let response = next.run(request).await;
+    if !is_scripts || response.status() != StatusCode::SEE_OTHER {
+        return response;
+    }
+    let place = response.headers().get(header::LOCATION).and_then(|place| place.to_str().ok());
+    if place.is_some_and(|place| place.starts_with("/login")) {
+        return error_page(
+            StatusCode::UNAUTHORIZED,
+            "You are logged out. What you wrote is kept; log in again.".into(),
+        );
+    }
+    let mut done = StatusCode::NO_CONTENT.into_response();
+    // Cookies go along.
+    done.headers_mut().extend(response.headers().clone());
+    done.headers_mut().remove(header::LOCATION);
+    done.headers_mut().remove(header::CONTENT_LENGTH);
+    done
 }
 
 /// A panic in a handler is one answer lost, not the process.

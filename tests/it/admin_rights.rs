@@ -21,7 +21,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("rooms", "VACDE", "VACDE"),
     ("memberships", "VACDE", "VACD"),
     ("messages", "VCDE", "VCD"),
-    ("message-edits", "VDE", "V"),
+    ("message-edits", "VE", "V"),
     ("pins", "VDE", "VD"),
     ("attachments", "VDE", "VE"),
     ("reactions", "VADE", "VE"),

@@ -96,8 +96,9 @@ both! {
         assert_eq!(late.expect("message").await["attachments"], message["attachments"]);
         assert_eq!(kept(&site).len(), 2);
         let page = Visitor::logged_in(&site, "ann").await.get(&format!("/chat/rooms/{hall}")).await.text;
-        assert!(page.contains("href=\"/chat/attachments/1\">plan.exe</a>") && page.contains(", 7 × 5<"), "{page}");
-        assert!(page.contains(">a.txt</a> <small>5 bytes</small>"));
+        let picture = "href=\"/chat/attachments/1\"><img src=\"/chat/attachments/1/thumbnail\" width=\"7\" height=\"5\" alt=\"plan.exe\"";
+        assert!(page.contains(picture), "{page}");
+        assert!(page.contains("<bdi>a.txt</bdi> <small>5 bytes</small></a>"));
     }
 }
 
@@ -144,6 +145,21 @@ both! {
         assert_eq!(visitor.get("/chat/attachments/2").await.text, "secret");
         assert!(outside.get("/chat/attachments/1").await.leads_to().starts_with("/login"));
         assert_eq!(Visitor::logged_in(&site, "bob").await.get("/chat/attachments/2").await.status, 404);
+    }
+}
+
+both! {
+    async fn any_number_of_files_to_be_taken_away_leaves_room_for_others(engine: Engine) {
+        let (site, _) = api(engine).await;
+        let ann = Program::registered(&site, "ann").await;
+        let hall = ann.room(json!({"name": "Hall"})).await;
+        upload(&ann, hall, "first.txt", "first").await;
+        for n in 0..2000 {
+            switchboard::attachments::disk::discard(&site.app, vec![format!("{n:064x}")]);
+        }
+        let file = upload(&ann, hall, "second.txt", "second").await["attachments"][0]["url"].clone();
+        assert_eq!(get(&ann, file.as_str().unwrap(), &[]).await.text().await.unwrap(), "second");
+        until_kept(&site, 2).await;
     }
 }
 

@@ -75,6 +75,10 @@ both! {
         bob.patch(&format!("/chat/messages/{first}"), json!({"content": "insult"})).await.refuses(403, None);
         ann.patch(&format!("/chat/messages/{hers}"), json!({"content": "insult"})).await.refuses(403, None);
         bob.send("PUT", &format!("/chat/messages/{hers}/reactions/%F0%9F%91%8D"), None, "").await.refuses(403, None);
+        bob.send("PUT", &format!("/chat/messages/{first}/pin"), None, "").await.refuses(403, None);
+        bob.send("DELETE", &format!("/chat/messages/{first}/pin"), None, "").await.refuses(403, None);
+        bobs.send(json!({"type": "typing", "is_typing": true})).await;
+        assert_eq!(bobs.expect("error").await["code"], "forbidden");
         assert_eq!(bob.get(&path).await.is(200).json()["messages"].as_array().unwrap().len(), 2, "what was said can be read");
         assert_eq!(site.number(&format!("select last_seq from rooms where id = {room}")).await, 2);
         // One's own is one's own: it can be taken back.
@@ -170,6 +174,8 @@ both! {
         site.sql("update settings set value = 'after_interest' where key = 'direct_chat'").await;
         site.app.refresh_settings().await.unwrap();
         ann.post("/chat/rooms", json!({"member_ids": [BOB]})).await.refuses(403, None);
+        ann.post("/chat/rooms", json!({"kind": "group", "member_ids": [BOB]})).await.refuses(403, None);
+        ann.post("/chat/rooms", json!({"kind": "group", "member_ids": [BOB, CAT]})).await.is(201);
         let id = ann.post("/interests", json!({"recipient_id": BOB})).await.is(201).json()["id"].clone();
         ann.post("/chat/rooms", json!({"member_ids": [BOB]})).await.refuses(403, None);
         bob.post(&format!("/interests/{id}/accept"), json!({})).await.is(200);

@@ -72,7 +72,8 @@ both! {
         assert_eq!(ann.post("/chat/messages/2/pin", &[]).await.leads_to(), other);
         assert!(ann.get("/chat/messages/2").await.text.contains("/chat/messages/2/unpin"));
         assert_eq!(ann.post("/chat/messages/2/unpin", &[]).await.leads_to(), other);
-        assert_eq!(bob.post("/chat/messages/1/report", &[("reason", "Rude")]).await.leads_to(), back);
+        let told = bob.post("/chat/messages/1/report", &[("reason", "Rude")]).await.leads_to().to_owned();
+        assert!(bob.get(&told).await.text.contains("The staff will look at it."));
         assert_eq!(site.number("select count(*) from reports where reporter_id = 2").await, 1);
         assert_eq!(ann.post("/chat/messages/1/delete", &[]).await.leads_to(), back);
         let page = ann.get("/chat/messages/1").await;
@@ -98,12 +99,40 @@ both! {
         let page = bob.post("/chat/messages/1/react", &[("emoji", THUMB), ("on", "perhaps")]).await;
         assert_eq!(page.status, 422);
         bob.post("/chat/messages/1/report", &[("reason", "Rude")]).await.leads_to();
-        assert_eq!(bob.post("/chat/messages/1/report", &[("reason", "Rude")]).await.status, 409);
+        let again = bob.post("/chat/messages/1/report", &[("reason", "Rude words")]).await;
+        assert_eq!(again.status, 409);
+        assert!(again.text.contains("role=\"alert\"") && again.text.contains("Rude words"), "{}", again.text);
         ann.post("/chat/messages/1/delete", &[]).await.leads_to();
         for path in ["edit", "delete", "react", "pin", "unpin"] {
             let page = ann.post(&format!("/chat/messages/1/{path}"), &[("content", "x"), ("emoji", THUMB)]).await;
             assert_eq!(page.status, 409, "{path}");
         }
+    }
+}
+
+both! {
+    async fn line_ends_are_stored_as_they_were_typed(engine: Engine) {
+        let (site, [mut ann, ..], plans) = group(engine).await;
+        ann.post(&format!("/chat/rooms/{plans}"), &[("content", "one\r\ntwo")]).await.leads_to();
+        assert_eq!(site.number("select count(*) from messages where content = 'one\ntwo'").await, 1);
+        ann.post("/chat/messages/3/edit", &[("content", "one\r\ntwo")]).await.leads_to();
+        assert_eq!(site.number("select count(*) from messages where edited_at is not null").await, 0, "nothing was changed");
+    }
+}
+
+both! {
+    async fn a_script_is_told_what_a_form_leads_to(engine: Engine) {
+        let (site, [mut ann, ..], _) = group(engine).await;
+        let by_script = [("x-js", "1")];
+        let done = ann.post_with("/chat/messages/1/edit", &[("content", "new words")], &by_script).await;
+        assert_eq!((done.status.as_u16(), done.text.as_str()), (204, ""));
+        let wrong = ann.post_with("/chat/messages/1/edit", &[("content", "")], &by_script).await;
+        assert_eq!(wrong.status, 422);
+        site.sql("delete from sessions").await;
+        let gone = ann.post_with("/chat/messages/1/edit", &[("content", "newer words")], &by_script).await;
+        assert_eq!(gone.status, 401);
+        assert!(gone.text.contains("What you wrote is kept"), "{}", gone.text);
+        assert_eq!(site.number("select count(*) from messages where content = 'new words'").await, 1);
     }
 }
 

@@ -40,11 +40,11 @@ both! {
         )).await;
         let page = bob.get("/notifications").await;
         assert_eq!(told(&page), ["Somebody whose account is gone answered you in Den", "ann answered you in Den",
-            "ann mentioned you in Hall", "ann asks to talk to you", "ann added you to Den"]);
+            "ann mentioned you in Hall", "ann asks to talk to you", "ann mentioned you in Hall", "ann added you to Den"]);
         assert!(page.text.contains(&format!("href=\"/chat/rooms/{hall}?at=1#m1\"")) && page.text.contains("href=\"/people\""));
         let beginning = format!("Look &#60;i&#62;, @bob {}…", "x".repeat(120 - "Look <i>, @bob ".len()));
         assert!(page.text.contains(&beginning), "{}", page.text);
-        assert!(page.text.contains("a secret") && page.text.contains("(5) Notifications") && page.text.contains("data-id=\""));
+        assert!(page.text.contains("a secret") && page.text.contains("(6) Notifications") && page.text.contains("data-id=\""));
 
         bob.post(&format!("/rooms/{den}/leave"), &[]).await.leads_to();
         let page = bob.get("/notifications").await;

@@ -103,6 +103,25 @@ both! {
 }
 
 both! {
+    async fn the_text_of_old_mails_goes_too_and_a_rooms_page_ends_where_the_messages_do(engine: Engine) {
+        let (site, time, [ann, ..], id) = talk(engine).await;
+        said(&ann, id, "Old words").await;
+        site.sql(
+            "insert into emails (\"to\", subject, text, html, status, created_at) values
+             ('a@example.org', 'What you missed', 'Old words', '<p>Old words</p>', 'sent', 5), ('b@example.org', 'x', 'y', 'y', 'queued', 5)"
+        ).await;
+        time.pass(2 * DAY);
+        let ann = Program::logged_in(&site, "ann").await;
+        said(&ann, id, "New words").await;
+        keep(&site, "1").await;
+        jobs::sweep_once(&site.app).await.unwrap();
+        assert_eq!(site.number("select count(*) from emails where text = ''").await, 1);
+        let page = crate::support::actors::Visitor::logged_in(&site, "ann").await.get(&format!("/chat/rooms/{id}")).await;
+        assert!(page.text.contains("New words") && !page.text.contains("Older messages"), "{}", page.text);
+    }
+}
+
+both! {
     async fn a_backlog_goes_in_one_sweep_and_open_sockets_stay(engine: Engine) {
         let (site, time, [ann, ..], id) = talk(engine).await;
         site.sql(&format!(

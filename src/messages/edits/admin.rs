@@ -1,9 +1,6 @@
 //! The admin of `message-edits`: what messages said before, to be read; nobody writes it.
 
-use crate::admin::resource::{Column, Done, Resource, Rights, Search};
-use crate::admin::value::Row;
-use crate::ids::MessageEditId;
-use crate::work::Work;
+use crate::admin::resource::{Column, Resource, Rights, Search};
 
 pub const RESOURCE: Resource = Resource {
     slug: "message-edits",
@@ -20,13 +17,8 @@ pub const RESOURCE: Resource = Resource {
         Column::time("created_at").listed().filtered().sorted().label("Replaced"),
     ],
     search: Search::Through(&["user_id"]),
-    admin: Rights { delete: true, ..Rights::READ },
+    // Whoever wants a text gone deletes its message: a deletion of the text alone would stand in history with it.
+    admin: Rights::READ,
     moderator: Rights::VIEW,
-    delete_note: "The message stays as it is.",
-    delete: Some(delete),
     ..Resource::DEFAULT
 };
-
-fn delete<'a>(work: &'a mut Work, row: &'a Row) -> Done<'a> {
-    Box::pin(super::delete(work, MessageEditId(row.key.id())))
-}

@@ -184,7 +184,12 @@ impl RoomPage {
         let mut conn = app.db.read().await?;
         let room = rooms::see(&mut conn, person.id, id).await?;
         let before = place.at.map(|at| at.saturating_add(BELOW)).or(place.before).filter(|before| *before > 0);
-        let messages = messages::page(&mut conn, id, before.unwrap_or(i64::MAX), SHOWN).await?;
+        // One more tells whether there are older ones: numbers can't, where messages were erased.
+        let mut messages = messages::page(&mut conn, id, before.unwrap_or(i64::MAX), SHOWN + 1).await?;
+        let has_older = messages.len() as i64 > SHOWN;
+        if has_older {
+            messages.remove(0);
+        }
         let first = messages.first().map(|first| first.seq);
         let newer = before.filter(|before| *before <= room.last_seq);
         let seen = room.last_read_seq.filter(|read| *read < room.last_seq);
@@ -200,7 +205,7 @@ impl RoomPage {
             chrome: Chrome::new(app, Some(person.clone())),
             sidebar: Sidebar::load(app, person.id, Some(id)).await?,
             person: person.clone(),
-            older: first.filter(|seq| *seq > 1),
+            older: first.filter(|_| has_older),
             unseen: seen.filter(|seen| newer.is_none() && first.is_some_and(|first| first > seen + 1)),
             newer: newer.map(|newer| newer + BELOW),
             lines,

@@ -35,8 +35,9 @@ pub struct Sent {
 pub async fn send(app: &App, person: &Person, room: RoomId, request: Request) -> Result<Sent, PageError> {
     if upload::is_multipart(request.headers()) {
         let mut intake = Intake::begin(app, person, room).await?;
-        let (typed, read) = upload::read(app, &mut intake, request).await;
+        let (mut typed, read) = upload::read(app, &mut intake, request).await;
         let files = intake.digests();
+        typed.content = as_typed(&typed.content);
         let posted = match read {
             Ok(()) => intake.post(&typed.content, typed.client_id.clone(), typed.reply_to).await,
             Err(error @ Error::Malformed(_)) => return Err(error.into()),
@@ -47,13 +48,18 @@ pub async fn send(app: &App, person: &Person, room: RoomId, request: Request) ->
     }
     let form = timeout(upload::SILENCE, Fields::from_request(request, app)).await;
     let Fields(Composer { content, client_id, reply_to }) = form.map_err(|_| upload::unfinished())??;
-    let typed = Typed { content, client_id, reply_to };
+    let typed = Typed { content: as_typed(&content), client_id, reply_to };
     let posted = match NewMessage::parse(&typed.content, typed.client_id.clone(), typed.reply_to) {
         Ok(new) => messages::post(app, person, room, new).await,
         Err(error) => Err(error),
     };
     let posted = posted.and_then(|posted| same(&posted, &typed, &[]));
     Ok(Sent { typed, posted })
+}
+
+/// Forms send every line end as two characters; one was typed (HTML, "constructing the entry list").
+pub fn as_typed(text: &str) -> String {
+    text.replace("\r\n", "\n")
 }
 
 /// Back in the browser and something else put into the same form: that is another message, not a repeat.

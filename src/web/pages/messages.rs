@@ -15,8 +15,9 @@ use crate::reactions::{self, Named};
 use crate::reports;
 use crate::rooms::Room;
 use crate::users::Person;
-use crate::web::extract::{Client, Fields, Id, SignedIn};
-use crate::web::render::{Chrome, PageError, page, refused};
+use crate::web::extract::{Asked, Client, Fields, Id, SignedIn};
+use crate::web::pages::composer::as_typed;
+use crate::web::render::{Chrome, PageError, page, refused, status};
 
 /// Offered as buttons; any other emoji is typed.
 const COMMON: [&str; 6] = ["👍", "❤️", "😂", "🎉", "😮", "😢"];
@@ -33,6 +34,9 @@ struct MessagePage {
     reactions: Vec<Named>,
     is_pinned: bool,
     typed: Typed,
+    /// What was typed into a form that isn't there any more.
+    lost: String,
+    was_reported: bool,
     errors: FieldErrors,
 }
 
@@ -47,14 +51,23 @@ pub struct Typed {
     reason: String,
 }
 
+/// What led here.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Done {
+    reported: Option<String>,
+}
+
 impl MessagePages {
     /// `GET /chat/messages/{id}`. Cost: 4 to 7 indexed queries.
     pub async fn show(
         State(app): State<App>,
         SignedIn(person): SignedIn,
         Path(Id(id)): Path<Id>,
+        Asked(done): Asked<Done>,
     ) -> Result<Response, PageError> {
-        let shown = MessagePage::load(&app, person, MessageId(id)).await?;
+        let mut shown = MessagePage::load(&app, person, MessageId(id)).await?;
+        shown.was_reported = done.reported.is_some();
         Ok(page(StatusCode::OK, &shown))
     }
 
@@ -65,7 +78,7 @@ impl MessagePages {
         Path(Id(id)): Path<Id>,
         Fields(typed): Fields<Typed>,
     ) -> Result<Response, PageError> {
-        let done = messages::edit(&app, &person, MessageId(id), &typed.content).await.map(|_| ());
+        let done = messages::edit(&app, &person, MessageId(id), &as_typed(&typed.content)).await.map(|_| ());
         answer(&app, person, id, typed, "content", done).await
     }
 
@@ -118,8 +131,10 @@ impl MessagePages {
         Path(Id(id)): Path<Id>,
         Fields(typed): Fields<Typed>,
     ) -> Result<Response, PageError> {
-        let done = reports::report(&app, &person, MessageId(id), &typed.reason).await.map(|_| ());
-        answer(&app, person, id, typed, "reason", done).await
+        match reports::report(&app, &person, MessageId(id), &typed.reason).await {
+            Ok(_) => Ok(Redirect::to(&format!("/chat/messages/{id}?reported=1")).into_response()),
+            Err(error) => answer(&app, person, id, typed, "reason", Err(error)).await,
+        }
     }
 }
 
@@ -161,6 +176,13 @@ async fn answer(
             let shown = MessagePage::load(app, person, id).await?;
             refused(error, field, |errors| shown.again(typed, errors))
         }
+        // What was typed isn't lost over it.
+        Err(error @ (Error::Forbidden(_) | Error::Conflict(_))) => {
+            let mut shown = MessagePage::load(app, person, id).await?;
+            shown.lost = if typed.content.is_empty() { typed.reason } else { typed.content };
+            shown.errors = FieldErrors::one("page", error.to_string());
+            Ok(page(status(&error), &shown))
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -174,7 +196,8 @@ impl MessagePage {
         drop(conn);
         let typed = Typed { content: message.content.clone(), ..Typed::default() };
         let chrome = Chrome::new(app, Some(person.clone()));
-        Ok(Self { chrome, person, room, message, reactions, is_pinned, typed, errors: FieldErrors::default() })
+        let (lost, errors) = Default::default();
+        Ok(Self { chrome, person, room, message, reactions, is_pinned, typed, lost, was_reported: false, errors })
     }
 
     /// The same after a form was refused. The fields of the other forms are as they were.

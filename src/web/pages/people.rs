@@ -185,7 +185,7 @@ impl PeoplePages {
         Fields(place): Fields<Place>,
     ) -> Result<Response, PageError> {
         let done = blocks::unblock(&app, &person, UserId(id)).await;
-        place.told(&app, &person, done.map(|()| "Unblocked. You can write to each other again.".into())).await
+        place.told(&app, &person, done.map(|()| "Unblocked.".into())).await
     }
 }
 

@@ -27,8 +27,8 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("- milk\n- bread", "With numbers, 1. and 2., too."),
     ("https://example.org", "A link. Nothing is fetched from there."),
     ("[the notes](https://example.org/notes)", "A link under another name says where it leads."),
-    ("@maria", "Tells Maria, if she may read this room."),
-    ("@here", "Tells everyone who is in the room now."),
+    ("@maria", "Tells Maria, if she is in this room and hasn't muted it."),
+    ("@here", "Tells every member who is online now."),
     ("/me waves", "What you do, in a message of one line."),
     ("//me", "The words themselves. A backslash, \\, does the same for any other sign."),
 ];
