@@ -255,7 +255,7 @@ impl Site {
             "insert into notifications (user_id, kind, message_id, room_id, actor_id, created_at)
              values (1, 'mention', 1, 1, 2, 5000000)",
             "insert into password_reset_tokens (user_id, token_hash, created_at, expires_at)
-             values (2, 'SECRETHASHOFRESET', 5000000, 6000000)",
+             values (2, 'SECRETHASHOFRESET', 5000000, 9000000000000000)",
             "insert into invitations (email, token_hash, invited_by, created_at, expires_at)
              values ('new@example.org', 'SECRETHASHOFINVITATION', 1, 5000000, 6000000)",
             "insert into api_tokens (user_id, name, token_hash, created_at) values (2, 'Bot', 'SECRETHASHOFTOKEN', 5000000)",
@@ -298,7 +298,7 @@ impl Site {
             (
                 "password_reset_tokens",
                 "user_id, token_hash, created_at, expires_at, used_at",
-                "1, 'OTHER', 7, 6000000, 8",
+                "1, 'OTHER', 7, 9000000000000000, 8",
             ),
             (
                 "invitations",
