@@ -159,8 +159,8 @@ pub(crate) async fn insert(
     Ok(stored)
 }
 
-/// Takes a file off its message; everyone in the room sees the message without it. One that was nothing else is deleted. Errors: [`Error::NotFound`].
-/// Cost: 7 to 9 indexed statements, O(sockets in the room).
+/// Takes a file off its message; everyone in the room sees the message without it. One that was nothing else is
+/// deleted. Errors: [`Error::NotFound`]. Cost: 7 to 9 indexed statements, O(sockets in the room).
 pub async fn delete(work: &mut Work, id: AttachmentId) -> Result<()> {
     let message: Option<MessageId> = on_db!(work, c => sqlx::query_scalar(
         "select message_id from attachments where id = $1").bind(id).fetch_optional(c).await)?;

@@ -1,5 +1,6 @@
-//! What goes on beside the requests: sockets told of what ended elsewhere, settings kept fresh, old rows swept,
-//! unread counts, mails and pushes delivered, what people who go left to be erased, what a crash left half uploaded. [`start`] is called once by `serve`.
+//! What goes on beside the requests: sockets told of what ended elsewhere, settings kept fresh, old rows swept, unread
+//! counts, mails and pushes delivered, what people who go left to be erased, what a crash left half uploaded. [`start`]
+//! is called once by `serve`.
 
 use std::collections::HashSet;
 use std::time::Duration;

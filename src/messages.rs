@@ -152,13 +152,13 @@ pub struct Posted {
     pub new: bool,
 }
 
-/// Stores a message and publishes it to the room. Returns when it is on disk. Errors: [`Error::Throttled`], but not for a
-/// `client_id` that was posted before, [`Error::SignedOut`] for who was signed out meanwhile,
-/// [`Error::NotFound`] for a room `person` can't see, [`Error::Forbidden`] for a public one they haven't joined
-/// and a direct one where a block stands, [`Error::Invalid`] for a `reply_to` outside the room, [`Error::Unavailable`] when nothing was stored or, the
-/// connection to the database lost, nobody knows: posting again with the same `client_id` is safe.
-/// Cost: 3 statements in a transaction shared with what else is waiting, 1 more where somebody is named or answered,
-/// O(length + sockets in the room).
+/// Stores a message and publishes it to the room. Returns when it is on disk. Errors: [`Error::Throttled`], but not for
+/// a `client_id` that was posted before, [`Error::SignedOut`] for who was signed out meanwhile, [`Error::NotFound`] for
+/// a room `person` can't see, [`Error::Forbidden`] for a public one they haven't joined and a direct one where a block
+/// stands, [`Error::Invalid`] for a `reply_to` outside the room, [`Error::Unavailable`] when nothing was stored or, the
+/// connection to the database lost, nobody knows: posting again with the same `client_id` is safe. Cost: 3 statements
+/// in a transaction shared with what else is waiting, 1 more where somebody is named or answered, O(length + sockets in
+/// the room).
 pub async fn post(app: &App, person: &Person, room: RoomId, new: NewMessage) -> Result<Posted> {
     if let Err(throttled) = app.message_limit.check(person.id, room) {
         // Whoever lost the answer asks at once, and is told.

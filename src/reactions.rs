@@ -36,8 +36,8 @@ pub struct Reaction {
     pub user_ids: Vec<UserId>,
 }
 
-/// Who reacts how to each of `messages`, in the order of the first of each emoji. Cost: no query without messages, else 1
-/// indexed query, O(reactions).
+/// Who reacts how to each of `messages`, in the order of the first of each emoji. Cost: no query without messages, else
+/// 1 indexed query, O(reactions).
 pub async fn of(conn: &mut Conn, messages: &[MessageId]) -> Result<HashMap<MessageId, Vec<Reaction>>> {
     let mut all: HashMap<MessageId, Vec<Reaction>> = HashMap::new();
     if messages.is_empty() {
@@ -84,24 +84,29 @@ impl Named {
     }
 }
 
-/// Who reacts how to a message as it was read, by name; `reader` stands first among those who do. Cost: 1 indexed query,
-/// O(20 an emoji).
-pub async fn named(conn: &mut Conn, message: &Message, reader: UserId) -> Result<Vec<Named>> {
-    let first = |reaction: &Reaction| {
-        let mut users = reaction.user_ids.clone();
-        users.sort_by_key(|user| *user != reader);
-        users.truncate(MOST_NAMED);
-        users
-    };
-    let users: Vec<Vec<UserId>> = message.reactions.iter().map(first).collect();
-    let names = users::names(conn, &users.concat()).await?;
-    let named = message.reactions.iter().zip(users).map(|(reaction, users)| Named {
+/// Who reacts how to each of `messages` as it was read, by name; `reader` stands first among those who do. Cost: no
+/// query without reactions, else 1 indexed query, O(20 an emoji).
+pub async fn named(conn: &mut Conn, messages: &[Message], reader: UserId) -> Result<Vec<Vec<Named>>> {
+    let reactions = || messages.iter().flat_map(|message| &message.reactions);
+    let mut users: Vec<UserId> = reactions().flat_map(|reaction| first(reaction, reader)).collect();
+    users.sort_unstable();
+    users.dedup();
+    let names = users::names(conn, &users).await?;
+    let named = |reaction: &Reaction| Named {
         emoji: reaction.emoji.clone(),
         count: reaction.count,
         own: reaction.user_ids.contains(&reader),
-        names: users.iter().filter_map(|user| names.get(user).cloned()).collect(),
-    });
-    Ok(named.collect())
+        names: first(reaction, reader).iter().filter_map(|user| names.get(user).cloned()).collect(),
+    };
+    Ok(messages.iter().map(|message| message.reactions.iter().map(named).collect()).collect())
+}
+
+/// Whose names stand beside a reaction.
+fn first(reaction: &Reaction, reader: UserId) -> Vec<UserId> {
+    let mut users = reaction.user_ids.clone();
+    users.sort_by_key(|user| *user != reader);
+    users.truncate(MOST_NAMED);
+    users
 }
 
 /// A reaction that is to be stored; with an id when it is put back.
@@ -173,10 +178,9 @@ async fn show(work: &mut Work, mut message: Message) -> Result<Vec<Reaction>> {
 }
 
 /// Reacts to a message in the name of `person`; a second time changes nothing. Who reacts how, then. Errors:
-/// [`Error::NotFound`] for a message they can't see, [`Error::Forbidden`] outside the room
-/// and where a block stands, [`Error::Invalid`] at `emoji`,
-/// [`Error::Conflict`] for a deleted message. Cost: 3 queries and 1 write transaction of some 10 statements, O(reactions +
-/// sockets in the room).
+/// [`Error::NotFound`] for a message they can't see, [`Error::Forbidden`] outside the room and where a block stands,
+/// [`Error::Invalid`] at `emoji`, [`Error::Conflict`] for a deleted message. Cost: 3 queries and 1 write transaction of
+/// some 10 statements, O(reactions + sockets in the room).
 pub async fn react(app: &App, person: &Person, message: MessageId, emoji: &str) -> Result<Vec<Reaction>> {
     may_react(&acts::with_room(&mut app.db.read().await?, person.id, message).await?)?;
     let emoji = emoji::parse(emoji)?;

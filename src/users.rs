@@ -1,6 +1,6 @@
-//! People: the model `users`, making and finding accounts; who may act ([`Person`]) is in `users/person.rs`. Called by pages, the command line
-//! and the live part. Changing them is in `users/change.rs`, their admin in `users/admin.rs`. Passwords are hashed by
-//! `auth::password`; nothing here ever returns a hash but [`credentials`].
+//! People: the model `users`, making and finding accounts; who may act ([`Person`]) is in `users/person.rs`. Called by
+//! pages, the command line and the live part. Changing them is in `users/change.rs`, their admin in `users/admin.rs`.
+//! Passwords are hashed by `auth::password`; nothing here ever returns a hash but [`credentials`].
 
 pub mod address;
 pub mod admin;

@@ -38,9 +38,9 @@ pub fn words(term: &Term) -> Vec<String> {
     term.0.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
-/// What the full-text index of either engine is asked, for all of `terms` and, by their tags, a room, a sender and
-/// some of `days`. With `last_begins` the last word stands for all that begin with it. `None` when there is nothing in `terms` that it could find: no letter and no digit, or a word of thousands of letters.
-/// Cost: O(length).
+/// What the full-text index of either engine is asked, for all of `terms` and, by their tags, a room, a sender and some
+/// of `days`. With `last_begins` the last word stands for all that begin with it. `None` when there is nothing in
+/// `terms` that it could find: no letter and no digit, or a word of thousands of letters. Cost: O(length).
 pub fn full_text(
     conn: &mut Conn,
     terms: &[Term],

@@ -38,10 +38,10 @@ fn seen<T>(found: Result<T>) -> Result<T> {
     found.map_err(|error| if let Error::NotFound(_) = error { NO_MESSAGE } else { error })
 }
 
-/// Gives one's own message another text; as it stands then. Errors: [`Error::NotFound`], [`Error::Forbidden`] for another's
-/// for who has left the room and where a block stands, [`Error::Throttled`] as for a new message, [`Error::Invalid`] at `content`,
-/// [`Error::Conflict`] for a deleted one. Cost: 3 queries and 1 write transaction of some 8 statements, O(length + sockets
-/// in the room).
+/// Gives one's own message another text; as it stands then. Errors: [`Error::NotFound`], [`Error::Forbidden`] for
+/// another's for who has left the room and where a block stands, [`Error::Throttled`] as for a new message,
+/// [`Error::Invalid`] at `content`, [`Error::Conflict`] for a deleted one. Cost: 3 queries and 1 write transaction of
+/// some 8 statements, O(length + sockets in the room).
 pub async fn edit(app: &App, person: &Person, id: MessageId, content: &str) -> Result<Message> {
     let found = with_room(&mut app.db.read().await?, person.id, id).await?;
     may_edit(person, &found)?;

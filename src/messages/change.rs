@@ -89,8 +89,9 @@ async fn write(work: &mut Work, mut message: Message, content: String) -> Result
     Ok(message)
 }
 
-/// Empties a message: its text, attachments, reactions and pin go, its place in the room stays, and staff keep its text.
-/// Errors: [`Error::NotFound`], [`Error::Conflict`] for a deleted one. Cost: 10 to 12 indexed statements, O(files + sockets in the room).
+/// Empties a message: its text, attachments, reactions and pin go, its place in the room stays, and staff keep its
+/// text. Errors: [`Error::NotFound`], [`Error::Conflict`] for a deleted one. Cost: 10 to 12 indexed statements, O(files
+/// + sockets in the room).
 pub async fn delete(work: &mut Work, id: MessageId) -> Result<()> {
     let message = hold(work, id).await?;
     delete_held(work, message).await
@@ -127,9 +128,10 @@ fn tell_deleted(work: &mut Work, message: Message, was_pinned: bool) {
     });
 }
 
-/// Takes a message's row out for good, and its earlier texts with it. Its number isn't used again, and the revision of this stays a hole in what can be
-/// read: who is connected is told that the message is deleted, who comes back later isn't told of it at all.
-/// Errors: [`Error::NotFound`]. Cost: 6 to 8 indexed statements, O(what refers to it + sockets in the room).
+/// Takes a message's row out for good, and its earlier texts with it. Its number isn't used again, and the revision of
+/// this stays a hole in what can be read: who is connected is told that the message is deleted, who comes back later
+/// isn't told of it at all. Errors: [`Error::NotFound`]. Cost: 6 to 8 indexed statements, O(what refers to it + sockets
+/// in the room).
 pub async fn erase(work: &mut Work, id: MessageId) -> Result<()> {
     let mut message = hold(work, id).await?;
     message.rev = next_rev(work, message.room_id).await?;

@@ -63,8 +63,9 @@ pub struct Found {
     pub next: Option<MessageId>,
 }
 
-/// The newest messages that `person` may see and `search` fits, at most `limit`. Errors: [`Error::Invalid`] at `q` for no
-/// words at all, at `until` for a day before `since`, [`Error::NotFound`] for a room that is private to others. Cost: 3 to 10 indexed queries, O(hits looked at).
+/// The newest messages that `person` may see and `search` fits, at most `limit`. Errors: [`Error::Invalid`] at `q` for
+/// no words at all, at `until` for a day before `since`, [`Error::NotFound`] for a room that is private to others.
+/// Cost: 3 to 10 indexed queries, O(hits looked at).
 pub async fn find(app: &App, person: &Person, search: &Search, limit: usize) -> Result<Found> {
     let q: String = search.terms.trim().chars().take(LONGEST).collect();
     let terms = words::terms(&q);

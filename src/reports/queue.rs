@@ -66,8 +66,8 @@ pub struct Shown {
     pub talk: Vec<Message>,
 }
 
-/// Open reports after the one made at `after`, as `viewer` is led to them, oldest first; one more than [`MOST_SHOWN`] if there are more.
-/// Cost: 2 indexed queries.
+/// Open reports after the one made at `after`, as `viewer` is led to them, oldest first; one more than [`MOST_SHOWN`]
+/// if there are more. Cost: 2 indexed queries.
 pub async fn open(conn: &mut Conn, viewer: UserId, after: (i64, i64)) -> Result<Vec<Shown>> {
     let sql = format!(
         "select r.id, r.reason, r.created_at, r.reporter_id, p.username as reporter, r.message_id, m.room_id,

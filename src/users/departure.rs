@@ -143,8 +143,8 @@ async fn next(work: &mut Work, user: UserId) -> Result<Vec<MessageId>> {
         .bind(user).bind(BATCH).fetch_all(c).await)?)
 }
 
-/// Empties messages, earlier texts and all, and makes them nobody's: deleting the account then has little left to do. One that was deleted
-/// before is left at that.
+/// Empties messages, earlier texts and all, and makes them nobody's: deleting the account then has little left to do.
+/// One that was deleted before is left at that.
 async fn empty(work: &mut Work, ids: &[MessageId]) -> Result<()> {
     for id in ids {
         match messages::delete(work, *id).await {

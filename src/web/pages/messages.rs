@@ -1,5 +1,7 @@
-//! The page of one message: all that can be done to it, each as a form, for whoever has no script and for whoever follows
-//! a message's own link. The acts are the domain's; afterwards one is back at the message in its room.
+//! The page of one message: all that can be done to it, each as a form, for whoever has no script and for whoever
+//! follows a message's own link. The acts are the domain's; afterwards one is back at the message in its room.
+
+use std::slice;
 
 use askama::Template;
 use axum::extract::{Path, State};
@@ -156,8 +158,8 @@ async fn react(app: &App, person: &Person, id: MessageId, typed: &Typed) -> Resu
     reactions.map(|_| ())
 }
 
-/// Back to the message in its room; or the page again, with what was typed and what is wrong with it. That one writes too
-/// fast is said at `field`.
+/// Back to the message in its room; or the page again, with what was typed and what is wrong with it. That one writes
+/// too fast is said at `field`.
 async fn answer(
     app: &App,
     person: Person,
@@ -191,7 +193,8 @@ impl MessagePage {
     async fn load(app: &App, person: Person, id: MessageId) -> Result<Self> {
         let mut conn = app.db.read().await?;
         let (room, message) = acts::with_room(&mut conn, person.id, id).await?;
-        let reactions = reactions::named(&mut conn, &message, person.id).await?;
+        let reactions =
+            reactions::named(&mut conn, slice::from_ref(&message), person.id).await?.pop().unwrap_or_default();
         let is_pinned = pins::is_pinned(&mut conn, id).await?;
         drop(conn);
         let typed = Typed { content: message.content.clone(), ..Typed::default() };

@@ -1,5 +1,5 @@
-//! `/people`: who there is and who is here, who asked whom to talk, and whom one has blocked. Each act is a form, and comes
-//! back to where in the directory it was pressed, or shows the page again with why not.
+//! `/people`: who there is and who is here, who asked whom to talk, and whom one has blocked. Each act is a form, and
+//! comes back to where in the directory it was pressed, or shows the page again with why not.
 
 use askama::Template;
 use axum::extract::{Path, State};
@@ -14,6 +14,7 @@ use crate::ids::{InterestId, UserId};
 use crate::interests::list::{Entry, Folder, Look as Interests};
 use crate::interests::relation::{self, Relation};
 use crate::interests::{self, NewInterest, Status, list};
+use crate::messages::excerpt;
 use crate::rooms::{self, NewRoom, RoomForm};
 use crate::users::blocks::{self, Blocked};
 use crate::users::directory::{self, Look};
@@ -236,7 +237,7 @@ impl PeoplePage {
         let card = |user: User| Card {
             is_self: user.id == person.id,
             online: app.hub.is_online(user.id),
-            about: beginning(&user.bio),
+            about: excerpt::plain(user.bio.lines().next().unwrap_or_default(), MOST_OF_BIO),
             relation: relations.remove(&user.id).unwrap_or_default(),
             user,
         };
@@ -290,14 +291,4 @@ impl Ask {
         }
         Ok(self)
     }
-}
-
-/// The first line of what somebody says of themselves.
-fn beginning(bio: &str) -> String {
-    let line = bio.lines().next().unwrap_or_default();
-    let mut text: String = line.chars().take(MOST_OF_BIO).collect();
-    if text.len() < line.len() {
-        text.push('…');
-    }
-    text
 }

@@ -1,23 +1,18 @@
 //! A stretch of a room's talk as a page shows it: its messages with what they answer, who reacts to them and how they
 //! stand to each other, and who has read how far. Called by the pages of rooms and messages.
 
-use std::collections::HashMap;
-
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::Result;
 use crate::ids::{MessageId, RoomId, UserId};
 use crate::messages::Message;
 use crate::messages::quote::{Quote, quotes};
-use crate::reactions::Reaction;
-use crate::users;
+use crate::reactions::{Named, named};
 
 /// Messages by one person within so many microseconds are shown together.
 const TOGETHER: i64 = 5 * 60 * 1_000_000;
 /// From so many characters or lines on a message is shown folded.
 const LONG: (usize, usize) = (1500, 20);
-/// Names beside a reaction.
-const NAMED: usize = 20;
 
 /// A message on the page, and how it stands to the one above.
 pub struct Line {
@@ -30,16 +25,7 @@ pub struct Line {
     pub is_first_new: bool,
     /// What it answers.
     pub quote: Option<Quote>,
-    pub reactions: Vec<Chip>,
-}
-
-/// A reaction on the page.
-pub struct Chip {
-    pub reaction: Reaction,
-    /// The reader's too.
-    pub own: bool,
-    /// Who, in words.
-    pub names: String,
+    pub reactions: Vec<Named>,
 }
 
 impl Line {
@@ -82,48 +68,25 @@ impl Line {
     }
 }
 
-impl Chip {
-    fn new(reaction: Reaction, reader: UserId, names: &HashMap<UserId, String>) -> Self {
-        let named: Vec<&str> = reaction.user_ids.iter().filter_map(|id| names.get(id)).map(String::as_str).collect();
-        let others = reaction.user_ids.len().saturating_sub(NAMED);
-        let mut words = named.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
-        if others > 0 {
-            words = format!("{words} and {others} more");
-        }
-        Self { own: reaction.user_ids.contains(&reader), names: words, reaction }
-    }
-}
-
 /// `messages`, oldest first, as `reader` is shown them; those numbered above `read` are new. Doesn't check who may see
 /// them. Cost: 0 to 2 indexed queries, O(messages + reactions).
 pub async fn lines(conn: &mut Conn, reader: UserId, messages: Vec<Message>, read: Option<i64>) -> Result<Vec<Line>> {
     let answered: Vec<MessageId> = messages.iter().filter_map(|message| message.reply_to).collect();
     let quotes = quotes(conn, &answered).await?;
-    let names = users::names(conn, &reacting(&messages)).await?;
+    let reactions = named(conn, &messages, reader).await?;
     let mut lines: Vec<Line> = Vec::with_capacity(messages.len());
     let mut read = read;
-    for mut message in messages {
+    for (message, reactions) in messages.into_iter().zip(reactions) {
         let is_first_new = read.is_some_and(|read| message.seq > read && message.user_id != Some(reader));
         if is_first_new {
             read = None;
         }
-        let reactions = std::mem::take(&mut message.reactions).into_iter();
-        let reactions = reactions.map(|reaction| Chip::new(reaction, reader, &names)).collect();
         let quote = message.reply_to.and_then(|id| quotes.get(&id)).cloned();
         let mut line = Line { message, day: None, again: false, is_first_new, quote, reactions };
         stand(&mut line, lines.last());
         lines.push(line);
     }
     Ok(lines)
-}
-
-/// The people whose names stand beside reactions.
-fn reacting(messages: &[Message]) -> Vec<UserId> {
-    let reactions = messages.iter().flat_map(|message| &message.reactions);
-    let mut ids: Vec<UserId> = reactions.flat_map(|reaction| reaction.user_ids.iter().take(NAMED).copied()).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids
 }
 
 /// How a message stands to the one above.
