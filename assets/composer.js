@@ -139,14 +139,14 @@ const keys = (event) => {
   const own = key === "ArrowUp" && !field.value && [...log.querySelectorAll(`[data-user="${me}"][data-seq]:not(:has(.gone))`)].at(-1);
   if (own) edit(own);
   const sends = key === "Enter" && !event.shiftKey;
-  if (sends) form.requestSubmit();
+  sends && form.requestSubmit();
   return !own && !sends;
 };
 // A page of the past posts without this.
 if (form && !past) {
   unsent = JSON.parse(sessionStorage.getItem(shelf)) || [];
   unsent.forEach(draw);
-  form.onsubmit = submit;
+  rename(), form.onsubmit = submit;
   field.oninput = () => { changed(); if (field.value) typing(); complete(); };
   field.onkeydown = keys;
   field.onblur = shut;

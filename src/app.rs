@@ -10,6 +10,7 @@ use crate::admin::dashboard::tally::Tallies;
 use crate::admin::import::pending::Imports;
 use crate::attachments::disk::Files;
 use crate::auth::keys::Keys;
+use crate::auth::session::kept::Sessions;
 use crate::auth::throttle::Throttle;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -25,6 +26,7 @@ use crate::push::network::Reach;
 use crate::settings::{self, Settings};
 use crate::users::turns::Turns;
 use crate::users::{self, Via};
+use crate::web::pages::chat::kept::Pages;
 use crate::{admin, auth, config};
 
 /// Cheap to clone.
@@ -38,6 +40,10 @@ pub struct Parts {
     pub writer: Writer,
     pub keys: Keys,
     pub throttle: Throttle,
+    /// Sessions that were asked for lately.
+    pub sessions: Sessions,
+    /// Pages of rooms, likewise.
+    pub pages: Pages,
     pub mail: Mail,
     pub push: Push,
     pub clock: Clock,
@@ -98,6 +104,8 @@ impl App {
         Ok(Self(Arc::new(Parts {
             writer: Writer::start(db.clone(), hub.clone(), push.clone(), seams.clock.clone(), seams.after_commit),
             message_limit: MessageLimit::new(config.message_rate),
+            sessions: Sessions::default(),
+            pages: Pages::default(),
             tallies: Tallies::default(),
             imports: Imports::default(),
             throttle: Throttle::new(&config, seams.clock.clone())?,

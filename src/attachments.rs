@@ -86,6 +86,16 @@ impl Attachment {
 
 const COLUMNS: &str = "id, filename, content_type, size, width, height, message_id, sha256";
 
+/// What a select of files finds, as JSON, by the columns of [`ROW`].
+pub(crate) type Row = (AttachmentId, String, String, i64, Option<i64>, Option<i64>, String);
+pub(crate) const ROW: [&str; 7] = ["a.id", "a.filename", "a.content_type", "a.size", "a.width", "a.height", "a.sha256"];
+
+/// The file of a message as a row says it.
+pub(crate) fn of_row(message_id: MessageId, row: Row) -> Attachment {
+    let (id, filename, content_type, size, width, height, sha256) = row;
+    Attachment { id, filename, content_type, size, width, height, url: url(id), message_id, sha256 }
+}
+
 /// A file that is on disk and isn't stored with a message yet.
 #[derive(Clone, Debug)]
 pub struct NewFile {

@@ -8,6 +8,9 @@
 //! damage a WAL database when two connections checkpoint at once. Every other connection, those of command-line
 //! processes too, opens with `wal_autocheckpoint=0`.
 
+pub mod changes;
+pub mod rows;
+
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -24,6 +27,9 @@ use sqlx::sqlite::{
 use sqlx::{Postgres, Sqlite, Transaction};
 use tower_sessions_sqlx_store::{PostgresStore, SqliteStore};
 
+use changes::{Changes, Extent};
+
+use crate::auth::session::store::Records;
 use crate::error::{Error, Result};
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -50,7 +56,7 @@ macro_rules! on_db {
 /// The site's database. Cheap to clone.
 #[derive(Clone)]
 pub enum Db {
-    Sqlite { readers: SqlitePool, writer: SqlitePool, dirty: Arc<AtomicBool> },
+    Sqlite { readers: SqlitePool, writer: SqlitePool, dirty: Arc<AtomicBool>, changes: Arc<Changes> },
     Postgres(PgPool),
 }
 
@@ -74,6 +80,8 @@ enum Handle {
 pub struct Tx {
     conn: Conn,
     dirty: Option<Arc<AtomicBool>>,
+    changes: Option<Arc<Changes>>,
+    extent: Extent,
 }
 
 impl Conn {
@@ -88,18 +96,31 @@ impl Conn {
 }
 
 impl Tx {
-    /// Makes the changes durable: on SQLite the log is on disk when this returns (`synchronous=FULL`).
-    /// Cost: 1 fsync.
+    /// Says that this transaction changes less than it might: what is kept of the rest still holds.
+    pub fn changes_only(&mut self, extent: Extent) {
+        self.extent = extent;
+    }
+
+    /// Makes the changes durable: on SQLite the log is on disk when this returns (`synchronous=FULL`). Once asked for it
+    /// is done and counted, whether anybody waits for it or not. Cost: 1 fsync.
     pub async fn commit(self) -> Result<()> {
-        match self.conn.0 {
-            Handle::SqliteTx(tx) => tx.commit().await?,
-            Handle::PostgresTx(tx) => tx.commit().await?,
-            Handle::Sqlite(_) | Handle::Postgres(_) => {}
+        tokio::spawn(self.finish()).await.map_err(Error::internal)?
+    }
+
+    async fn finish(self) -> Result<()> {
+        let committed = match self.conn.0 {
+            Handle::SqliteTx(tx) => tx.commit().await,
+            Handle::PostgresTx(tx) => tx.commit().await,
+            Handle::Sqlite(_) | Handle::Postgres(_) => Ok(()),
+        };
+        // What failed may stand all the same.
+        if let Some(changes) = self.changes {
+            changes.count(&self.extent);
         }
         if let Some(dirty) = self.dirty {
             dirty.store(true, Ordering::Relaxed);
         }
-        Ok(())
+        Ok(committed?)
     }
 }
 
@@ -160,6 +181,8 @@ impl Db {
             .max_lifetime(None)
             .idle_timeout(None)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            // A connection to a file doesn't go away; asking it each time costs as much as a query.
+            .test_before_acquire(false)
             .connect_with(options.clone())
             .await
             .map_err(|e| fault(&e))?;
@@ -168,8 +191,9 @@ impl Db {
             .max_lifetime(None)
             .idle_timeout(None)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
             .connect_lazy_with(options.pragma("query_only", "on"));
-        Ok(Self::Sqlite { readers, writer, dirty: Arc::default() })
+        Ok(Self::Sqlite { readers, writer, dirty: Arc::default(), changes: Arc::default() })
     }
 
     /// Applies the migrations that are missing. Errors: a database made by a newer version, or one that was altered.
@@ -212,11 +236,16 @@ impl Db {
     /// A transaction for writing. On SQLite there is one at a time, and it holds the write lock from its start.
     pub async fn write(&self) -> Result<Tx> {
         Ok(match self {
-            Self::Sqlite { writer, dirty, .. } => Tx {
-                conn: Conn(Handle::SqliteTx(writer.begin_with("BEGIN IMMEDIATE").await?)),
-                dirty: Some(dirty.clone()),
-            },
-            Self::Postgres(pool) => Tx { conn: Conn(Handle::PostgresTx(pool.begin().await?)), dirty: None },
+            Self::Sqlite { writer, dirty, changes, .. } => {
+                let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
+                changes.look(&mut tx).await?;
+                let (dirty, changes) = (Some(dirty.clone()), Some(changes.clone()));
+                Tx { conn: Conn(Handle::SqliteTx(tx)), dirty, changes, extent: Extent::All }
+            }
+            Self::Postgres(pool) => {
+                let conn = Conn(Handle::PostgresTx(pool.begin().await?));
+                Tx { conn, dirty: None, changes: None, extent: Extent::All }
+            }
         })
     }
 
@@ -279,10 +308,11 @@ impl Db {
     /// what changes goes through the one connection that writes.
     pub async fn session_stores(&self) -> Result<SessionStores> {
         Ok(match self {
-            Self::Sqlite { readers, writer, dirty } => SessionStores::Sqlite {
+            Self::Sqlite { readers, writer, dirty, .. } => SessionStores::Sqlite {
                 load: SqliteStore::new(readers.clone()),
                 change: SqliteStore::new(writer.clone()),
                 dirty: dirty.clone(),
+                records: Records::default(),
             },
             Self::Postgres(pool) => {
                 // The store names its schema in every statement; ours is whichever the connection's search path says.
@@ -297,7 +327,7 @@ impl Db {
 /// What [`crate::auth::session`] keeps browser sessions in.
 #[derive(Clone, Debug)]
 pub enum SessionStores {
-    Sqlite { load: SqliteStore, change: SqliteStore, dirty: Arc<AtomicBool> },
+    Sqlite { load: SqliteStore, change: SqliteStore, dirty: Arc<AtomicBool>, records: Records },
     Postgres(PostgresStore),
 }
 

@@ -1,19 +1,25 @@
 //! Where the program writes what it does: standard output, or with `LOG_DIR` two files rotated daily, the access
-//! log apart. Text lines are `[LEVEL] TIMESTAMP module - message key=value`; JSON is one object a line.
+//! log apart. Lines are gathered for a moment and written together (`log/batch.rs`). Text lines are `[LEVEL] TIMESTAMP module - message key=value`; JSON is one object a line.
+
+mod batch;
 
 use std::fmt::{self, Write};
+use std::io;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Metadata, Subscriber};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::filter::{EnvFilter, filter_fn};
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
-use tracing_subscriber::fmt::{FmtContext, FormattedFields, MakeWriter};
+use tracing_subscriber::fmt::{FmtContext, FormattedFields};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
+
+use batch::Batched;
 
 use crate::clock::Clock;
 use crate::config::{Config, LogFormat};
@@ -21,28 +27,44 @@ use crate::error::{Error, Result};
 
 const KEPT_FILES: usize = 14;
 
+/// What waits to be written.
+static WAITING: OnceLock<Vec<Batched>> = OnceLock::new();
+
 /// Starts logging as the settings say. Errors: a folder that can't be written to.
 pub fn start(config: &Config) -> Result<()> {
     let mut layers = Vec::new();
+    let mut outs = Vec::new();
     match &config.log_dir {
-        None => layers.push(layer(config, std::io::stdout)?),
+        None => outs.push(batched(io::stdout())?),
         Some(folder) => {
-            let is_access = |metadata: &Metadata<'_>| metadata.target() == "access";
-            let main = layer(config, file(folder, "switchboard.log")?)?;
-            let access = layer(config, file(folder, "access.log")?)?;
-            layers.push(main.with_filter(filter_fn(move |metadata| !is_access(metadata))).boxed());
-            layers.push(access.with_filter(filter_fn(is_access)).boxed());
+            outs.push(batched(file(folder, "switchboard.log")?)?);
+            outs.push(batched(file(folder, "access.log")?)?);
         }
     }
-    tracing_subscriber::registry().with(layers).try_init().map_err(Error::internal)
+    let is_access = |metadata: &Metadata<'_>| metadata.target() == "access";
+    if let [main, access] = outs.as_slice() {
+        layers.push(layer(config, main)?.with_filter(filter_fn(move |metadata| !is_access(metadata))).boxed());
+        layers.push(layer(config, access)?.with_filter(filter_fn(is_access)).boxed());
+    } else {
+        layers.extend(outs.iter().map(|out| layer(config, out)).collect::<Result<Vec<_>>>()?);
+    }
+    tracing_subscriber::registry().with(layers).try_init().map_err(Error::internal)?;
+    let _ = WAITING.set(outs);
+    Ok(())
 }
 
-fn layer<W>(config: &Config, writer: W) -> Result<Box<dyn Layer<Registry> + Send + Sync>>
-where
-    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
-{
+/// Writes what waits: the last thing that the program does.
+pub fn flush() {
+    WAITING.get().into_iter().flatten().for_each(Batched::flush);
+}
+
+fn batched(out: impl io::Write + Send + 'static) -> Result<Batched> {
+    Batched::start(out).map_err(|e| Error::startup(format!("The log can't be started: {e}")))
+}
+
+fn layer(config: &Config, out: &Batched) -> Result<Box<dyn Layer<Registry> + Send + Sync>> {
     let filter: EnvFilter = config.rust_log.parse().map_err(|e| Error::startup(format!("RUST_LOG: {e}")))?;
-    let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer);
+    let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(out.clone());
     Ok(match config.log_format {
         LogFormat::Text => layer.event_format(Text).with_filter(filter).boxed(),
         LogFormat::Json => layer.json().with_filter(filter).boxed(),

@@ -13,7 +13,9 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(cli::run(command, &sources)) {
+    let done = runtime.block_on(cli::run(command, &sources));
+    switchboard::log::flush();
+    match done {
         Ok(code) => code,
         Err(error) => {
             eprintln!("switchboard: {error}");

@@ -1,6 +1,6 @@
 //! Messages: the model `messages`. [`post`] is the only way in (page, socket, API); what is posted is numbered,
 //! stored and published by `messages/writer.rs`. Readers are in `messages/stored.rs`, what asks for a stretch of a room's
-//! talk in `messages/history.rs`, and for words in `messages/search.rs`; who is told of a message in
+//! talk in `messages/history.rs`, what a page shows of it in `messages/talk.rs`, and for words in `messages/search.rs`; who is told of a message in
 //! `messages/mentions.rs`, what becomes of old ones in `messages/retention.rs`. What people do to messages that stand is in
 //! `messages/acts.rs`; the parts it is made of, which the admin uses too, in `messages/change.rs`. What a message said before
 //! is in `messages/edits.rs`, which of them a room keeps at hand in `messages/pins.rs`.
@@ -19,10 +19,10 @@ pub mod quote;
 pub mod retention;
 pub mod search;
 mod stored;
+pub mod talk;
 pub mod writer;
 
 use serde::Serialize;
-use sqlx::FromRow;
 use utoipa::ToSchema;
 
 use crate::app::App;
@@ -47,7 +47,7 @@ pub(crate) const NO_MESSAGE: Error = Error::NotFound("There is no such message, 
 pub(crate) const DELETED: Error = Error::Conflict("This message is deleted.");
 
 /// A message as stored, with its sender's name, its files and who reacts to it: as the JSON API and the socket show it.
-#[derive(Clone, Debug, FromRow, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Message {
     pub id: MessageId,
     pub room_id: RoomId,
@@ -71,9 +71,7 @@ pub struct Message {
     /// The id of the message that this one answers.
     #[schema(required = true)]
     pub reply_to: Option<MessageId>,
-    #[sqlx(skip)]
     pub attachments: Vec<Attachment>,
-    #[sqlx(skip)]
     pub reactions: Vec<Reaction>,
     #[schema(required = true)]
     pub edited_at: Option<Timestamp>,

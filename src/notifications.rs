@@ -178,12 +178,14 @@ pub async fn of(
     Ok(on_db!(conn, c => sqlx::query_as(&sql).bind(user).bind(before).bind(limit).fetch_all(c).await)?)
 }
 
-/// How much of what `user` was told they haven't read, counted up to [`MOST_COUNTED`]. Cost: 1 indexed query, O(100).
+/// How much of what `$1` was told they haven't read, counted up to 100, as an expression in SQL.
+pub(crate) const UNREAD: &str =
+    "(select count(*) from (select 1 from notifications where user_id = $1 and read_at is null
+     limit 100) as counted)";
+
+/// How much of what `user` was told they haven't read, counted up to 100. Cost: 1 indexed query, O(100).
 pub async fn unread(conn: &mut Conn, user: UserId) -> Result<i64> {
-    let sql = format!(
-        "select count(*) from (select 1 from notifications where user_id = $1 and read_at is null
-         limit {MOST_COUNTED}) as counted"
-    );
+    let sql = format!("select {UNREAD}");
     Ok(on_db!(conn, c => sqlx::query_scalar(&sql).bind(user).fetch_one(c).await)?)
 }
 

@@ -11,15 +11,15 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::db::Conn;
+use crate::db::rows;
 use crate::error::{Error, Result, is_taken};
 use crate::ids::{MessageId, ReactionId, UserId};
 use crate::messages::change as messages;
-use crate::messages::{DELETED, Message, acts, list};
+use crate::messages::{DELETED, Message, acts};
+use crate::on_db;
 use crate::rooms::{NOT_JOINED, Room};
 use crate::users::{Person, blocks};
 use crate::work::Work;
-use crate::{on_db, users};
 
 /// Different emoji by one person under one message.
 const MOST_BY_ONE: usize = 20;
@@ -36,21 +36,16 @@ pub struct Reaction {
     pub user_ids: Vec<UserId>,
 }
 
-/// Who reacts how to each of `messages`, in the order of the first of each emoji. Cost: no query without messages, else
-/// 1 indexed query, O(reactions).
-pub async fn of(conn: &mut Conn, messages: &[MessageId]) -> Result<HashMap<MessageId, Vec<Reaction>>> {
-    let mut all: HashMap<MessageId, Vec<Reaction>> = HashMap::new();
-    if messages.is_empty() {
-        return Ok(all);
-    }
-    let sql = format!(
-        "select message_id, emoji, user_id from reactions where message_id in ({}) order by id",
-        list(messages)
-    );
-    let rows: Vec<(MessageId, String, UserId)> =
-        on_db!(conn, c => sqlx::query_as(&sql).persistent(false).fetch_all(c).await)?;
-    for (message, emoji, user) in rows {
-        let reactions = all.entry(message).or_default();
+/// What a select of reactions finds, as JSON, by the columns of [`ROW`]: an emoji, and who reacts with it.
+pub(crate) type Row = (String, UserId, String);
+pub(crate) const ROW: [&str; 3] = ["e.emoji", "e.user_id", "w.username"];
+
+/// Reactions to one message in the order in which they were made, by emoji in the order of the first of each; and who is
+/// who. Cost: O(reactions × different emoji).
+pub(crate) fn grouped(rows: Vec<Row>) -> (Vec<Reaction>, Vec<(UserId, String)>) {
+    let mut reactions: Vec<Reaction> = Vec::new();
+    let mut names = Vec::with_capacity(rows.len());
+    for (emoji, user, name) in rows {
         match reactions.iter_mut().find(|reaction| reaction.emoji == emoji) {
             Some(reaction) => {
                 reaction.count += 1;
@@ -58,8 +53,9 @@ pub async fn of(conn: &mut Conn, messages: &[MessageId]) -> Result<HashMap<Messa
             }
             None => reactions.push(Reaction { emoji, count: 1, user_ids: vec![user] }),
         }
+        names.push((user, name));
     }
-    Ok(all)
+    (reactions, names)
 }
 
 /// One emoji under a message, with names, for pages.
@@ -84,21 +80,15 @@ impl Named {
     }
 }
 
-/// Who reacts how to each of `messages` as it was read, by name; `reader` stands first among those who do. Cost: no
-/// query without reactions, else 1 indexed query, O(20 an emoji).
-pub async fn named(conn: &mut Conn, messages: &[Message], reader: UserId) -> Result<Vec<Vec<Named>>> {
-    let reactions = || messages.iter().flat_map(|message| &message.reactions);
-    let mut users: Vec<UserId> = reactions().flat_map(|reaction| first(reaction, reader)).collect();
-    users.sort_unstable();
-    users.dedup();
-    let names = users::names(conn, &users).await?;
+/// `reactions` by name; `reader` stands first among those who react. Who isn't among `names` isn't named.
+pub fn named(reactions: &[Reaction], names: &HashMap<UserId, String>, reader: UserId) -> Vec<Named> {
     let named = |reaction: &Reaction| Named {
         emoji: reaction.emoji.clone(),
         count: reaction.count,
         own: reaction.user_ids.contains(&reader),
         names: first(reaction, reader).iter().filter_map(|user| names.get(user).cloned()).collect(),
     };
-    Ok(messages.iter().map(|message| message.reactions.iter().map(named).collect()).collect())
+    reactions.iter().map(named).collect()
 }
 
 /// Whose names stand beside a reaction.
@@ -171,7 +161,10 @@ pub async fn remove(work: &mut Work, id: ReactionId) -> Result<()> {
 /// Gives the message the room's next revision and shows who reacts how by now. Cost: 3 indexed statements.
 async fn show(work: &mut Work, mut message: Message) -> Result<Vec<Reaction>> {
     messages::renumber(work, &mut message).await?;
-    let reactions = of(work, &[message.id]).await?.remove(&message.id).unwrap_or_default();
+    let from = "from reactions e join users w on w.id = e.user_id where e.message_id = $1 order by e.id";
+    let sql = format!("select cast({} as text)", work.rows(&ROW, from));
+    let found: String = on_db!(work, c => sqlx::query_scalar(&sql).bind(message.id).fetch_one(c).await)?;
+    let (reactions, _) = grouped(rows::read(&found)?);
     let published = reactions.clone();
     work.then(move |app| app.hub.publish_reactions(&message, &published));
     Ok(reactions)
@@ -199,6 +192,7 @@ pub async fn react(app: &App, person: &Person, message: MessageId, emoji: &str) 
     let at = work.now();
     let new = New { id: None, message: message.id, user: person.id, emoji: emoji.to_owned(), at };
     insert(&mut work, &new, emoji).await?.ok_or(Error::SignedOut)?;
+    work.only_talk_of(message.room_id);
     let reactions = show(&mut work, message).await?;
     work.commit().await?;
     Ok(reactions)
@@ -219,6 +213,7 @@ pub async fn unreact(app: &App, person: &Person, message: MessageId, emoji: &str
     if gone == 0 {
         return Ok(message.reactions);
     }
+    work.only_talk_of(message.room_id);
     let reactions = show(&mut work, message).await?;
     work.commit().await?;
     Ok(reactions)

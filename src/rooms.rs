@@ -8,12 +8,11 @@ pub mod list;
 pub mod members;
 
 use serde::{Deserialize, Serialize};
-use sqlx::FromRow;
 use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::db::Conn;
+use crate::db::{Conn, rows};
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{RoomId, UserId};
 use crate::live::event::Event;
@@ -30,7 +29,7 @@ const MOST_MEMBERS_AT_ONCE: usize = 100;
 pub(crate) const NOT_JOINED: Error = Error::Forbidden("Join the room to write in it.");
 pub(crate) const NO_ROOM: Error = Error::NotFound("There is no such room, or it is private to others.");
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = RoomKind)]
 pub enum Kind {
@@ -64,10 +63,9 @@ impl TryFrom<String> for Kind {
 }
 
 /// A room as one person sees it.
-#[derive(Clone, Debug, FromRow)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Room {
     pub id: RoomId,
-    #[sqlx(try_from = "String")]
     pub kind: Kind,
     pub name: String,
     pub description: String,
@@ -80,18 +78,38 @@ pub struct Room {
     /// `owner` or `member`; `None` for somebody who only looks in.
     pub role: Option<String>,
     pub last_read_seq: Option<i64>,
+    #[serde(deserialize_with = "rows::maybe_truth")]
     pub muted: Option<bool>,
+    #[serde(deserialize_with = "rows::maybe_truth")]
     pub notify_all: Option<bool>,
     /// In a direct room, the other one's name.
     pub peer: Option<String>,
 }
 
 /// The columns of [`Room`], of `rooms r` left joined with the viewer's (`$1`) own membership `m`.
-pub(crate) const COLUMNS: &str = "r.id, r.kind, r.name, r.description, r.created_by, r.member_count, r.last_seq, \
-     r.last_rev, r.last_message_at, r.created_at, m.role, m.last_read_seq, \
-     m.muted, m.notify_all, \
-     case when r.kind = 'direct' then (select u.username from memberships o join users u on u.id = o.user_id \
-     where o.room_id = r.id and o.user_id <> $1 limit 1) end as peer";
+const COLUMNS: [&str; 15] = [
+    "r.id",
+    "r.kind",
+    "r.name",
+    "r.description",
+    "r.created_by",
+    "r.member_count",
+    "r.last_seq",
+    "r.last_rev",
+    "r.last_message_at",
+    "r.created_at",
+    "m.role",
+    "m.last_read_seq",
+    "m.muted",
+    "m.notify_all",
+    "case when r.kind = 'direct' then (select u.username from memberships o join users u on u.id = o.user_id \
+     where o.room_id = r.id and o.user_id <> $1 limit 1) end",
+];
+
+/// A select of rooms as `$1` sees them, for [`rows::read`]; `rest` begins with `from`.
+pub(crate) fn select(conn: &Conn, rest: &str) -> String {
+    format!("select cast({} as text)", conn.rows(&COLUMNS, rest))
+}
 
 impl Room {
     /// What its viewer calls it.
@@ -197,15 +215,20 @@ fn names(errors: &mut FieldErrors, name: &str, description: &str) -> (String, St
 /// The room, when `person` may see it. Errors: [`Error::NotFound`] when it isn't there or is private to others: the
 /// two look the same. Cost: 1 indexed query.
 pub async fn see(conn: &mut Conn, person: UserId, id: RoomId) -> Result<Room> {
-    find(conn, person, id).await?.filter(Room::is_open).ok_or(NO_ROOM)
+    open(find(conn, person, id).await?)
+}
+
+/// A room that was looked up for somebody, if they may see it. Errors: as [`see`].
+pub fn open(room: Option<Room>) -> Result<Room> {
+    room.filter(Room::is_open).ok_or(NO_ROOM)
 }
 
 /// The room as `viewer` sees it, or would if they may: that isn't asked. Cost: 1 indexed query.
 async fn find(conn: &mut Conn, viewer: UserId, id: RoomId) -> Result<Option<Room>> {
-    let sql = format!(
-        "select {COLUMNS} from rooms r left join memberships m on m.room_id = r.id and m.user_id = $1 where r.id = $2"
-    );
-    Ok(on_db!(conn, c => sqlx::query_as(&sql).bind(viewer).bind(id).fetch_optional(c).await)?)
+    let sql =
+        select(conn, "from rooms r left join memberships m on m.room_id = r.id and m.user_id = $1 where r.id = $2");
+    let found: String = on_db!(conn, c => sqlx::query_scalar(&sql).bind(viewer).bind(id).fetch_one(c).await)?;
+    Ok(rows::read(&found)?.pop())
 }
 
 /// Makes a room with `person` as its owner, or finds the direct room that the pair has; says whether it is new.

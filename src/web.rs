@@ -11,6 +11,7 @@ pub mod extract;
 pub mod headers;
 pub mod once;
 pub mod pages;
+pub mod pieces;
 pub mod render;
 pub mod request_id;
 pub mod status;

@@ -10,6 +10,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::app::App;
 use crate::clock::Timestamp;
+use crate::db::changes::Extent;
 use crate::db::{Conn, Tx};
 use crate::error::{Error, Result};
 use crate::ids::RoomId;
@@ -65,6 +66,11 @@ impl Work {
     /// room resumes from the database.
     pub fn touches(&mut self, room: RoomId) {
         self.rooms.push(room);
+    }
+
+    /// Says that nothing is changed here but what stands in `room`: what is kept of the rest still holds.
+    pub fn only_talk_of(&mut self, room: RoomId) {
+        self.tx.changes_only(Extent::Talk { rooms: vec![room], public: true });
     }
 
     /// Does a part that may fail and leave the rest standing: what it did is undone then, and nobody is told of it.

@@ -2,22 +2,21 @@
 //! number, the row of the model `sessions`. That row is the truth: deleted, the cookie is worth nothing.
 
 pub mod admin;
+pub mod kept;
+pub(crate) mod store;
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use sqlx::FromRow;
 use tower_sessions::cookie::SameSite;
-use tower_sessions::session::{Id, Record};
-use tower_sessions::session_store::{self, ExpiredDeletion};
-use tower_sessions::{Expiry, Session, SessionManagerLayer, SessionStore};
+use tower_sessions::{Expiry, Session, SessionManagerLayer};
 
 use super::devices::{self, Caller};
 use super::{Proven, pending, refresh};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::config::Config;
+use crate::db::changes::Extent;
 use crate::db::{Conn, SessionStores};
 use crate::error::{Error, Result};
 use crate::ids::{SessionId, UserId};
@@ -99,7 +98,8 @@ pub async fn end(work: &mut Work, id: SessionId) -> Result<()> {
 }
 
 /// The person this cookie stands for, if its session still stands and the account is active.
-/// Cost: 2 indexed queries (the store's and ours); now and then one small write in the background.
+/// Cost: 2 indexed queries (the store's and ours), none where they are kept; now and then one small write in the
+/// background.
 pub async fn person(app: &App, session: &Session) -> Result<Option<Person>> {
     match of_browser(session).await? {
         Some(id) => holder(app, id, None).await,
@@ -113,10 +113,10 @@ pub async fn of_browser(session: &Session) -> Result<Option<SessionId>> {
 }
 
 /// The person in this session, if it still stands and the account is active; with `whose`, only if it is theirs.
-/// Cost: 1 indexed query; now and then one small write in the background.
+/// Cost: 1 indexed query, none where it is kept; now and then one small write in the background.
 pub(super) async fn holder(app: &App, id: SessionId, whose: Option<UserId>) -> Result<Option<Person>> {
     let now = app.clock.now();
-    let Some(standing) = by_id(&mut app.db.read().await?, id, now).await? else { return Ok(None) };
+    let Some(standing) = app.sessions.standing(&app.db, id, now).await? else { return Ok(None) };
     let user = standing.holder.user_id;
     if whose.is_some_and(|whose| whose != user) {
         return Ok(None);
@@ -187,16 +187,22 @@ pub(super) async fn stands(conn: &mut Conn, id: SessionId, now: Timestamp) -> Re
 }
 
 /// A session that stands, and whose it is.
-#[derive(FromRow)]
+#[derive(Clone, FromRow)]
 struct Standing {
     #[sqlx(flatten)]
     holder: Holder,
     created_at: Timestamp,
     last_seen_at: Timestamp,
+    expires_at: Timestamp,
     confirmed_at: Option<Timestamp>,
 }
 
 impl Standing {
+    /// Whether time has not ended it.
+    fn lasts(&self, now: Timestamp) -> bool {
+        self.expires_at > now && self.last_seen_at > now.minus(IDLE)
+    }
+
     fn person(self, settings: &Settings, id: SessionId) -> Person {
         let person = Person::new(settings, self.holder, Via::Session(id), self.confirmed_at);
         Person { signed_in_at: Some(self.created_at), ..person }
@@ -205,7 +211,8 @@ impl Standing {
 
 async fn by_id(conn: &mut Conn, id: SessionId, now: Timestamp) -> Result<Option<Standing>> {
     Ok(on_db!(conn, c => sqlx::query_as(
-        "select s.user_id, u.username, u.role, u.totp_enabled, u.avatar, s.created_at, s.last_seen_at, s.confirmed_at
+        "select s.user_id, u.username, u.role, u.totp_enabled, u.avatar, s.created_at, s.last_seen_at, s.expires_at,
+            s.confirmed_at
          from sessions s join users u on u.id = s.user_id
          where s.id = $1 and s.expires_at > $2 and s.last_seen_at > $3 and u.is_active")
         .bind(id).bind(now).bind(now.minus(IDLE)).fetch_optional(c).await)?)
@@ -246,9 +253,13 @@ async fn seen(app: App, user: UserId, session: SessionId) {
             .bind(session).bind(now).execute(c).await.map(|_| ()))?;
         on_db!(tx, c => sqlx::query("update users set last_seen_at = $2 where id = $1")
             .bind(user).bind(now).execute(c).await.map(|_| ()))?;
+        // Read anew by itself; nothing else that is kept shows it.
+        tx.changes_only(Extent::Nothing);
         tx.commit().await
     };
-    if let Err(error) = written.await {
+    let written = written.await;
+    app.sessions.forget(session);
+    if let Err(error) = written {
         tracing::warn!(%error, "last_seen_at can't be written");
     }
     app.end_seeing(Via::Session(session));
@@ -259,48 +270,4 @@ pub async fn sweep(conn: &mut Conn, now: Timestamp) -> Result<Vec<(UserId, Sessi
     Ok(on_db!(conn, c => sqlx::query_as(
         "delete from sessions where expires_at <= $1 or last_seen_at <= $2 returning user_id, id")
         .bind(now).bind(now.minus(IDLE)).fetch_all(c).await)?)
-}
-
-#[async_trait]
-impl SessionStore for SessionStores {
-    async fn create(&self, record: &mut Record) -> session_store::Result<()> {
-        match self {
-            Self::Sqlite { change, dirty, .. } => {
-                dirty.store(true, Ordering::Relaxed);
-                change.create(record).await
-            }
-            Self::Postgres(store) => store.create(record).await,
-        }
-    }
-
-    async fn save(&self, record: &Record) -> session_store::Result<()> {
-        match self {
-            Self::Sqlite { change, .. } => change.save(record).await,
-            Self::Postgres(store) => store.save(record).await,
-        }
-    }
-
-    async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
-        match self {
-            Self::Sqlite { load, .. } => load.load(id).await,
-            Self::Postgres(store) => store.load(id).await,
-        }
-    }
-
-    async fn delete(&self, id: &Id) -> session_store::Result<()> {
-        match self {
-            Self::Sqlite { change, .. } => change.delete(id).await,
-            Self::Postgres(store) => store.delete(id).await,
-        }
-    }
-}
-
-#[async_trait]
-impl ExpiredDeletion for SessionStores {
-    async fn delete_expired(&self) -> session_store::Result<()> {
-        match self {
-            Self::Sqlite { change, .. } => change.delete_expired().await,
-            Self::Postgres(store) => store.delete_expired().await,
-        }
-    }
 }

@@ -51,6 +51,7 @@ pub async fn edit(app: &App, person: &Person, id: MessageId, content: &str) -> R
     may_edit(person, &found)?;
     blocks::may_write(&mut work, person.id, &found.0).await?;
     let message = change::edit_held(&mut work, found.1, content).await?;
+    work.only_talk_of(message.room_id);
     work.commit().await?;
     Ok(message)
 }

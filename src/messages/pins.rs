@@ -70,6 +70,7 @@ pub async fn pin(app: &App, person: &Person, id: MessageId) -> Result<()> {
         "insert into pins (message_id, room_id, pinned_by, created_at) values ($1, $2, $3, $4)")
         .bind(id).bind(room).bind(person.id).bind(now).execute(c).await.map(|_| ()))?;
     work.then(move |app| app.hub.publish_pins(room));
+    work.only_talk_of(room);
     work.commit().await
 }
 
@@ -83,6 +84,7 @@ pub async fn unpin(app: &App, person: &Person, id: MessageId) -> Result<()> {
     if drop_of(&mut work, id).await? {
         let room = found.0.id;
         work.then(move |app| app.hub.publish_pins(room));
+        work.only_talk_of(room);
     }
     work.commit().await
 }

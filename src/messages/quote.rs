@@ -1,34 +1,31 @@
 //! The beginning of a message, as it stands above a message that answers it. Called by the pages.
 
-use std::collections::HashMap;
+use serde::Deserialize;
 
-use sqlx::FromRow;
-
-use super::{Message, excerpt, list};
-use crate::db::Conn;
+use super::excerpt;
+use crate::db::{Conn, rows};
 use crate::error::Result;
-use crate::ids::MessageId;
+use crate::ids::{MessageId, RoomId};
 use crate::on_db;
 
 /// Characters of a quote.
 const LONGEST: usize = 120;
 
 /// Who said what, in a line.
-#[derive(Clone, Debug, FromRow)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Quote {
     pub id: MessageId,
     pub seq: i64,
     pub username: Option<String>,
     content: String,
+    #[serde(deserialize_with = "rows::truth")]
     is_deleted: bool,
 }
 
-impl From<Message> for Quote {
-    fn from(message: Message) -> Self {
-        let Message { id, seq, username, content, deleted_at, .. } = message;
-        Self { id, seq, username, content, is_deleted: deleted_at.is_some() }
-    }
-}
+/// The columns of [`Quote`], of [`FROM`].
+pub(super) const ROW: [&str; 5] =
+    ["q.id", "q.seq", "a.username", "substr(q.content, 1, 500)", "q.deleted_at is not null"];
+pub(super) const FROM: &str = "from messages q left join users a on a.id = q.sender_id";
 
 impl Quote {
     pub fn author(&self) -> &str {
@@ -45,17 +42,11 @@ impl Quote {
     }
 }
 
-/// The messages of `ids` as quotes. Doesn't check who may see them: who may see an answer may see what it answers, since both
-/// are in one room. Cost: no query without ids, else 1 indexed query, O(ids).
-pub async fn quotes(conn: &mut Conn, ids: &[MessageId]) -> Result<HashMap<MessageId, Quote>> {
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let sql = format!(
-        "select m.id, m.seq, u.username, substr(m.content, 1, 500) as content, m.deleted_at is not null as is_deleted
-         from messages m left join users u on u.id = m.sender_id where m.id in ({})",
-        list(ids)
-    );
-    let found: Vec<Quote> = on_db!(conn, c => sqlx::query_as(&sql).persistent(false).fetch_all(c).await)?;
-    Ok(found.into_iter().map(|quote| (quote.id, quote)).collect())
+/// A message of `room` as a quote; `None` when it isn't one of its. Doesn't check who may see the room.
+/// Cost: 1 indexed query.
+pub async fn quote(conn: &mut Conn, room: RoomId, id: MessageId) -> Result<Option<Quote>> {
+    let sql =
+        format!("select cast({} as text)", conn.rows(&ROW, &format!("{FROM} where q.id = $1 and q.room_id = $2")));
+    let found: String = on_db!(conn, c => sqlx::query_scalar(&sql).bind(id).bind(room).fetch_one(c).await)?;
+    Ok(rows::read(&found)?.pop())
 }

@@ -16,6 +16,7 @@ use super::mentions::{self, Named};
 use super::{Message, NewMessage, Posted};
 use crate::attachments;
 use crate::clock::{Clock, Timestamp};
+use crate::db::changes::Extent;
 use crate::db::{Conn, Db};
 use crate::error::{Error, Result};
 use crate::ids::{MessageId, RoomId, UserId};
@@ -204,6 +205,8 @@ impl Loop {
     async fn store(&self, jobs: &[Job]) -> Result<Vec<Result<Outcome>>, Fault> {
         let mut tx = self.db.write().await.map_err(Fault::Begin)?;
         let now = self.clock.now();
+        let rooms = jobs.iter().map(|job| job.order().0).collect();
+        tx.changes_only(Extent::Talk { rooms, public: true });
         let mut outcomes = Vec::with_capacity(jobs.len());
         for job in jobs {
             outcomes.push(match apply(&mut tx, job, now).await {

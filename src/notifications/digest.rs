@@ -9,14 +9,14 @@ use sqlx::FromRow;
 use super::Kind;
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::db::Conn;
+use crate::db::{Conn, rows};
 use crate::emails::letter::{self, Letter};
 use crate::error::{Error, Result};
 use crate::ids::{MessageId, UserId};
 use crate::messages::acts::with_room;
 use crate::messages::excerpt;
 use crate::on_db;
-use crate::rooms::{COLUMNS, Room};
+use crate::rooms::{self, Room};
 use crate::users::Person;
 use crate::work::Work;
 
@@ -196,12 +196,15 @@ async fn calls(conn: &mut Conn, user: UserId, since: Timestamp) -> Result<Vec<St
 
 /// Their rooms with news that they haven't muted, newest talk first.
 async fn unread(conn: &mut Conn, user: UserId, since: Timestamp) -> Result<Vec<Room>> {
-    let sql = format!(
-        "select {COLUMNS} from memberships m join rooms r on r.id = m.room_id
+    let sql = rooms::select(
+        conn,
+        "from memberships m join rooms r on r.id = m.room_id
          where m.user_id = $1 and not m.muted and r.last_seq > m.last_read_seq and r.last_message_at > $2
-         order by r.last_message_at desc, r.id desc limit $3"
+         order by r.last_message_at desc, r.id desc limit $3",
     );
-    Ok(on_db!(conn, c => sqlx::query_as(&sql).bind(user).bind(since).bind(MOST as i64 + 1).fetch_all(c).await)?)
+    let found: String = on_db!(conn, c => sqlx::query_scalar(&sql)
+        .bind(user).bind(since).bind(MOST as i64 + 1).fetch_one(c).await)?;
+    rows::read(&found)
 }
 
 fn in_rooms(rooms: &[Room]) -> Option<String> {

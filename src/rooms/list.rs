@@ -4,31 +4,51 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{COLUMNS, Kind, NO_ROOM, Room};
+use super::{COLUMNS, Kind, NO_ROOM, Room, select};
 use crate::clock::Timestamp;
-use crate::db::Conn;
+use crate::db::{Conn, rows};
 use crate::error::Result;
 use crate::ids::{RoomId, UserId};
 use crate::messages::{self, Message};
+use crate::notifications;
 use crate::on_db;
+
+const OWN: &str = "from memberships m join rooms r on r.id = m.room_id where m.user_id = $1
+     order by r.last_message_at desc, r.id desc";
+const TO_JOIN: &str = "from rooms r left join memberships m on m.room_id = r.id and m.user_id = $1
+     where r.kind = 'public' and m.id is null order by r.last_message_at desc, r.id desc";
 
 /// One's own rooms, newest talk first; at most `limit`. Cost: 1 query, O(the person's rooms).
 pub async fn own(conn: &mut Conn, person: UserId, limit: i64) -> Result<Vec<Room>> {
-    let sql = format!(
-        "select {COLUMNS} from memberships m join rooms r on r.id = m.room_id where m.user_id = $1
-         order by r.last_message_at desc, r.id desc limit $2"
-    );
-    Ok(on_db!(conn, c => sqlx::query_as(&sql).bind(person).bind(limit).fetch_all(c).await)?)
+    let sql = select(conn, &format!("{OWN} limit $2"));
+    let found: String = on_db!(conn, c => sqlx::query_scalar(&sql).bind(person).bind(limit).fetch_one(c).await)?;
+    rows::read(&found)
 }
 
-/// Public rooms that `person` isn't in, newest talk first; at most `limit`.
-/// Cost: 1 query, O(limit + the person's public rooms).
-pub async fn to_join(conn: &mut Conn, person: UserId, limit: i64) -> Result<Vec<Room>> {
+/// What a chat page has at its side: one's own rooms and the public ones that one isn't in, newest talk first, at most
+/// `own` and `to_join`; how many notifications aren't read; and `room`, if it is there, whoever may see it.
+pub struct Side {
+    pub own: Vec<Room>,
+    pub to_join: Vec<Room>,
+    pub notices: i64,
+    pub room: Option<Room>,
+}
+
+/// Cost: 1 query, O(rooms shown + the person's public rooms).
+pub async fn side(conn: &mut Conn, person: UserId, own: i64, to_join: i64, room: Option<RoomId>) -> Result<Side> {
     let sql = format!(
-        "select {COLUMNS} from rooms r left join memberships m on m.room_id = r.id and m.user_id = $1
-         where r.kind = 'public' and m.id is null order by r.last_message_at desc, r.id desc limit $2"
+        "select cast({} as text), cast({} as text), {}, cast({} as text)",
+        conn.rows(&COLUMNS, &format!("{OWN} limit $2")),
+        conn.rows(&COLUMNS, &format!("{TO_JOIN} limit $3")),
+        notifications::UNREAD,
+        conn.rows(
+            &COLUMNS,
+            "from rooms r left join memberships m on m.room_id = r.id and m.user_id = $1 where r.id = $4"
+        ),
     );
-    Ok(on_db!(conn, c => sqlx::query_as(&sql).bind(person).bind(limit).fetch_all(c).await)?)
+    let (own, to_join, notices, room): (String, String, i64, String) = on_db!(conn, c => sqlx::query_as(&sql)
+        .bind(person).bind(own).bind(to_join).bind(room).fetch_one(c).await)?;
+    Ok(Side { own: rows::read(&own)?, to_join: rows::read(&to_join)?, notices, room: rows::read(&room)?.pop() })
 }
 
 /// Those of `rooms` that `person` may see, as they see them. Cost: no query without rooms, else 1 indexed one, O(rooms).
@@ -36,12 +56,14 @@ pub async fn seen(conn: &mut Conn, person: UserId, rooms: &[RoomId]) -> Result<V
     if rooms.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = format!(
-        "select {COLUMNS} from rooms r left join memberships m on m.room_id = r.id and m.user_id = $1
+    let which = format!(
+        "from rooms r left join memberships m on m.room_id = r.id and m.user_id = $1
          where r.id in ({}) and (r.kind = 'public' or m.id is not null)",
         messages::list(rooms)
     );
-    Ok(on_db!(conn, c => sqlx::query_as(&sql).persistent(false).bind(person).fetch_all(c).await)?)
+    let sql = select(conn, &which);
+    let found: String = on_db!(conn, c => sqlx::query_scalar(&sql).persistent(false).bind(person).fetch_one(c).await)?;
+    rows::read(&found)
 }
 
 /// A room's place in the list: the time of its newest talk, then its id.
@@ -56,13 +78,14 @@ pub async fn page(conn: &mut Conn, person: UserId, after: Option<Place>, limit: 
     let (time, id) = after.unwrap_or((Timestamp(i64::MAX), RoomId(i64::MAX)));
     let mut rooms: Vec<Room> = Vec::new();
     for which in [public, private] {
-        let sql = format!(
-            "select {COLUMNS} from {which} and (r.last_message_at, r.id) < ($2, $3)
+        let which = format!(
+            "from {which} and (r.last_message_at, r.id) < ($2, $3)
              order by r.last_message_at desc, r.id desc limit $4"
         );
-        let found = on_db!(conn, c => sqlx::query_as(&sql)
-            .bind(person).bind(time).bind(id).bind(limit).fetch_all(c).await)?;
-        rooms.extend::<Vec<Room>>(found);
+        let sql = select(conn, &which);
+        let found: String = on_db!(conn, c => sqlx::query_scalar(&sql)
+            .bind(person).bind(time).bind(id).bind(limit).fetch_one(c).await)?;
+        rooms.extend(rows::read::<Room>(&found)?);
     }
     rooms.sort_unstable_by_key(|room| std::cmp::Reverse(room.place()));
     rooms.truncate(usize::try_from(limit).unwrap_or_default());

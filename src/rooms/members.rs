@@ -7,6 +7,7 @@ pub mod notify;
 
 use std::collections::HashSet;
 
+use serde::Deserialize;
 use sqlx::FromRow;
 
 use crate::app::App;
@@ -14,7 +15,6 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
 use crate::ids::{MembershipId, RoomId, UserId};
-use crate::live::hub::MOST_FOR_RECEIPTS;
 use crate::rooms::Room;
 use crate::text::{above, fold};
 use crate::users::{Person, User, blocks};
@@ -68,25 +68,18 @@ pub async fn page(conn: &mut Conn, room: RoomId, after: &str, limit: i64) -> Res
     Ok(on_db!(conn, c => sqlx::query_as(&sql).bind(room).bind(fold(after)).bind(limit).fetch_all(c).await)?)
 }
 
-/// A member, and how far they have read.
-#[derive(Clone, Debug, FromRow)]
+/// A member, and how far they have read; shown in rooms that are small enough.
+#[derive(Clone, Debug, Deserialize)]
 pub struct Reader {
     pub user_id: UserId,
     pub username: String,
     pub last_read_seq: i64,
 }
 
-/// Who has read how far, by name, in a room that is small enough to show it. Doesn't check who asks. Cost: 0 or 1 indexed
-/// query, O(50).
-pub async fn readers(conn: &mut Conn, room: &Room) -> Result<Vec<Reader>> {
-    if room.member_count > MOST_FOR_RECEIPTS {
-        return Ok(Vec::new());
-    }
-    Ok(on_db!(conn, c => sqlx::query_as(
-        "select m.user_id, u.username, m.last_read_seq from memberships m join users u on u.id = m.user_id
-         where m.room_id = $1 order by u.username_folded")
-        .bind(room.id).fetch_all(c).await)?)
-}
+/// The columns of [`Reader`], of [`READERS`]: the members of room `$1` by name.
+pub(crate) const READER: [&str; 3] = ["m.user_id", "u.username", "m.last_read_seq"];
+pub(crate) const READERS: &str =
+    "from memberships m join users u on u.id = m.user_id where m.room_id = $1 order by u.username_folded";
 
 /// One member. Doesn't check who asks. Errors: [`Error::NotFound`]. Cost: 1 indexed query.
 pub async fn one(conn: &mut Conn, room: RoomId, user: UserId) -> Result<Member> {

@@ -18,7 +18,7 @@ pub enum Via {
 }
 
 /// Who is signed in, as checked on this request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Person {
     pub id: UserId,
     pub username: String,
@@ -36,7 +36,7 @@ pub struct Person {
 }
 
 /// Whose a session or a token is.
-#[derive(FromRow)]
+#[derive(Clone, FromRow)]
 pub(crate) struct Holder {
     pub user_id: UserId,
     pub username: String,

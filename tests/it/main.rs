@@ -60,6 +60,7 @@ mod earlier_texts;
 mod endings;
 mod guarantees;
 mod invitations;
+mod kept_pages;
 mod leaving;
 mod mail_admin;
 mod mail_servers;

@@ -72,7 +72,8 @@ both! {
         let mut ann = Visitor::registered(&site, "ann").await;
         let room = ann.public_room("Hall").await;
         let room = format!("/chat/rooms/{room}");
-        for path in ["/login", "/password-reset", "/chat", &room, "/rooms/new", "/nowhere", "/health"] {
+        let past = format!("{room}?before=9");
+        for path in ["/login", "/password-reset", "/chat", &past, "/rooms/new", "/nowhere", "/health"] {
             let page = ann.get(path).await;
             assert_eq!(page.headers["cache-control"], "no-store", "{path}");
             assert_eq!(page.headers["strict-transport-security"], "max-age=31536000", "{path}");

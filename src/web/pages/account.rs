@@ -214,7 +214,7 @@ impl AccountPages {
             auth::log_out(&app, &session, &person).await?;
         }
         // Drafts, and being told while no page is open, are not for whoever sits here next.
-        Ok(([("clear-site-data", "\"storage\"")], Redirect::to("/login")).into_response())
+        Ok(([("clear-site-data", "\"cache\", \"storage\"")], Redirect::to("/login")).into_response())
     }
 }
 

@@ -1,10 +1,11 @@
 //! The chat page: the list of rooms, and one room's talk. Without JavaScript the composer is a form like any other.
 
-pub mod talk;
+pub mod kept;
+pub mod lines;
 
 use askama::Template;
 use axum::extract::{Path, Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
@@ -15,15 +16,16 @@ use crate::error::{Error, Result};
 use crate::ids::{MessageId, RoomId, UserId};
 use crate::messages;
 use crate::messages::pins;
-use crate::messages::quote::{Quote, quotes};
-use crate::notifications;
-use crate::rooms::members::{self, Reader};
-use crate::rooms::{self, Room, list};
+use crate::messages::quote::{Quote, quote};
+use crate::messages::talk::talk;
+use crate::rooms::list::{self, Side};
+use crate::rooms::members::Reader;
+use crate::rooms::{self, Room};
 use crate::users::Person;
 use crate::web::extract::{Asked, Fields, Id, SignedIn};
 use crate::web::pages::composer::{self, Sent};
 use crate::web::render::{Chrome, PageError, page};
-use talk::{Line, lines};
+use lines::{Line, first_new, lines};
 
 /// Messages on a page.
 const SHOWN: i64 = 50;
@@ -59,7 +61,9 @@ struct RoomPage {
     person: Person,
     room: Room,
     pins: Vec<Quote>,
-    lines: Vec<Line>,
+    /// What is said, as `kept::render` makes it.
+    log: String,
+    is_empty: bool,
     blank: Line,
     /// Where the messages before these are, if there are any.
     older: Option<i64>,
@@ -78,7 +82,7 @@ struct RoomPage {
 }
 
 /// Which stretch of the talk is asked for, and what is to be answered.
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct Place {
     /// What is before this message.
@@ -102,24 +106,32 @@ pub struct Seen {
 }
 
 impl ChatPages {
-    /// `GET /chat`; `room_id` names the room that a script shows beside the list. Cost: 3 queries, O(rooms shown).
+    /// `GET /chat`; `room_id` names the room that a script shows beside the list. Cost: 1 query, O(rooms shown).
     pub async fn list(
         State(app): State<App>,
         SignedIn(person): SignedIn,
         Asked(beside): Asked<Beside>,
     ) -> Result<Response, PageError> {
-        let sidebar = Sidebar::load(&app, person.id, beside.room_id.map(RoomId)).await?;
+        let mut conn = app.db.read().await?;
+        let (sidebar, _) = Sidebar::load(&mut conn, person.id, beside.room_id.map(RoomId)).await?;
+        drop(conn);
         Ok(page(StatusCode::OK, &ListPage { chrome: Chrome::new(&app, Some(person)), sidebar }))
     }
 
-    /// `GET /chat/rooms/{id}`. The newest page counts as read when all that is new is on it. Cost: 6 to 10 queries, O(50).
+    /// `GET /chat/rooms/{id}`. The newest page counts as read when all that is new is on it. Cost: as
+    /// [`kept::Pages::newest`]; for other pages 2 queries, O(50).
     pub async fn room(
         State(app): State<App>,
         SignedIn(person): SignedIn,
         Path(Id(id)): Path<Id>,
         Asked(place): Asked<Place>,
+        headers: HeaderMap,
     ) -> Result<Response, PageError> {
-        let shown = RoomPage::load(&app, &person, RoomId(id), place).await?;
+        let id = RoomId(id);
+        if place == Place::default() {
+            return Ok(app.pages.newest(&app, &person, id, &headers).await?);
+        }
+        let shown = RoomPage::load(&app, &person, id, place).await?;
         if shown.newer.is_none() && shown.unseen.is_none() && shown.room.unread() > 0 {
             messages::read(&app, &person, shown.room.id, shown.room.last_seq).await?;
         }
@@ -165,13 +177,11 @@ impl ChatPages {
 }
 
 impl Sidebar {
-    /// Cost: 2 queries, O(rooms shown).
-    pub async fn load(app: &App, person: UserId, current: Option<RoomId>) -> Result<Self> {
-        let mut conn = app.db.read().await?;
-        let rooms = list::own(&mut conn, person, LISTED).await?;
-        let to_join = list::to_join(&mut conn, person, LISTED_TO_JOIN).await?;
-        let notices = notifications::unread(&mut conn, person).await?;
-        Ok(Self { rooms, to_join, current, notices })
+    /// The list at the side for `person`, and the room that is open if it is there; whether they may see it isn't asked.
+    /// Cost: 1 query, O(rooms shown).
+    async fn load(conn: &mut Conn, person: UserId, current: Option<RoomId>) -> Result<(Self, Option<Room>)> {
+        let Side { own, to_join, notices, room } = list::side(conn, person, LISTED, LISTED_TO_JOIN, current).await?;
+        Ok((Self { rooms: own, to_join, current, notices }, room))
     }
 
     fn is_current(&self, room: &Room) -> bool {
@@ -180,45 +190,51 @@ impl Sidebar {
 }
 
 impl RoomPage {
+    /// Cost: 2 queries, 1 more with something to answer.
     async fn load(app: &App, person: &Person, id: RoomId, place: Place) -> Result<Self> {
         let mut conn = app.db.read().await?;
-        let room = rooms::see(&mut conn, person.id, id).await?;
+        let (sidebar, room) = Sidebar::load(&mut conn, person.id, Some(id)).await?;
+        let mut shown = Self::around(app, person, sidebar, rooms::open(room)?);
         let before = place.at.map(|at| at.saturating_add(BELOW)).or(place.before).filter(|before| *before > 0);
-        // One more tells whether there are older ones: numbers can't, where messages were erased.
-        let mut messages = messages::page(&mut conn, id, before.unwrap_or(i64::MAX), SHOWN + 1).await?;
-        let has_older = messages.len() as i64 > SHOWN;
-        if has_older {
-            messages.remove(0);
+        let talk = talk(&mut conn, id, before.unwrap_or(i64::MAX), SHOWN + 1).await?;
+        if let Some(message) = place.reply {
+            shown.reply = quote(&mut conn, id, message).await?;
         }
-        let first = messages.first().map(|first| first.seq);
-        let newer = before.filter(|before| *before <= room.last_seq);
-        let seen = room.last_read_seq.filter(|read| *read < room.last_seq);
-        let lines = lines(&mut conn, person.id, messages, place.seen.or(seen)).await?;
-        let readers = members::readers(&mut conn, &room).await?;
-        let pins = pins::of(&mut conn, id).await?.into_iter().map(Quote::from).collect();
-        let reply = match place.reply {
-            Some(id) => answered(&mut conn, &room, id).await?,
-            None => None,
-        };
         drop(conn);
-        Ok(Self {
+        let (has_older, messages) = talk.newest(SHOWN);
+        let first = messages.first().map(|first| first.message.seq);
+        let newer = before.filter(|before| *before <= shown.room.last_seq);
+        let seen = shown.room.last_read_seq.filter(|read| *read < shown.room.last_seq);
+        shown.older = first.filter(|_| has_older);
+        shown.unseen = seen.filter(|seen| newer.is_none() && first.is_some_and(|first| first > seen + 1));
+        shown.newer = newer.map(|newer| newer + BELOW);
+        shown.is_empty = messages.is_empty();
+        shown.log = kept::render(&lines(messages, person.id, first_new(messages, person.id, place.seen.or(seen))))?;
+        (shown.readers, shown.pins) = (talk.readers, talk.pins);
+        Ok(shown)
+    }
+
+    /// What stands around the talk in `room`.
+    fn around(app: &App, person: &Person, sidebar: Sidebar, room: Room) -> Self {
+        Self {
             chrome: Chrome::new(app, Some(person.clone())),
-            sidebar: Sidebar::load(app, person.id, Some(id)).await?,
+            sidebar,
             person: person.clone(),
-            older: first.filter(|_| has_older),
-            unseen: seen.filter(|seen| newer.is_none() && first.is_some_and(|first| first > seen + 1)),
-            newer: newer.map(|newer| newer + BELOW),
-            lines,
+            pins: Vec::new(),
+            log: String::new(),
+            is_empty: true,
             blank: Line::blank(),
-            present: app.hub.present(id),
-            readers,
-            pins,
+            older: None,
+            newer: None,
+            unseen: None,
+            present: app.hub.present(room.id),
+            readers: Vec::new(),
             draft: String::new(),
-            reply,
+            reply: None,
             client_id: random_token()[..32].to_owned(),
             error: String::new(),
             room,
-        })
+        }
     }
 
     /// Whether somebody else has read to the end.
@@ -235,10 +251,4 @@ impl RoomPage {
     fn may_hide(&self) -> bool {
         self.person.is_staff()
     }
-}
-
-/// What is being answered, when it is in this room. Cost: 1 to 4 indexed queries.
-async fn answered(conn: &mut Conn, room: &Room, id: MessageId) -> Result<Option<Quote>> {
-    let is_here = messages::is_in(conn, room.id, id).await?;
-    Ok(if is_here { quotes(conn, &[id]).await?.remove(&id) } else { None })
 }

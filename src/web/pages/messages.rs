@@ -1,8 +1,6 @@
 //! The page of one message: all that can be done to it, each as a form, for whoever has no script and for whoever
 //! follows a message's own link. The acts are the domain's; afterwards one is back at the message in its room.
 
-use std::slice;
-
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -16,7 +14,7 @@ use crate::messages::{self, Message, acts, pins};
 use crate::reactions::{self, Named};
 use crate::reports;
 use crate::rooms::Room;
-use crate::users::Person;
+use crate::users::{self, Person};
 use crate::web::extract::{Asked, Client, Fields, Id, SignedIn};
 use crate::web::pages::composer::as_typed;
 use crate::web::render::{Chrome, PageError, page, refused, status};
@@ -193,8 +191,9 @@ impl MessagePage {
     async fn load(app: &App, person: Person, id: MessageId) -> Result<Self> {
         let mut conn = app.db.read().await?;
         let (room, message) = acts::with_room(&mut conn, person.id, id).await?;
-        let reactions =
-            reactions::named(&mut conn, slice::from_ref(&message), person.id).await?.pop().unwrap_or_default();
+        let mut users: Vec<_> = message.reactions.iter().flat_map(|reaction| reaction.user_ids.clone()).collect();
+        users.dedup();
+        let reactions = reactions::named(&message.reactions, &users::names(&mut conn, &users).await?, person.id);
         let is_pinned = pins::is_pinned(&mut conn, id).await?;
         drop(conn);
         let typed = Typed { content: message.content.clone(), ..Typed::default() };

@@ -25,12 +25,15 @@ pub struct Page {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub text: String,
+    /// As it was sent.
+    pub body: Vec<u8>,
 }
 
 impl Page {
     pub async fn of(response: Response) -> Self {
         let (status, headers) = (response.status(), response.headers().clone());
-        Self { status, headers, text: response.text().await.unwrap() }
+        let body: Vec<u8> = response.bytes().await.unwrap().into();
+        Self { status, headers, text: String::from_utf8_lossy(&body).into_owned(), body }
     }
 
     /// Where a 303 leads; fails when it is none.
@@ -100,6 +103,14 @@ impl Visitor {
 
     pub async fn get(&self, path: &str) -> Page {
         Page::of(self.request("GET", path).send().await.unwrap()).await
+    }
+
+    pub async fn get_with(&self, path: &str, headers: &[(&'static str, &str)]) -> Page {
+        let mut request = self.request("GET", path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Page::of(request.send().await.unwrap()).await
     }
 
     /// An answer whose body isn't read yet.

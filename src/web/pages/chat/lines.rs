@@ -1,12 +1,13 @@
 //! A stretch of a room's talk as a page shows it: its messages with what they answer, who reacts to them and how they
-//! stand to each other, and who has read how far. Called by the pages of rooms and messages.
+//! stand to each other. Called by the pages of rooms and messages.
+
+use std::sync::Arc;
 
 use crate::clock::Timestamp;
-use crate::db::Conn;
-use crate::error::Result;
 use crate::ids::{MessageId, RoomId, UserId};
 use crate::messages::Message;
-use crate::messages::quote::{Quote, quotes};
+use crate::messages::quote::Quote;
+use crate::messages::talk::Told;
 use crate::reactions::{Named, named};
 
 /// Messages by one person within so many microseconds are shown together.
@@ -16,7 +17,7 @@ const LONG: (usize, usize) = (1500, 20);
 
 /// A message on the page, and how it stands to the one above.
 pub struct Line {
-    pub message: Message,
+    pub message: Arc<Message>,
     /// The day, when it is another than the message's above.
     pub day: Option<String>,
     /// By the same person, soon after: shown without repeating who.
@@ -49,7 +50,14 @@ impl Line {
             deleted_at: None,
             created_at: never,
         };
-        Self { message, day: None, again: false, is_first_new: false, quote: None, reactions: Vec::new() }
+        Self {
+            message: Arc::new(message),
+            day: None,
+            again: false,
+            is_first_new: false,
+            quote: None,
+            reactions: Vec::new(),
+        }
     }
 
     pub fn is_blank(&self) -> bool {
@@ -68,25 +76,29 @@ impl Line {
     }
 }
 
-/// `messages`, oldest first, as `reader` is shown them; those numbered above `read` are new. Doesn't check who may see
-/// them. Cost: 0 to 2 indexed queries, O(messages + reactions).
-pub async fn lines(conn: &mut Conn, reader: UserId, messages: Vec<Message>, read: Option<i64>) -> Result<Vec<Line>> {
-    let answered: Vec<MessageId> = messages.iter().filter_map(|message| message.reply_to).collect();
-    let quotes = quotes(conn, &answered).await?;
-    let reactions = named(conn, &messages, reader).await?;
+/// The first of `messages` that is new to `reader`, who has read up to `read`.
+pub fn first_new(messages: &[Told], reader: UserId, read: Option<i64>) -> Option<i64> {
+    let is_new = |message: &Message| message.seq > read.unwrap_or(i64::MAX) && message.user_id != Some(reader);
+    messages.iter().find(|told| is_new(&told.message)).map(|told| told.message.seq)
+}
+
+/// Whether `reader` is shown these messages in another way than others: among those who react, one is oneself.
+pub fn reacts(messages: &[Told], reader: UserId) -> bool {
+    messages.iter().any(|told| told.names.contains_key(&reader))
+}
+
+/// `messages`, oldest first, as `reader` is shown them; those from `first_new` on are new. Cost: O(messages + reactions).
+pub fn lines(messages: &[Told], reader: UserId, first_new: Option<i64>) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::with_capacity(messages.len());
-    let mut read = read;
-    for (message, reactions) in messages.into_iter().zip(reactions) {
-        let is_first_new = read.is_some_and(|read| message.seq > read && message.user_id != Some(reader));
-        if is_first_new {
-            read = None;
-        }
-        let quote = message.reply_to.and_then(|id| quotes.get(&id)).cloned();
+    for Told { message, quote, names } in messages {
+        let reactions = named(&message.reactions, names, reader);
+        let is_first_new = first_new == Some(message.seq);
+        let (message, quote) = (message.clone(), quote.clone());
         let mut line = Line { message, day: None, again: false, is_first_new, quote, reactions };
         stand(&mut line, lines.last());
         lines.push(line);
     }
-    Ok(lines)
+    lines
 }
 
 /// How a message stands to the one above.

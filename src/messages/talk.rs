@@ -1,0 +1,80 @@
+//! What a page of a room shows of its talk, the same for all who look: messages with what they answer and who reacts to
+//! them, what is pinned, and who has read how far. One statement finds all of it. Called by the chat page.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::quote::{self, Quote};
+use super::stored::{self, Found};
+use super::{Message, pins};
+use crate::db::{Conn, rows};
+use crate::error::Result;
+use crate::ids::{RoomId, UserId};
+use crate::live::hub::MOST_FOR_RECEIPTS;
+use crate::on_db;
+use crate::rooms::members::{self, Reader};
+
+/// A message, what it answers, and the names of those who react to it.
+pub struct Told {
+    pub message: Arc<Message>,
+    pub quote: Option<Quote>,
+    pub names: HashMap<UserId, String>,
+}
+
+pub struct Talk {
+    /// The room's revision when this was read.
+    pub rev: i64,
+    /// Oldest first.
+    pub messages: Vec<Told>,
+    /// The newest pin first.
+    pub pins: Vec<Quote>,
+    /// By name; nobody in a room of more than 50.
+    pub readers: Vec<Reader>,
+}
+
+/// The newest `limit` messages of `room` numbered below `before`, and what stands beside them. Doesn't check membership.
+/// Cost: 1 query, O(limit + what is pinned + 50).
+pub async fn talk(conn: &mut Conn, room: RoomId, before: i64, limit: i64) -> Result<Talk> {
+    let columns = stored::columns(conn, true);
+    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let from = stored::FROM;
+    let sql = format!(
+        "select cast({} as text), cast({} as text),
+            (select last_rev from rooms where id = $1),
+            cast(case when (select member_count from rooms where id = $1) <= {MOST_FOR_RECEIPTS} then {} end as text)",
+        conn.rows(&columns, &format!("{from} where m.room_id = $1 and m.seq < $2 order by m.seq desc limit $3")),
+        conn.rows(
+            &quote::ROW,
+            &format!(
+                "{} join pins p on p.message_id = q.id where p.room_id = $1
+                 order by p.created_at desc, p.id desc limit {}",
+                quote::FROM,
+                pins::MOST
+            )
+        ),
+        conn.rows(&members::READER, members::READERS),
+    );
+    let (messages, pins, rev, readers): (String, String, Option<i64>, Option<String>) =
+        on_db!(conn, c => sqlx::query_as(&sql).bind(room).bind(before).bind(limit).fetch_one(c).await)?;
+    let mut messages: Vec<Told> = rows::read::<Found>(&messages)?.into_iter().map(Told::from).collect();
+    messages.reverse();
+    let readers = readers.as_deref().map_or(Ok(Vec::new()), rows::read)?;
+    Ok(Talk { rev: rev.unwrap_or(0), messages, pins: rows::read(&pins)?, readers })
+}
+
+impl Talk {
+    /// The newest `count` of its messages, and whether there are older ones: one more was asked for than is shown, since
+    /// numbers can't tell where messages were erased.
+    pub fn newest(&self, count: i64) -> (bool, &[Told]) {
+        let over = self.messages.len().saturating_sub(usize::try_from(count).unwrap_or(0));
+        (over > 0, &self.messages[over..])
+    }
+}
+
+impl From<Found> for Told {
+    fn from(mut found: Found) -> Self {
+        let quote = found.quote.take().and_then(|mut quotes| quotes.pop());
+        let (message, names) = found.split();
+        Self { message: Arc::new(message), quote, names: names.into_iter().collect() }
+    }
+}

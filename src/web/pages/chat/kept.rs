@@ -1,0 +1,225 @@
+//! The newest page of a room kept in memory: whole for the session that asked for it, and its talk for all who look. What is
+//! kept holds for exactly as long as nothing it shows was changed (`db/changes.rs`): the session, the membership, the list
+//! of rooms, the talk. So a page that is sent from here is one that would be made anew just so, and a right that was taken
+//! away is gone with the commit that took it. On PostgreSQL nothing is kept. Called by `web/pages/chat.rs`.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use askama::Template;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use super::lines::{Line, first_new, lines, reacts};
+use super::{LISTED, RoomPage, SHOWN, Sidebar};
+use crate::app::App;
+use crate::db::Conn;
+use crate::db::changes::Moment;
+use crate::error::{Error, Result};
+use crate::ids::{RoomId, UserId};
+use crate::messages;
+use crate::messages::talk::{Talk, talk};
+use crate::rooms;
+use crate::users::{Person, Via};
+use crate::web::pieces::{GAP, Piece, answer, tag};
+
+/// Bytes of pages that are kept, and of rooms' talk.
+const MOST_PAGES: u64 = 32 << 20;
+const MOST_TALK: u64 = 32 << 20;
+/// Ways in which one room's talk is kept rendered: for those to whom all of it is old, and some to whom some is new.
+const MOST_WAYS: usize = 4;
+
+/// Pages and talk that were asked for lately.
+pub struct Pages {
+    whole: Cache<(Via, RoomId), Arc<Kept>, Bytes>,
+    talks: Cache<RoomId, Arc<KeptTalk>, Bytes>,
+}
+
+struct Kept {
+    since: Moment,
+    /// The rooms that it shows, and whether the order of others may show, too.
+    rooms: Vec<RoomId>,
+    public: bool,
+    person: Person,
+    site_name: String,
+    present: Vec<String>,
+    pieces: Pieces,
+}
+
+struct Pieces {
+    head: Piece,
+    log: Arc<Piece>,
+    tail: Piece,
+    tag: String,
+}
+
+/// To whom a talk looks the same: where the new begins, and who is among those that react.
+type Way = (Option<i64>, Option<UserId>);
+
+struct KeptTalk {
+    since: Option<Moment>,
+    talk: Talk,
+    logs: Mutex<Vec<(Way, Arc<Piece>)>>,
+}
+
+/// What an entry takes, roughly.
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<(Via, RoomId), Arc<Kept>> for Bytes {
+    fn weight(&self, _: &(Via, RoomId), kept: &Arc<Kept>) -> u64 {
+        // The talk is shared; what is compressed comes on top.
+        (1024 + (kept.pieces.head.len() + kept.pieces.tail.len()) * 3 / 2) as u64
+    }
+}
+
+impl Weighter<RoomId, Arc<KeptTalk>> for Bytes {
+    fn weight(&self, _: &RoomId, kept: &Arc<KeptTalk>) -> u64 {
+        let texts = kept.talk.messages.iter().map(|told| 400 + told.message.content.len() + told.message.html.len());
+        // As it was read, and in up to four ways, compressed or not.
+        (texts.sum::<usize>() * 6) as u64
+    }
+}
+
+impl Default for Pages {
+    fn default() -> Self {
+        Self {
+            whole: Cache::with_weighter(2000, MOST_PAGES, Bytes),
+            talks: Cache::with_weighter(200, MOST_TALK, Bytes),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "partials/messages.html")]
+struct Log<'a> {
+    lines: &'a [Line],
+}
+
+/// `lines` as HTML. Cost: O(length).
+pub fn render(lines: &[Line]) -> Result<String> {
+    Log { lines }.render().map_err(Error::internal)
+}
+
+impl Pages {
+    /// The newest page of room `id`, to whoever sent `headers`. What is new and on it counts as read. Errors:
+    /// [`Error::NotFound`]. Cost: no query where the page is kept, 1 where its talk is, else 2; O(50).
+    pub async fn newest(&self, app: &App, person: &Person, id: RoomId, headers: &HeaderMap) -> Result<Response> {
+        let moment = app.db.moment().await;
+        let key = (person.via, id);
+        if let (Some(_), Some(kept)) = (moment, self.whole.get(&key))
+            && kept.holds(app, person, id)
+        {
+            return Ok(kept.pieces.answer(headers));
+        }
+        let mut conn = app.db.read().await?;
+        let (sidebar, room) = Sidebar::load(&mut conn, person.id, Some(id)).await?;
+        let room = rooms::open(room)?;
+        let talk = self.talk(app, &mut conn, id, room.last_rev, moment).await?;
+        drop(conn);
+        let (rooms, public) =
+            (sidebar.rooms.iter().map(|room| room.id).chain([id]).collect(), sidebar.to_join.len() > 1);
+        let is_whole = (sidebar.rooms.len() as i64) < LISTED;
+        let (shown, log) = RoomPage::newest(app, person, sidebar, room, &talk)?;
+        let reads = shown.unseen.is_none() && shown.room.unread() > 0;
+        let (last_seq, present) = (shown.room.last_seq, shown.present.clone());
+        let pieces = Pieces::new(&shown, log)?;
+        if reads {
+            messages::read(app, person, id, last_seq).await?;
+        }
+        let response = pieces.answer(headers);
+        if let Some(since) = moment.filter(|_| is_whole && !reads) {
+            let (site_name, person) = (app.settings().site_name.clone(), person.clone());
+            self.whole.insert(key, Arc::new(Kept { since, rooms, public, person, site_name, present, pieces }));
+        }
+        Ok(response)
+    }
+
+    /// The newest talk in a room, at least as new as its revision `rev`. Cost: no query where it is kept, else 1.
+    async fn talk(
+        &self,
+        app: &App,
+        conn: &mut Conn,
+        id: RoomId,
+        rev: i64,
+        moment: Option<Moment>,
+    ) -> Result<Arc<KeptTalk>> {
+        if let (Some(_), Some(kept)) = (moment, self.talks.get(&id))
+            && kept.since.is_some_and(|since| app.db.holds(since, &[id], false))
+            // A commit is seen a moment before it is counted.
+            && kept.talk.rev >= rev
+        {
+            return Ok(kept);
+        }
+        let talk = talk(conn, id, i64::MAX, SHOWN + 1).await?;
+        let kept = Arc::new(KeptTalk { since: moment, talk, logs: Mutex::default() });
+        if moment.is_some() {
+            self.talks.insert(id, kept.clone());
+        }
+        Ok(kept)
+    }
+}
+
+impl Kept {
+    fn holds(&self, app: &App, person: &Person, room: RoomId) -> bool {
+        app.db.holds(self.since, &self.rooms, self.public)
+            && self.person == *person
+            && self.site_name == app.settings().site_name
+            && self.present == app.hub.present(room)
+    }
+}
+
+impl RoomPage {
+    /// The newest page of `room`, without what it says: that is put between; and what it says.
+    fn newest(
+        app: &App,
+        person: &Person,
+        sidebar: Sidebar,
+        room: rooms::Room,
+        kept: &KeptTalk,
+    ) -> Result<(Self, Arc<Piece>)> {
+        let mut shown = Self::around(app, person, sidebar, room);
+        let (has_older, messages) = kept.talk.newest(SHOWN);
+        let first = messages.first().map(|first| first.message.seq);
+        let seen = shown.room.last_read_seq.filter(|read| *read < shown.room.last_seq);
+        shown.older = first.filter(|_| has_older);
+        shown.unseen = seen.filter(|seen| first.is_some_and(|first| first > seen + 1));
+        shown.is_empty = messages.is_empty();
+        shown.readers = kept.talk.readers.clone();
+        shown.pins = kept.talk.pins.clone();
+        shown.log = GAP.to_owned();
+        shown.client_id = GAP.to_owned();
+        let way = (first_new(messages, person.id, seen), reacts(messages, person.id).then_some(person.id));
+        let mut logs = kept.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, log)) = logs.iter().find(|(other, _)| *other == way) {
+            return Ok((shown, log.clone()));
+        }
+        let log = Arc::new(Piece::new(render(&lines(messages, person.id, way.0))?));
+        if logs.len() >= MOST_WAYS {
+            logs.remove(0);
+        }
+        logs.push((way, log.clone()));
+        Ok((shown, log))
+    }
+}
+
+impl Pieces {
+    /// The page with `log` in its place, and an id for what is written in it that no other page of this session has,
+    /// but one that is the same.
+    fn new(shown: &RoomPage, log: Arc<Piece>) -> Result<Self> {
+        let html = shown.render().map_err(Error::internal)?;
+        let mut parts = html.split(GAP);
+        let head = Piece::new(parts.next().unwrap_or_default().to_owned());
+        let rest: Vec<&str> = parts.collect();
+        let bare = Piece::new(rest.concat());
+        let id = format!("{:016x}{:016x}", head.hash() ^ log.hash().rotate_left(1), bare.hash());
+        let tail = Piece::new(rest.join(&id));
+        let tag = tag(&[&head, &log, &tail]);
+        Ok(Self { head, log, tail, tag })
+    }
+
+    fn answer(&self, headers: &HeaderMap) -> Response {
+        answer(&[&self.head, &self.log, &self.tail], &self.tag, headers)
+    }
+}
