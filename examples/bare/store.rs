@@ -147,12 +147,17 @@ impl Store {
 
 /// Numbers and stores one message and its words.
 fn insert(conn: &Connection, post: &Post) -> rusqlite::Result<i64> {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_micros() as i64);
+    let now =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_micros() as i64);
     let seq: i64 = conn
-        .prepare_cached("update rooms set last_seq = last_seq + 1, last_rev = last_rev + 1 where id = 1 returning last_seq")?
+        .prepare_cached(
+            "update rooms set last_seq = last_seq + 1, last_rev = last_rev + 1 where id = 1 returning last_seq",
+        )?
         .query_row([], |row| row.get(0))?;
-    conn.prepare_cached("insert into messages (room_id, seq, content, client_id, created_at) values (1, ?1, ?2, ?3, ?4)")?
-        .execute(params![seq, post.content, post.client_id, now])?;
+    conn.prepare_cached(
+        "insert into messages (room_id, seq, content, client_id, created_at) values (1, ?1, ?2, ?3, ?4)",
+    )?
+    .execute(params![seq, post.content, post.client_id, now])?;
     conn.prepare_cached("insert into messages_text (rowid, content, tags) values (?1, ?2, ?3)")?.execute(params![
         conn.last_insert_rowid(),
         post.content,

@@ -121,13 +121,7 @@ impl Crowd {
         stream.write_all(&site.handshake(n, after))?;
         stream.set_nonblocking(true)?;
         self.poller.add(&stream, n)?;
-        self.sockets.push(Socket {
-            stream,
-            partial: Vec::new(),
-            state: State::Handshake,
-            place: 0,
-            joined_at: None,
-        });
+        self.sockets.push(Socket { stream, partial: Vec::new(), state: State::Handshake, place: 0, joined_at: None });
         Ok(())
     }
 

@@ -140,7 +140,8 @@ impl Ledger {
 
     /// At the end: what each socket lacks of what any socket got.
     pub fn close(&mut self, places: impl Iterator<Item = usize>) {
-        self.faults.lost += places.map(|place| (self.messages.len() - place.min(self.messages.len())) as u64).sum::<u64>();
+        self.faults.lost +=
+            places.map(|place| (self.messages.len() - place.min(self.messages.len())) as u64).sum::<u64>();
     }
 }
 

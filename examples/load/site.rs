@@ -125,10 +125,9 @@ impl Site {
         let cookie = answer.header(self.setup.bytes(), "set-cookie").unwrap_or_default();
         let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
         match told["access"].as_str() {
-            Some(access) => Ok(Person {
-                cookie: format!("Cookie: {cookie}\r\nOrigin: http://{}\r\n", self.host),
-                ..bearer(access)
-            }),
+            Some(access) => {
+                Ok(Person { cookie: format!("Cookie: {cookie}\r\nOrigin: http://{}\r\n", self.host), ..bearer(access) })
+            }
             None => Err(format!("{name} can't log in: {} {told} (API=true, LOGIN_RATE=off?)", answer.status).into()),
         }
     }
@@ -200,15 +199,11 @@ impl Site {
     /// The room's last `seq` (and `rev`: nothing is changed here).
     pub fn last_seq(&mut self) -> Result<i64, Fault> {
         if self.kind == Kind::Bare {
-            return Ok(self.bare_audit(i64::MAX - 1)?["last_seq"].as_i64().unwrap_or(0).max(self.bare_last()?));
+            return Ok(self.bare_audit(0)?["last_seq"].as_i64().unwrap_or_default());
         }
         let (owner, path) = (self.owner.clone(), format!("/chat/rooms/{}/messages?limit=1", self.room));
         let (status, told) = self.call(&owner, "GET", &path, &Value::Null)?;
         told["rev"].as_i64().ok_or_else(|| format!("no messages: {status} {told}").into())
-    }
-
-    fn bare_last(&mut self) -> Result<i64, Fault> {
-        Ok(self.bare_audit(0)?["last_seq"].as_i64().unwrap_or_default())
     }
 
     fn bare_audit(&mut self, after: i64) -> Result<Value, Fault> {

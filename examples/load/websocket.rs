@@ -102,7 +102,8 @@ mod tests {
     fn a_client_masks_what_it_says() {
         let frame = text("Hello");
         assert_eq!(frame[..2], [0x81, 0x85]);
-        let plain: Vec<u8> = frame[6..].iter().zip(frame[2..6].iter().cycle()).map(|(byte, mask)| byte ^ mask).collect();
+        let plain: Vec<u8> =
+            frame[6..].iter().zip(frame[2..6].iter().cycle()).map(|(byte, mask)| byte ^ mask).collect();
         assert_eq!(plain, b"Hello");
     }
 }
