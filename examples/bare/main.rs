@@ -49,6 +49,9 @@ struct Options {
     /// Messages in one transaction at most; 1 is one commit a message
     #[arg(long, default_value_t = 256)]
     batch: usize,
+    /// How long the page is
+    #[arg(long, default_value_t = 18 * 1024)]
+    page_bytes: usize,
     /// Where the database goes
     #[arg(long, default_value = "data-bare")]
     data: PathBuf,
@@ -87,7 +90,7 @@ async fn serve(options: Options) -> Result<(), Fault> {
         posts = Posts::InMemory(room.clone());
         store = None;
     }
-    let server = Server { room, posts, store, page: Arc::new(page::Page::new()?) };
+    let server = Server { room, posts, store, page: Arc::new(page::Page::new(options.page_bytes)?) };
     let routes = Router::new()
         .route("/up", get(async || "ok\n"))
         .route("/ws", get(socket::open))

@@ -1,4 +1,4 @@
-//! The static page: as long as a room's page with fifty messages, plain and compressed once.
+//! The static page: as long as a room's page with fifty messages (`--page-bytes`), plain and compressed once.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -9,16 +9,13 @@ use flate2::write::GzEncoder;
 
 use super::shared;
 
-/// What Switchboard's page of a room with its last messages weighs.
-const LENGTH: usize = 18 * 1024;
-
 pub struct Page {
     pub plain: Bytes,
     pub gzip: Bytes,
 }
 
 impl Page {
-    pub fn new() -> std::io::Result<Self> {
+    pub fn new(length: usize) -> std::io::Result<Self> {
         let mut html = String::from("<!doctype html>\n<html lang=\"en\"><head><title>Room</title></head><body><ol>\n");
         let mut word = 1_u64;
         for message in 1.. {
@@ -28,7 +25,7 @@ impl Page {
                 let _ = write!(html, "w{:x} ", (word >> 33) % 4000);
             }
             html.push_str("</p></li>\n");
-            if html.len() > LENGTH - 100 {
+            if html.len() + 100 > length {
                 break;
             }
         }

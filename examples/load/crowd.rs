@@ -11,7 +11,7 @@ use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 
 use super::Fault;
 use super::http::Answer;
-use super::ledger::number_of;
+use super::ledger::{Ledger, number_of};
 use super::site::Site;
 use super::websocket::{self, ACCEPT, CLOSE, PING, TEXT};
 
@@ -28,7 +28,7 @@ pub struct Crowd {
     poller: Poller,
     buffer: Vec<u8>,
     joined: usize,
-    pub closed: u64,
+    closed: u64,
 }
 
 pub struct Socket {
@@ -37,6 +37,8 @@ pub struct Socket {
     state: State,
     /// Messages it has had (`ledger`).
     pub place: usize,
+    /// Frames that came before `connected`.
+    early: u64,
     /// The room's revision when it joined, where the server says it.
     pub joined_at: Option<i64>,
 }
@@ -121,7 +123,14 @@ impl Crowd {
         stream.write_all(&site.handshake(n, after))?;
         stream.set_nonblocking(true)?;
         self.poller.add(&stream, n)?;
-        self.sockets.push(Socket { stream, partial: Vec::new(), state: State::Handshake, place: 0, joined_at: None });
+        self.sockets.push(Socket {
+            stream,
+            partial: Vec::new(),
+            state: State::Handshake,
+            place: 0,
+            early: 0,
+            joined_at: None,
+        });
         Ok(())
     }
 
@@ -141,6 +150,13 @@ impl Crowd {
             self.joined += usize::from(was != State::Joined && socket.state == State::Joined);
         }
         Ok(count > 0)
+    }
+
+    /// Puts into `ledger` what each socket lacks, and what became of the sockets themselves.
+    pub fn settle(&self, ledger: &mut Ledger) {
+        ledger.close(self.sockets.iter().map(|socket| socket.place));
+        ledger.faults.closed = self.closed;
+        ledger.faults.before_connected = self.sockets.iter().map(|socket| socket.early).sum();
     }
 
     /// Sends `frame` as it is.
@@ -188,7 +204,7 @@ impl Socket {
         while let Some(frame) = websocket::next(rest)? {
             rest = &rest[frame.size..];
             match (frame.opcode, self.state) {
-                (TEXT, State::Greeting) => self.greet(frame.payload)?,
+                (TEXT, State::Greeting) => self.greet(frame.payload),
                 (TEXT, _) => take(&mut self.place, frame.payload),
                 (PING, _) => self.send(&websocket::pong(frame.payload))?,
                 (CLOSE, _) => return Ok(false),
@@ -200,13 +216,13 @@ impl Socket {
         Ok(true)
     }
 
-    fn greet(&mut self, frame: &[u8]) -> Result<(), Fault> {
+    fn greet(&mut self, frame: &[u8]) {
         if !frame.starts_with(br#"{"type":"connected""#) {
-            return Err(format!("the first frame is {}", String::from_utf8_lossy(frame)).into());
+            self.early += 1;
+            return;
         }
         self.joined_at = number_of(frame, "rev");
         self.state = State::Joined;
-        Ok(())
     }
 }
 

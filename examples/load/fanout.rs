@@ -133,9 +133,7 @@ impl Talk<'_> {
                 heard = Instant::now();
             }
         }
-        let sockets = self.crowd.sockets.iter().map(|socket| socket.place);
-        self.ledger.close(sockets);
-        self.ledger.faults.closed = self.crowd.closed;
+        self.crowd.settle(&mut self.ledger);
         // What nobody got at all.
         self.ledger.faults.lost += self.under_way();
         Ok(())

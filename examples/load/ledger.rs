@@ -36,13 +36,15 @@ pub struct Faults {
     pub refused: u64,
     /// Sockets that were closed.
     pub closed: u64,
+    /// Frames that came before a socket's `connected`, which is to be the first.
+    pub before_connected: u64,
 }
 
 impl Faults {
     pub fn report(&self) -> Value {
-        let Self { lost, doubled, reordered, damaged, refused, closed } = self;
+        let Self { lost, doubled, reordered, damaged, refused, closed, before_connected } = self;
         json!({"lost": lost, "doubled": doubled, "reordered": reordered, "damaged": damaged, "refused": refused,
-               "closed": closed})
+               "closed": closed, "before connected": before_connected})
     }
 }
 

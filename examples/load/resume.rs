@@ -47,8 +47,7 @@ pub fn run(site: &mut Site, options: &Options) -> Result<Value, Fault> {
         crowd.turn(Duration::from_secs(1), |place, frame| done = take(place, frame))?;
     }
     let span = mark.until(&Mark::now(site.pid));
-    ledger.close(crowd.sockets.iter().map(|socket| socket.place));
-    ledger.faults.closed = crowd.closed;
+    crowd.settle(&mut ledger);
     let unsynced = options.clients - done;
     Ok(json!({
         "scenario": "resume", "clients": options.clients, "missed": options.missed, "seconds": round(span.seconds),

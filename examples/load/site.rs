@@ -134,7 +134,7 @@ impl Site {
 
     fn call(&mut self, person: &Person, method: &str, path: &str, body: &Value) -> Result<(u16, Value), Fault> {
         let headers = format!("{}Content-Type: application/json\r\n", person.bearer);
-        let body = body.to_string();
+        let body = if body.is_null() { String::new() } else { body.to_string() };
         let answer = self.setup.ask(&request(method, &format!("/api/v1{path}"), &self.host, &headers, &body))?;
         let body = answer.body(self.setup.bytes());
         Ok((answer.status, serde_json::from_slice(&body).unwrap_or_default()))

@@ -51,8 +51,7 @@ pub fn run(site: &mut Site, options: &Options) -> Result<Value, Fault> {
         })?;
     }
     let telling = mark.until(&Mark::now(site.pid));
-    ledger.close(crowd.sockets.iter().map(|socket| socket.place));
-    ledger.faults.closed = crowd.closed;
+    crowd.settle(&mut ledger);
     Ok(json!({
         "scenario": "standing", "clients": count, "joined_s": round(span.seconds),
         "cpu_us_per_socket": micros_each(span.server, count as u64),
