@@ -29,6 +29,9 @@ use tokio::sync::oneshot;
 use room::{Post, Posts, Room};
 use store::{Store, Synchronous};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Parser)]

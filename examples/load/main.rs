@@ -109,6 +109,7 @@ fn main() -> Result<(), Fault> {
         Kind::Switchboard => "switchboard".into(),
         Kind::Bare => "bare".into(),
     };
+    report["room"] = site.room.into();
     report["people"] = site.people.len().into();
     println!("{report}");
     Ok(())
