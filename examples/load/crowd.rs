@@ -239,3 +239,19 @@ fn connect_from(source: Ipv4Addr, to: SocketAddr) -> Result<TcpStream, Fault> {
     connect(&made, &to)?;
     Ok(made.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_sockets_than_an_address_has_ports_come_from_several() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        for n in [0, AN_ADDRESS, 49_999] {
+            let stream = connect_from(source(n), listener.local_addr().unwrap()).unwrap();
+            let (_, from) = listener.accept().unwrap();
+            assert_eq!((from, from.ip()), (stream.local_addr().unwrap(), source(n).into()));
+        }
+        assert_eq!(source(49_999), Ipv4Addr::new(127, 0, 0, 3));
+    }
+}
