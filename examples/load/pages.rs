@@ -14,6 +14,8 @@ use super::{Fault, Kind};
 
 /// One in so many is unpacked and read in full; the length of each is checked.
 const READ_ONE_IN: u64 = 32;
+/// Seconds; however long it takes.
+const ALL_ROOMS_WITHIN: f64 = 600.0;
 const MARKER: u64 = 1_000_000;
 
 #[derive(Args)]
@@ -64,7 +66,8 @@ pub fn run(site: &mut Site, options: &Options) -> Result<Value, Fault> {
         pages.first = false;
         closed_loop::run(site, options.connections, options.warm_up, &mut pages)?;
     }
-    let outcome = closed_loop::run(site, options.connections, options.seconds, &mut pages)?;
+    let seconds = if options.rooms.is_some() { ALL_ROOMS_WITHIN } else { options.seconds };
+    let outcome = closed_loop::run(site, options.connections, seconds, &mut pages)?;
     let mut report = outcome.report("pages");
     report["connections"] = options.connections.into();
     report["bytes"] = pages.bytes.into();
