@@ -4,7 +4,8 @@
 //! and writes all it owes in one call, `store` commits whatever waits together, with a full-text index like ours.
 //!
 //! HTTP goes through axum, as Switchboard's does; a socket's handshake is answered there too, then the TCP stream is
-//! taken out of hyper, whose buffers go, and belongs to one small task. That measured as lean as a listener of its own.
+//! taken out of hyper, whose buffers go, and belongs to one small task: 3.7 KB a socket that is idle (3.9 with the
+//! system's allocator instead of mimalloc), the rest of which is tokio's own and what hyper's pieces leave between.
 //!
 //! `cargo run --release --example bare -- --memory`, or `-- --durable --data DIR` with `--synchronous full|normal`.
 
