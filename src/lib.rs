@@ -3,7 +3,7 @@
 //! # The map
 //!
 //! - [`cli`]: one file a command; [`config`]: the settings of a process; [`log`]: where it writes what it does.
-//! - [`app`]: what every handler is given; [`db`]: the only file that names a driver; [`jobs`]: work beside requests.
+//! - [`app`]: what every handler is given; [`db`]: the only file that names a driver; `rows`: statements over several rows; [`jobs`]: work beside requests.
 //! - [`routes`]: every address of the server; [`web`]: extractors, answers, pages, the JSON API; [`web::once`]: what a
 //!   page says once.
 //! - [`auth`], [`users`], [`rooms`], [`messages`], [`reactions`], [`attachments`], [`interests`], [`invitations`],
@@ -58,6 +58,7 @@ pub mod reports;
 pub mod revocations;
 pub mod rooms;
 pub mod routes;
+mod rows;
 pub mod settings;
 pub mod text;
 pub mod users;

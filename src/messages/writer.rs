@@ -1,37 +1,44 @@
 //! The one writer of messages in a process. What is waiting is stored together: one transaction, one disk flush,
 //! and no timer in a lone message's way. Only after the commit is anybody told, in the order of the commit.
 //!
-//! The queue is bounded: when it is full, a post waits for room in it, and is refused as unavailable after five
-//! seconds. A batch that fails before its commit is tried again message by message, so that one bad row can't refuse
+//! The queue is bounded: when it is full, a post is refused as unavailable a quarter of a second later, since whoever
+//! sends it can send it again, and thousands that wait would only make each other wait. A batch that fails before its commit is tried again message by message, so that one bad row can't refuse
 //! the others. When the commit itself fails nobody knows what was stored: nothing is tried again here, the senders are
 //! told "unavailable" (their `client_id` makes sending again safe), and who follows the rooms resumes from the
 //! database, so that what may stand there is seen.
 
+mod admission;
+mod marks;
 mod store;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
+use tokio::time::timeout;
 
 use super::mentions::Named;
 use super::{NewMessage, Posted};
 use crate::clock::Clock;
-use crate::db::Db;
+use crate::db::{Db, LOG_LIMIT};
 use crate::error::{Error, Result};
 use crate::ids::{RoomId, UserId};
 use crate::live::event::Event;
 use crate::live::hub::Hub;
 use crate::notifications::Told;
 use crate::push::Push;
+use crate::rows::NOWHERE;
 use crate::users::{Person, Via};
 
 const QUEUE: usize = 4096;
 /// Jobs in one transaction: some 10 ms of work.
 const MOST_TOGETHER: usize = 256;
+/// The same for who waits for the queue itself.
 const WAIT: Duration = Duration::from_secs(5);
-/// A commit moves the database's log along so often even while there is more to do.
-const CHECKPOINT_EVERY: usize = 200;
+/// How long a job waits for its place in a full queue, which is some 400 ms of work.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// Nothing has come for so long: time to move SQLite's log into the database.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Called between the commit of a batch and its publishing: where tests cut a connection.
 pub type AfterCommit = Arc<dyn Fn() + Send + Sync>;
@@ -45,13 +52,22 @@ pub struct Writer {
 
 enum Job {
     Post(Box<Post>),
-    Read {
-        room: RoomId,
-        user: UserId,
-        seq: i64,
-    },
+    Read(Mark),
     /// Answered when all before it is stored.
     Flush(oneshot::Sender<()>),
+}
+
+/// Somebody has read a room up to the message numbered `seq`.
+#[derive(Clone, Copy)]
+pub(crate) struct Mark {
+    pub room: RoomId,
+    pub user: UserId,
+    pub seq: i64,
+}
+
+impl Mark {
+    /// What fills a statement up.
+    pub const NOBODYS: Self = Self { room: RoomId(NOWHERE), user: UserId(NOWHERE), seq: 0 };
 }
 
 struct Post {
@@ -97,18 +113,18 @@ impl Writer {
     }
 
     pub(super) async fn read(&self, person: &Person, room: RoomId, seq: i64) -> Result<()> {
-        self.send(Job::Read { room, user: person.id, seq }).await
+        self.send(Job::Read(Mark { room, user: person.id, seq })).await
     }
 
     /// Returns when everything queued so far is stored.
     pub async fn flush(&self) -> Result<()> {
         let (reply, answer) = oneshot::channel();
-        self.send(Job::Flush(reply)).await?;
+        self.jobs.send_timeout(Job::Flush(reply), WAIT).await.map_err(|_| Error::Unavailable)?;
         answer.await.map_err(|_| Error::Unavailable)
     }
 
     async fn send(&self, job: Job) -> Result<()> {
-        self.jobs.send_timeout(job, WAIT).await.map_err(|_| Error::Unavailable)
+        self.jobs.send_timeout(job, PATIENCE).await.map_err(|_| Error::Unavailable)
     }
 }
 
@@ -148,19 +164,40 @@ enum Outcome {
 impl Loop {
     async fn run(mut self) {
         let mut jobs = Vec::with_capacity(MOST_TOGETHER);
-        let mut since_checkpoint = 0;
-        while self.queue.recv_many(&mut jobs, MOST_TOGETHER).await > 0 {
-            // By room, keeping each room's order: two nodes then lock rooms in the same order and can't wait in a ring.
-            // Posts go first, since they lock their room's row before any membership, as other acts do.
-            jobs.sort_by_key(Job::order);
-            self.write(&mut jobs).await;
-            since_checkpoint += 1;
-            if self.queue.is_empty() || since_checkpoint >= CHECKPOINT_EVERY {
-                since_checkpoint = 0;
-                if let Err(error) = self.db.checkpoint().await {
-                    tracing::warn!(%error, "the log can't be moved into the database");
+        let mut full_at = LOG_LIMIT;
+        loop {
+            match timeout(PAUSE, self.queue.recv_many(&mut jobs, MOST_TOGETHER)).await {
+                Ok(0) => return,
+                Ok(_) => {
+                    // By room, keeping each room's order. Posts go first, as their numbers are dealt out.
+                    jobs.sort_by_key(Job::order);
+                    self.write(&mut jobs).await;
+                    full_at = self.checkpoint_when_full(full_at).await;
                 }
+                Err(_) => self.checkpoint().await,
             }
+        }
+    }
+
+    /// Moves the log along when it has grown past `full_at` bytes; says when to do so next. While somebody reads, some of
+    /// it stays and the log goes on growing: then a quarter of the limit later, not after each batch.
+    async fn checkpoint_when_full(&self, full_at: u64) -> u64 {
+        let bytes = self.db.log_bytes();
+        if bytes <= LOG_LIMIT {
+            return LOG_LIMIT;
+        }
+        if bytes <= full_at {
+            return full_at;
+        }
+        self.checkpoint().await;
+        bytes + LOG_LIMIT / 4
+    }
+
+    /// Never while somebody waits for an answer: what is stored is published by now.
+    async fn checkpoint(&self) {
+        let _turn = self.turn.clone().lock_owned().await;
+        if let Err(error) = self.db.checkpoint().await {
+            tracing::warn!(%error, "the log can't be moved into the database");
         }
     }
 
@@ -202,13 +239,7 @@ impl Loop {
     async fn store(&self, jobs: &[Job]) -> Result<Vec<Result<Outcome>>, Fault> {
         let mut tx = self.db.write().await.map_err(Fault::Begin)?;
         let now = self.clock.now();
-        let mut outcomes = Vec::with_capacity(jobs.len());
-        for job in jobs {
-            outcomes.push(match store::apply(&mut tx, job, now).await {
-                Err(error @ (Error::Internal(_) | Error::Unavailable)) => return Err(Fault::Job(error)),
-                outcome => outcome,
-            });
-        }
+        let outcomes = store::batch(&mut tx, jobs, now).await.map_err(Fault::Job)?;
         tx.commit().await.map_err(Fault::Commit)?;
         Ok(outcomes)
     }
@@ -251,15 +282,15 @@ impl Loop {
                 // Nobody waits any more when the client is gone; the message stands all the same.
                 let _ = post.reply.send(outcome);
             }
-            (Job::Read { room, user, .. }, Ok(Outcome::Read { members, seq, last_seq })) => {
+            (Job::Read(Mark { room, user, .. }), Ok(Outcome::Read { members, seq, last_seq })) => {
                 self.hub.publish_read(room, user, seq, members);
                 self.hub.tell(user, &Event::Unread { room_id: room, count: last_seq - seq, last_seq }.frame());
             }
             (Job::Flush(reply), _) => {
                 let _ = reply.send(());
             }
-            (Job::Read { .. }, Err(error)) => tracing::warn!(%error, "a read mark can't be stored"),
-            (Job::Read { .. }, Ok(_)) => {}
+            (Job::Read(_), Err(error)) => tracing::warn!(%error, "a read mark can't be stored"),
+            (Job::Read(_), Ok(_)) => {}
         }
     }
 }
@@ -268,9 +299,17 @@ impl Job {
     fn order(&self) -> (RoomId, bool) {
         match self {
             Self::Post(post) => (post.room, false),
-            Self::Read { room, .. } => (*room, true),
+            Self::Read(mark) => (mark.room, true),
             // Last: answered when the others are stored.
             Self::Flush(_) => (RoomId(i64::MAX), true),
+        }
+    }
+
+    fn room(&self) -> Option<RoomId> {
+        match self {
+            Self::Post(post) => Some(post.room),
+            Self::Read(mark) => Some(mark.room),
+            Self::Flush(_) => None,
         }
     }
 }

@@ -5,6 +5,7 @@ pub mod talk;
 use askama::Template;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
+use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
@@ -158,7 +159,9 @@ impl ChatPages {
                 if let (Error::Unavailable, Some(client_id)) = (&error, typed.client_id) {
                     shown.client_id = client_id;
                 }
-                Ok(page(StatusCode::from_u16(error.status()).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY), &shown))
+                let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
+                let wait = error.retry_after().map(|seconds| [(RETRY_AFTER, seconds.to_string())]);
+                Ok((wait, page(status, &shown)).into_response())
             }
         }
     }
