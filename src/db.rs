@@ -7,6 +7,9 @@
 //! only it moves the log into the database ([`Db::checkpoint`]), because SQLite before 3.51.3 can, very rarely,
 //! damage a WAL database when two connections checkpoint at once. Every other connection, those of command-line
 //! processes too, opens with `wal_autocheckpoint=0`.
+//!
+//! What a statement costs on SQLite is mostly the way to its thread and back, as are begin, commit and the pool's own
+//! look at a connection that comes back; the look before it is lent is left out, since nothing can have cut it off.
 
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
@@ -164,6 +167,7 @@ impl Db {
             .min_connections(1)
             .max_lifetime(None)
             .idle_timeout(None)
+            .test_before_acquire(false)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_with(limited)
             .await
@@ -172,6 +176,7 @@ impl Db {
             .max_connections(SQLITE_READERS)
             .max_lifetime(None)
             .idle_timeout(None)
+            .test_before_acquire(false)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_lazy_with(options.pragma("query_only", "on"));
         Ok(Self::Sqlite { readers, writer, dirty: Arc::default() })

@@ -6,6 +6,9 @@
 
 use std::iter::repeat;
 
+/// Rows in one statement. More cost more: to bind a place, SQLite looks through the names of all before it.
+pub(crate) const MOST_ROWS: usize = 64;
+
 /// An id that no row has.
 pub(crate) const NOWHERE: i64 = -1;
 

@@ -2,10 +2,14 @@
 //! and no timer in a lone message's way. Only after the commit is anybody told, in the order of the commit.
 //!
 //! The queue is bounded: when it is full, a post is refused as unavailable a quarter of a second later, since whoever
-//! sends it can send it again, and thousands that wait would only make each other wait. A batch that fails before its commit is tried again message by message, so that one bad row can't refuse
-//! the others. When the commit itself fails nobody knows what was stored: nothing is tried again here, the senders are
-//! told "unavailable" (their `client_id` makes sending again safe), and who follows the rooms resumes from the
-//! database, so that what may stand there is seen.
+//! sends it can send it again, and thousands that wait would only make each other wait. A batch that fails before its
+//! commit is tried again message by message, so that one bad row can't refuse the others. When the commit itself fails
+//! nobody knows what was stored: nothing is tried again here, the senders are told "unavailable" (their `client_id` makes
+//! sending again safe), and who follows the rooms resumes from the database, so that what may stand there is seen.
+//!
+//! SQLite's log is moved into the database after a second in which nothing came, or when it has 16 MiB, and then after the
+//! batch is answered. As soon as the queue is empty would be after every batch of people who wait for their answers: each
+//! batch then pays two more flushes of the disk.
 
 mod admission;
 mod marks;
@@ -33,10 +37,10 @@ use crate::users::{Person, Via};
 const QUEUE: usize = 4096;
 /// Jobs in one transaction: some 10 ms of work.
 const MOST_TOGETHER: usize = 256;
-/// The same for who waits for the queue itself.
-const WAIT: Duration = Duration::from_secs(5);
 /// How long a job waits for its place in a full queue, which is some 400 ms of work.
 const PATIENCE: Duration = Duration::from_millis(250);
+/// The same for who waits for the queue itself.
+const WAIT: Duration = Duration::from_secs(5);
 /// Nothing has come for so long: time to move SQLite's log into the database.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -174,7 +178,13 @@ impl Loop {
                     self.write(&mut jobs).await;
                     full_at = self.checkpoint_when_full(full_at).await;
                 }
-                Err(_) => self.checkpoint().await,
+                Err(_) => {
+                    // Whoever has the turn may keep it for long: who posts meanwhile waits for one of the two only.
+                    if let Ok(_turn) = self.turn.try_lock() {
+                        self.checkpoint().await;
+                    }
+                    full_at = self.checkpoint_when_full(full_at).await;
+                }
             }
         }
     }
@@ -189,13 +199,13 @@ impl Loop {
         if bytes <= full_at {
             return full_at;
         }
+        let _turn = self.turn.lock().await;
         self.checkpoint().await;
         bytes + LOG_LIMIT / 4
     }
 
-    /// Never while somebody waits for an answer: what is stored is published by now.
+    /// Never between a message and its answer: what is stored is published by now.
     async fn checkpoint(&self) {
-        let _turn = self.turn.clone().lock_owned().await;
         if let Err(error) = self.db.checkpoint().await {
             tracing::warn!(%error, "the log can't be moved into the database");
         }

@@ -27,6 +27,16 @@ pub(super) enum Verdict {
     Refused(Error),
 }
 
+impl Verdict {
+    /// The message that was stored before.
+    pub(super) fn first(&self) -> Option<MessageId> {
+        match self {
+            Self::Before(id) => Some(*id),
+            _ => None,
+        }
+    }
+}
+
 /// A post that can't simply be stored, and why.
 #[derive(FromRow)]
 struct Doubt {

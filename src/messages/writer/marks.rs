@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::Result;
 use crate::ids::{RoomId, UserId};
-use crate::rows::{filled, places};
+use crate::rows::{MOST_ROWS, filled, places};
 use crate::{notifications, on_db};
 
 /// A mark that was moved, and its room as it is.
@@ -24,7 +24,7 @@ struct Moved {
 }
 
 /// Moves the marks of `jobs`, never back and never past the room's last message, and says of those that moved so in
-/// `outcomes`. Cost: nothing without marks, else 2 statements, O(marks + what these people haven't read).
+/// `outcomes`. Cost: nothing without marks, else 2 statements for up to 64, O(marks + what these people haven't read).
 pub(super) async fn store(
     conn: &mut Conn,
     jobs: &[Job],
@@ -45,10 +45,12 @@ pub(super) async fn store(
     }
     let marks: Vec<Mark> = furthest.values().map(|(_, mark)| *mark).collect();
     // Where the mark stands further already, too: who writes in a room has read it, and was told of something there.
-    notifications::read_in_rooms(conn, &marks, now).await?;
-    for Moved { room_id, user_id, last_read_seq, members, last_seq } in move_marks(conn, &marks).await? {
-        if let Some((place, _)) = furthest.get(&(room_id, user_id)) {
-            outcomes[*place] = Ok(Outcome::Read { members, seq: last_read_seq, last_seq });
+    for marks in marks.chunks(MOST_ROWS) {
+        notifications::read_in_rooms(conn, marks, now).await?;
+        for Moved { room_id, user_id, last_read_seq, members, last_seq } in move_marks(conn, marks).await? {
+            if let Some((place, _)) = furthest.get(&(room_id, user_id)) {
+                outcomes[*place] = Ok(Outcome::Read { members, seq: last_read_seq, last_seq });
+            }
         }
     }
     Ok(())
