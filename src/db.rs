@@ -8,8 +8,10 @@
 //! damage a WAL database when two connections checkpoint at once. Every other connection, those of command-line
 //! processes too, opens with `wal_autocheckpoint=0`.
 //!
-//! What a statement costs on SQLite is mostly the way to its thread and back, as are begin, commit and the pool's own
-//! look at a connection that comes back; the look before it is lent is left out, since nothing can have cut it off.
+//! What a short statement costs on SQLite is mostly the way to its thread and back, some 40 µs of CPU on a busy machine, as
+//! are begin, commit and the pool's look at a connection that comes back. Its look before one is lent is left out: nothing
+//! can have cut the connection off (a quarter of what lending costs). A row costs 1.5 µs more, whether the driver's buffer
+//! holds 50 or 1000; with a buffer of 1 it is 15.
 
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};

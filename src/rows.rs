@@ -2,11 +2,12 @@
 //! of two, so that each statement has a handful of texts and stays prepared on both engines. The rows that are too many
 //! are filled with numbers that nothing has ([`NOWHERE`]). Called by the writer of messages and what it calls.
 //!
-//! Against texts of the exact size prepared each time, a batch of 16 posts costs about half (preparing is most of it).
+//! Texts of the exact size, prepared each time, made a batch of 16 posts cost 1.6 times as much on SQLite.
 
 use std::iter::repeat;
 
-/// Rows in one statement. More cost more: to bind a place, SQLite looks through the names of all before it.
+/// Rows in one statement. More cost more: to bind a place, SQLite looks through the names of all before it. 256 posts in one
+/// statement instead of four cost 1.3 times as much.
 pub(crate) const MOST_ROWS: usize = 64;
 
 /// An id that no row has.

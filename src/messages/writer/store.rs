@@ -2,8 +2,9 @@
 //! statements, however many wait. Who may post is asked in `writer/admission.rs`; what was read up to where is stored in
 //! `writer/marks.rs`.
 //!
-//! Each statement is a hop to SQLite's thread and back (some 15 µs), or a round trip to PostgreSQL. One message a
-//! statement, three statements each, cost twice the CPU of this in a batch of 16; alone, a message costs the same.
+//! Each statement is a hop to SQLite's thread and back, or a round trip to PostgreSQL. Against three statements for each
+//! message, SQLite's CPU a message is 0.43 of that in a batch of 16, 0.25 in one of 256; alone, where it is one statement
+//! more, 1.1.
 
 use std::collections::HashMap;
 
