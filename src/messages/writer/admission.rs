@@ -115,12 +115,14 @@ async fn doubts(conn: &mut Conn, posts: &[&Post]) -> Result<Vec<Doubt>> {
         "with a (place, room, sender, session, token, client_id, reply_to) as (values {})
          select place, kind, is_member, stands, block, first from (
              select a.place, r.kind,
-                 (select m.id from memberships m where m.room_id = a.room and m.user_id = a.sender limit 1) is not null as is_member,
+                 (select m.id from memberships m
+                  where m.room_id = a.room and m.user_id = a.sender limit 1) is not null as is_member,
                  {STANDS} as stands, cast({BLOCK_OF} as bigint) as block,
                  (select f.id from messages f
                   where f.room_id = a.room and f.sender_id = a.sender and f.client_id = a.client_id) as first,
                  a.reply_to is null
-                     or (select t.id from messages t where t.id = a.reply_to and t.room_id = a.room limit 1) is not null as answers
+                     or (select t.id from messages t
+                         where t.id = a.reply_to and t.room_id = a.room limit 1) is not null as answers
              from a left join rooms r on r.id = a.room where a.room <> {NOWHERE}) as told
          where not (is_member and stands and answers) or block <> 0 or first is not null",
         places(1, 7, posts.len())
