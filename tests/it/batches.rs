@@ -39,7 +39,8 @@ impl Gate {
             let gate = held.lock().unwrap().take();
             if let Some(gate) = gate {
                 reach.lock().unwrap().send(()).unwrap();
-                let _ = gate.recv();
+                // What this thread was to do next goes on elsewhere: the pool's connection is returned by it.
+                let _ = tokio::task::block_in_place(|| gate.recv());
             }
         });
         let seams = Seams { after_commit: Some(after_commit), ..Seams::default() };
@@ -76,6 +77,8 @@ async fn queue<'a>(
     let reply_to = (reply_to > 0).then_some(MessageId(reply_to));
     let new = NewMessage::parse(content, Some(client_id.to_owned()), reply_to).unwrap();
     let mut posting: Posting<'a> = Box::pin(messages::post(&site.app, person, RoomId(room), new));
+    // A task that never waits is kept from going on; then this one would wait for that, and not for the writer.
+    tokio::task::yield_now().await;
     assert!(poll_immediate(&mut posting).await.is_none());
     posting
 }
