@@ -5,6 +5,7 @@ mod site;
 
 use axum::body::Body;
 use axum::http::{Request, header};
+use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use site::{Site, TEXT};
 use switchboard::clock::Clock;
@@ -27,17 +28,24 @@ fn store_one_message(bencher: Bencher) {
     bencher.bench_local(|| site.post());
 }
 
-/// The same without its flush's wait for the next: 64 people write at once.
-#[divan::bench]
-fn store_64_messages_at_once(bencher: Bencher) {
+/// The same, so many people at once: they share transactions and flushes.
+#[divan::bench(args = [1, 16, 64, 256])]
+fn store_messages_at_once(bencher: Bencher, count: usize) {
     let site = Site::new();
-    bencher.bench_local(|| {
+    bencher.counter(ItemsCount::new(count)).bench_local(|| {
         site.runtime.block_on(async {
-            let posts = (0..64)
+            let posts = (0..count)
                 .map(|_| messages::post(&site.app, &site.ann, site.room, NewMessage::parse(TEXT, None, None).unwrap()));
             futures_util::future::join_all(posts).await
         })
     });
+}
+
+/// The same with a commit each: what sharing them saves.
+#[divan::bench(args = [16, 64])]
+fn store_messages_one_by_one(bencher: Bencher, count: usize) {
+    let site = Site::new();
+    bencher.counter(ItemsCount::new(count)).bench_local(|| (0..count).for_each(|_| site.post()));
 }
 
 /// The whole request: session, room, 50 messages, list of rooms, page.
@@ -56,6 +64,12 @@ fn room_page_with_50_messages(bencher: Bencher) {
 #[divan::bench]
 fn render_one_message() -> String {
     messages::markup::render(black_box(TEXT))
+}
+
+/// The same of a line without anything but words.
+#[divan::bench]
+fn render_one_plain_message() -> String {
+    messages::markup::render(black_box("Has anybody seen the release notes? They were on my desk yesterday, I think."))
 }
 
 /// One frame serialised, a thousand places in the feed moved on.

@@ -7,9 +7,15 @@
 //! only it moves the log into the database ([`Db::checkpoint`]), because SQLite before 3.51.3 can, very rarely,
 //! damage a WAL database when two connections checkpoint at once. Every other connection, those of command-line
 //! processes too, opens with `wal_autocheckpoint=0`.
+//!
+//! What a short statement costs on SQLite is mostly the way to its thread and back, some 40 µs of CPU on a busy machine, as
+//! are begin, commit and the pool's look at a connection that comes back. Its look before one is lent is left out: nothing
+//! can have cut the connection off (a quarter of what lending costs). A row costs 1.5 µs more, whether the driver's buffer
+//! holds 50 or 1000; with a buffer of 1 it is 15.
 
 pub mod changes;
 pub mod rows;
+pub mod values;
 
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
@@ -41,6 +47,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const SQLITE_READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
+
+/// Bytes that SQLite's log (`-wal`) may have before the writer moves it into the database even while it has more to do.
+/// Once all of it is moved, SQLite begins the log anew and cuts the file to this length.
+pub const LOG_LIMIT: u64 = 16 << 20;
 
 /// Runs `$body` with `$c` bound to the driver's own connection: the same text and binds on both engines.
 #[macro_export]
@@ -175,15 +185,15 @@ impl Db {
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("wal_autocheckpoint", "0");
+        let limited = options.clone().pragma("journal_size_limit", LOG_LIMIT.to_string());
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .min_connections(1)
             .max_lifetime(None)
             .idle_timeout(None)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            // A connection to a file doesn't go away; asking it each time costs as much as a query.
             .test_before_acquire(false)
-            .connect_with(options.clone())
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(limited)
             .await
             .map_err(|e| fault(&e))?;
         let readers = SqlitePoolOptions::new()
@@ -258,6 +268,16 @@ impl Db {
             sqlx::query("pragma wal_checkpoint(passive)").execute(writer).await?;
         }
         Ok(())
+    }
+
+    /// How long SQLite's log has been since it began anew, if that was more than [`LOG_LIMIT`]; below that the file says
+    /// how long it ever was. 0 on PostgreSQL. By its length alone: to open it would end SQLite's locks on its neighbours
+    /// when it is closed (POSIX, `fcntl`). Cost: 1 look at the file's entry.
+    pub fn log_bytes(&self) -> u64 {
+        let Self::Sqlite { writer, .. } = self else { return 0 };
+        let mut path = writer.connect_options().get_filename().as_os_str().to_owned();
+        path.push("-wal");
+        std::fs::metadata(path).map_or(0, |file| file.len())
     }
 
     /// Keeps up to 64 MiB of SQLite's pages (2 MiB otherwise) on the one connection that writes, for a command that

@@ -3,8 +3,9 @@
 //! # The map
 //!
 //! - [`cli`]: one file a command; [`config`]: the settings of a process; [`log`]: where it writes what it does.
-//! - [`app`]: what every handler is given; [`db`]: the only file that names a driver, with [`db::rows`] for lists
-//!   in one value and [`db::changes`] for how long what was read may be kept; [`jobs`]: work beside requests.
+//! - [`app`]: what every handler is given; [`db`]: the only file that names a driver, with [`db::values`] for statements
+//!   over several rows, [`db::rows`] for lists in one value and [`db::changes`] for how long what was read may be kept;
+//!   [`jobs`]: work beside requests.
 //! - [`routes`]: every address of the server; [`web`]: extractors, answers, pages, the JSON API; [`web::once`]: what a
 //!   page says once; [`web::pieces`]: pages put together from kept parts.
 //! - [`auth`], [`users`], [`rooms`], [`messages`], [`reactions`], [`attachments`], [`interests`], [`invitations`],

@@ -154,9 +154,9 @@ pub struct Posted {
 /// a `client_id` that was posted before, [`Error::SignedOut`] for who was signed out meanwhile, [`Error::NotFound`] for
 /// a room `person` can't see, [`Error::Forbidden`] for a public one they haven't joined and a direct one where a block
 /// stands, [`Error::Invalid`] for a `reply_to` outside the room, [`Error::Unavailable`] when nothing was stored or, the
-/// connection to the database lost, nobody knows: posting again with the same `client_id` is safe. Cost: 3 statements
-/// in a transaction shared with what else is waiting, 1 more where somebody is named or answered, O(length + sockets in
-/// the room).
+/// connection to the database lost, nobody knows: posting again with the same `client_id` is safe; too much that waits
+/// already is another reason. Cost: 4 statements in a transaction, both shared with what else is waiting, 1 more where
+/// somebody is named or answered, O(length + sockets in the room).
 pub async fn post(app: &App, person: &Person, room: RoomId, new: NewMessage) -> Result<Posted> {
     if let Err(throttled) = app.message_limit.check(person.id, room) {
         // Whoever lost the answer asks at once, and is told.
@@ -177,7 +177,8 @@ async fn posted_before(app: &App, person: &Person, room: RoomId, new: &NewMessag
 }
 
 /// Marks the room as read up to `seq`, never back and never past its last message. Returns at once; the mark is
-/// written with the next messages. Cost: 1 statement in a shared transaction.
+/// written with the next messages. Errors: [`Error::Invalid`] at `seq`, [`Error::Unavailable`] when too much waits. Cost: 2
+/// statements in a transaction, both shared.
 pub async fn read(app: &App, person: &Person, room: RoomId, seq: i64) -> Result<()> {
     if seq < 0 {
         return Err(Error::field("seq", "A message's number is 1 or more."));

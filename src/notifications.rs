@@ -12,10 +12,12 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::db::Conn;
+use crate::db::values::{filled, places};
 use crate::error::{Error, Result};
 use crate::ids::{MessageId, NotificationId, RoomId, UserId};
 use crate::live::event::Event;
 use crate::live::hub::Hub;
+use crate::messages::writer::Mark;
 use crate::on_db;
 use crate::push::Push;
 use crate::users::Person;
@@ -151,14 +153,24 @@ pub async fn withdraw_message(work: &mut Work, message: MessageId) -> Result<()>
         .bind(message).execute(c).await.map(|_| ()))?)
 }
 
-/// `user` has read `room` up to the message numbered `seq`, and so what they were told of those messages. Called by the
-/// writer. Cost: 1 statement, O(what `user` hasn't read).
-pub(crate) async fn read_in_room(conn: &mut Conn, user: UserId, room: RoomId, seq: i64, now: Timestamp) -> Result<()> {
-    Ok(on_db!(conn, c => sqlx::query(
-        "update notifications set read_at = $4
-         where user_id = $1 and room_id = $2 and read_at is null and kind in ('mention', 'reply')
-           and exists (select 1 from messages m where m.id = message_id and m.seq <= $3)")
-        .bind(user).bind(room).bind(seq).bind(now).execute(c).await.map(|_| ()))?)
+/// Each person has read a room up to the message numbered so, and so what they were told of those messages. At most one mark
+/// a person and room. Called by the writer. Cost: 1 statement, O(what these people haven't read).
+pub(crate) async fn read_in_rooms(conn: &mut Conn, marks: &[Mark], now: Timestamp) -> Result<()> {
+    // The plus keeps SQLite from going along all that was ever told in the room.
+    let sql = format!(
+        "with marks (room, person, seq) as (values {})
+         update notifications set read_at = $1 from marks
+         where user_id = marks.person and +room_id = marks.room and read_at is null and kind in ('mention', 'reply')
+           and exists (select 1 from messages m where m.id = message_id and m.seq <= marks.seq)",
+        places(2, 3, marks.len())
+    );
+    Ok(on_db!(conn, c => {
+        let mut query = sqlx::query(&sql).bind(now);
+        for mark in filled(marks, &Mark::NOBODYS) {
+            query = query.bind(mark.room).bind(mark.user).bind(mark.seq);
+        }
+        query.execute(c).await.map(|_| ())
+    })?)
 }
 
 /// What `user` was told of before `before`, newest first, or only what they haven't read of it; at most `limit`.

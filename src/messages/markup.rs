@@ -4,6 +4,7 @@
 //! the result passes a sanitiser that knows only the elements below. Cost: O(length).
 
 mod link;
+mod plain;
 mod text;
 
 #[cfg(test)]
@@ -60,6 +61,10 @@ pub fn render(content: &str) -> String {
     if content.chars().nth(MOST_CHARACTERS).is_some() {
         return typed(content);
     }
+    plain::rendered(content).unwrap_or_else(|| parsed(content))
+}
+
+fn parsed(content: &str) -> String {
     match spoken(content) {
         Spoken::Said(content) => sanitised(Shown::new(&without_definitions(content)).all()),
         Spoken::Done(deed) => {

@@ -1,40 +1,49 @@
 //! The one writer of messages in a process. What is waiting is stored together: one transaction, one disk flush,
 //! and no timer in a lone message's way. Only after the commit is anybody told, in the order of the commit.
 //!
-//! The queue is bounded: when it is full, a post waits for room in it, and is refused as unavailable after five
-//! seconds. A batch that fails before its commit is tried again message by message, so that one bad row can't refuse
-//! the others. When the commit itself fails nobody knows what was stored: nothing is tried again here, the senders are
-//! told "unavailable" (their `client_id` makes sending again safe), and who follows the rooms resumes from the
-//! database, so that what may stand there is seen.
+//! The queue is bounded: when it is full, a post is refused as unavailable a quarter of a second later, since whoever
+//! sends it can send it again, and thousands that wait would only make each other wait. A batch that fails before its
+//! commit is tried again message by message, so that one bad row can't refuse the others. When the commit itself fails
+//! nobody knows what was stored: nothing is tried again here, the senders are told "unavailable" (their `client_id` makes
+//! sending again safe), and who follows the rooms resumes from the database, so that what may stand there is seen.
+//!
+//! SQLite's log is moved into the database after a second in which nothing came, or when it has 16 MiB, and then after the
+//! batch is answered. As soon as the queue is empty would be after every batch of people who wait for their answers: each
+//! batch then pays two more flushes of the disk.
+
+mod admission;
+mod marks;
+mod store;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
+use tokio::time::timeout;
 
-use super::mentions::{self, Named};
-use super::{Message, NewMessage, Posted};
-use crate::attachments;
-use crate::clock::{Clock, Timestamp};
+use super::mentions::Named;
+use super::{NewMessage, Posted};
+use crate::clock::Clock;
 use crate::db::changes::Extent;
-use crate::db::{Conn, Db};
+use crate::db::values::NOWHERE;
+use crate::db::{Db, LOG_LIMIT};
 use crate::error::{Error, Result};
-use crate::ids::{MessageId, RoomId, UserId};
+use crate::ids::{RoomId, UserId};
 use crate::live::event::Event;
 use crate::live::hub::Hub;
-use crate::notifications::{self, Told};
+use crate::notifications::Told;
 use crate::push::Push;
-use crate::rooms::{NO_ROOM, NOT_JOINED};
-use crate::users::blocks::{self, LETS_WRITE};
 use crate::users::{Person, Via};
-use crate::{auth, on_db};
 
 const QUEUE: usize = 4096;
 /// Jobs in one transaction: some 10 ms of work.
 const MOST_TOGETHER: usize = 256;
+/// How long a job waits for its place in a full queue, which is some 400 ms of work.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// The same for who waits for the queue itself.
 const WAIT: Duration = Duration::from_secs(5);
-/// A commit moves the database's log along so often even while there is more to do.
-const CHECKPOINT_EVERY: usize = 200;
+/// Nothing has come for so long: time to move SQLite's log into the database.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Called between the commit of a batch and its publishing: where tests cut a connection.
 pub type AfterCommit = Arc<dyn Fn() + Send + Sync>;
@@ -48,13 +57,22 @@ pub struct Writer {
 
 enum Job {
     Post(Box<Post>),
-    Read {
-        room: RoomId,
-        user: UserId,
-        seq: i64,
-    },
+    Read(Mark),
     /// Answered when all before it is stored.
     Flush(oneshot::Sender<()>),
+}
+
+/// Somebody has read a room up to the message numbered `seq`.
+#[derive(Clone, Copy)]
+pub(crate) struct Mark {
+    pub room: RoomId,
+    pub user: UserId,
+    pub seq: i64,
+}
+
+impl Mark {
+    /// What fills a statement up.
+    pub const NOBODYS: Self = Self { room: RoomId(NOWHERE), user: UserId(NOWHERE), seq: 0 };
 }
 
 struct Post {
@@ -100,18 +118,18 @@ impl Writer {
     }
 
     pub(super) async fn read(&self, person: &Person, room: RoomId, seq: i64) -> Result<()> {
-        self.send(Job::Read { room, user: person.id, seq }).await
+        self.send(Job::Read(Mark { room, user: person.id, seq })).await
     }
 
     /// Returns when everything queued so far is stored.
     pub async fn flush(&self) -> Result<()> {
         let (reply, answer) = oneshot::channel();
-        self.send(Job::Flush(reply)).await?;
+        self.jobs.send_timeout(Job::Flush(reply), WAIT).await.map_err(|_| Error::Unavailable)?;
         answer.await.map_err(|_| Error::Unavailable)
     }
 
     async fn send(&self, job: Job) -> Result<()> {
-        self.jobs.send_timeout(job, WAIT).await.map_err(|_| Error::Unavailable)
+        self.jobs.send_timeout(job, PATIENCE).await.map_err(|_| Error::Unavailable)
     }
 }
 
@@ -151,19 +169,46 @@ enum Outcome {
 impl Loop {
     async fn run(mut self) {
         let mut jobs = Vec::with_capacity(MOST_TOGETHER);
-        let mut since_checkpoint = 0;
-        while self.queue.recv_many(&mut jobs, MOST_TOGETHER).await > 0 {
-            // By room, keeping each room's order: two nodes then lock rooms in the same order and can't wait in a ring.
-            // Posts go first, since they lock their room's row before any membership, as other acts do.
-            jobs.sort_by_key(Job::order);
-            self.write(&mut jobs).await;
-            since_checkpoint += 1;
-            if self.queue.is_empty() || since_checkpoint >= CHECKPOINT_EVERY {
-                since_checkpoint = 0;
-                if let Err(error) = self.db.checkpoint().await {
-                    tracing::warn!(%error, "the log can't be moved into the database");
+        let mut full_at = LOG_LIMIT;
+        loop {
+            match timeout(PAUSE, self.queue.recv_many(&mut jobs, MOST_TOGETHER)).await {
+                Ok(0) => return,
+                Ok(_) => {
+                    // By room, keeping each room's order. Posts go first, as their numbers are dealt out.
+                    jobs.sort_by_key(Job::order);
+                    self.write(&mut jobs).await;
+                    full_at = self.checkpoint_when_full(full_at).await;
+                }
+                Err(_) => {
+                    // Whoever has the turn may keep it for long: who posts meanwhile waits for one of the two only.
+                    if let Ok(_turn) = self.turn.try_lock() {
+                        self.checkpoint().await;
+                    }
+                    full_at = self.checkpoint_when_full(full_at).await;
                 }
             }
+        }
+    }
+
+    /// Moves the log along when it has grown past `full_at` bytes; says when to do so next. While somebody reads, some of
+    /// it stays and the log goes on growing: then a quarter of the limit later, not after each batch.
+    async fn checkpoint_when_full(&self, full_at: u64) -> u64 {
+        let bytes = self.db.log_bytes();
+        if bytes <= LOG_LIMIT {
+            return LOG_LIMIT;
+        }
+        if bytes <= full_at {
+            return full_at;
+        }
+        let _turn = self.turn.lock().await;
+        self.checkpoint().await;
+        bytes + LOG_LIMIT / 4
+    }
+
+    /// Never between a message and its answer: what is stored is published by now.
+    async fn checkpoint(&self) {
+        if let Err(error) = self.db.checkpoint().await {
+            tracing::warn!(%error, "the log can't be moved into the database");
         }
     }
 
@@ -205,15 +250,9 @@ impl Loop {
     async fn store(&self, jobs: &[Job]) -> Result<Vec<Result<Outcome>>, Fault> {
         let mut tx = self.db.write().await.map_err(Fault::Begin)?;
         let now = self.clock.now();
-        let rooms = jobs.iter().map(|job| job.order().0).collect();
+        let rooms = jobs.iter().filter_map(Job::room).collect();
         tx.changes_only(Extent::Talk { rooms, public: true });
-        let mut outcomes = Vec::with_capacity(jobs.len());
-        for job in jobs {
-            outcomes.push(match apply(&mut tx, job, now).await {
-                Err(error @ (Error::Internal(_) | Error::Unavailable)) => return Err(Fault::Job(error)),
-                outcome => outcome,
-            });
-        }
+        let outcomes = store::batch(&mut tx, jobs, now).await.map_err(Fault::Job)?;
         tx.commit().await.map_err(Fault::Commit)?;
         Ok(outcomes)
     }
@@ -256,15 +295,15 @@ impl Loop {
                 // Nobody waits any more when the client is gone; the message stands all the same.
                 let _ = post.reply.send(outcome);
             }
-            (Job::Read { room, user, .. }, Ok(Outcome::Read { members, seq, last_seq })) => {
+            (Job::Read(Mark { room, user, .. }), Ok(Outcome::Read { members, seq, last_seq })) => {
                 self.hub.publish_read(room, user, seq, members);
                 self.hub.tell(user, &Event::Unread { room_id: room, count: last_seq - seq, last_seq }.frame());
             }
             (Job::Flush(reply), _) => {
                 let _ = reply.send(());
             }
-            (Job::Read { .. }, Err(error)) => tracing::warn!(%error, "a read mark can't be stored"),
-            (Job::Read { .. }, Ok(_)) => {}
+            (Job::Read(_), Err(error)) => tracing::warn!(%error, "a read mark can't be stored"),
+            (Job::Read(_), Ok(_)) => {}
         }
     }
 }
@@ -273,122 +312,17 @@ impl Job {
     fn order(&self) -> (RoomId, bool) {
         match self {
             Self::Post(post) => (post.room, false),
-            Self::Read { room, .. } => (*room, true),
+            Self::Read(mark) => (mark.room, true),
             // Last: answered when the others are stored.
             Self::Flush(_) => (RoomId(i64::MAX), true),
         }
     }
-}
 
-async fn apply(conn: &mut Conn, job: &Job, now: Timestamp) -> Result<Outcome> {
-    match job {
-        Job::Post(post) => store_message(conn, post, now).await,
-        Job::Read { room, user, seq } => mark_read(conn, *room, *user, *seq, now).await,
-        Job::Flush(_) => Ok(Outcome::Nothing),
+    fn room(&self) -> Option<RoomId> {
+        match self {
+            Self::Post(post) => Some(post.room),
+            Self::Read(mark) => Some(mark.room),
+            Self::Flush(_) => None,
+        }
     }
-}
-
-/// Numbers and stores one message. Raising the room's counters locks its row until the commit, which makes commit
-/// order equal to `seq` and `rev` order on both engines; whether the sender is in it, still signed in, and not kept
-/// out by a block, is asked in the same statement.
-async fn store_message(conn: &mut Conn, post: &Post, now: Timestamp) -> Result<Outcome> {
-    let Post { room, sender, via, new, .. } = post;
-    let (stands, by) = auth::standing_of(*via);
-    let sql = format!(
-        "update rooms set last_seq = last_seq + 1, last_rev = last_rev + 1, last_message_at = $3
-         where id = $1 and exists (select 1 from memberships where room_id = $1 and user_id = $2) and {stands}
-            and {LETS_WRITE}
-         returning last_seq, last_rev, kind"
-    );
-    let numbers: Option<(i64, i64, String)> = on_db!(conn, c => sqlx::query_as(&sql)
-        .bind(room).bind(sender).bind(now).bind(by).fetch_optional(c).await)?;
-    let Some((seq, rev, kind)) = numbers else { return Err(outside(conn, post).await?) };
-    let inserted = insert(conn, post, seq, rev, now).await?;
-    let Some(id) = inserted else {
-        give_back(conn, *room).await?;
-        let client_id = new.client_id.as_deref().unwrap_or_default();
-        let first = super::stored::by_client_id(conn, *room, *sender, client_id).await?;
-        let refused = || Error::field("reply_to", "There is no such message in this room.");
-        return first.map(|message| posted(message, false, Vec::new())).ok_or_else(refused);
-    };
-    on_db!(conn, c => sqlx::query("update memberships set last_read_seq = $3 where room_id = $1 and user_id = $2")
-        .bind(room).bind(sender).bind(seq).execute(c).await.map(|_| ()))?;
-    let attachments = attachments::insert(conn, id, *sender, &new.files, now).await?;
-    let said = mentions::Said { room: *room, id, sender: *sender, reply_to: new.reply_to, in_direct: kind == "direct" };
-    let told = mentions::tell(conn, &said, &post.named, now).await?;
-    let message = Message {
-        id,
-        room_id: *room,
-        seq,
-        rev,
-        user_id: Some(*sender),
-        username: Some(post.username.clone()),
-        content: new.content.clone(),
-        html: post.html.clone(),
-        client_id: new.client_id.clone(),
-        reply_to: new.reply_to,
-        attachments,
-        reactions: Vec::new(),
-        edited_at: None,
-        deleted_at: None,
-        created_at: now,
-    };
-    Ok(posted(message, true, told))
-}
-
-fn posted(message: Message, new: bool, told: Vec<Told>) -> Outcome {
-    Outcome::Posted(Box::new(Posted { message, new }), told)
-}
-
-/// `None` when this sender has used the `client_id` here before, or `reply_to` is no message of the room.
-async fn insert(conn: &mut Conn, post: &Post, seq: i64, rev: i64, now: Timestamp) -> Result<Option<MessageId>> {
-    let Post { room, sender, new, .. } = post;
-    Ok(on_db!(conn, c => sqlx::query_scalar(
-        "insert into messages (room_id, seq, rev, sender_id, content, html, client_id, reply_to, created_at)
-         select r.id, $2, $3, $4, $5, $6, $7, $8, $9 from rooms r
-         where r.id = $1 and (cast($8 as bigint) is null or exists (select 1 from messages where id = $8 and room_id = $1))
-         on conflict (room_id, sender_id, client_id) where client_id is not null do nothing returning id")
-        .bind(room).bind(seq).bind(rev).bind(sender).bind(&new.content).bind(&post.html).bind(&new.client_id)
-        .bind(new.reply_to).bind(now).fetch_optional(c).await)?)
-}
-
-/// Takes back the numbers and the time of a message that wasn't stored: the row is still locked, so nobody saw them.
-async fn give_back(conn: &mut Conn, room: RoomId) -> Result<()> {
-    Ok(on_db!(conn, c => sqlx::query(
-        "update rooms set last_seq = last_seq - 1, last_rev = last_rev - 1, last_message_at = coalesce(
-            (select created_at from messages where room_id = $1 and seq < last_seq order by seq desc limit 1),
-            created_at) where id = $1")
-        .bind(room).execute(c).await.map(|_| ()))?)
-}
-
-/// Why somebody can't write: one of the two in a direct room has blocked the other, or they were signed out while the
-/// message waited, or aren't in the room, which is private to
-/// others (or gone), or public and not joined.
-async fn outside(conn: &mut Conn, post: &Post) -> Result<Error> {
-    let member: Option<i64> = on_db!(conn, c => sqlx::query_scalar(
-        "select id from memberships where room_id = $1 and user_id = $2")
-        .bind(post.room).bind(post.sender).fetch_optional(c).await)?;
-    if member.is_some() {
-        let block = blocks::in_room(conn, post.sender, post.room).await?;
-        return Ok(block.map_or(Error::SignedOut, blocks::Block::refusal));
-    }
-    let public: Option<i64> = on_db!(conn, c => sqlx::query_scalar(
-        "select id from rooms where id = $1 and kind = 'public'").bind(post.room).fetch_optional(c).await)?;
-    Ok(if public.is_some() { NOT_JOINED } else { NO_ROOM })
-}
-
-async fn mark_read(conn: &mut Conn, room: RoomId, user: UserId, seq: i64, now: Timestamp) -> Result<Outcome> {
-    // Where the mark stands further already, too: who writes in a room has read it, and was told of something there.
-    notifications::read_in_room(conn, user, room, seq, now).await?;
-    let read: Option<(i64,)> = on_db!(conn, c => sqlx::query_as(
-        "update memberships set last_read_seq = (select case when last_seq < $3 then last_seq else $3 end
-                                                 from rooms where id = $1)
-         where room_id = $1 and user_id = $2 and last_read_seq < $3
-           and last_read_seq < (select last_seq from rooms where id = $1)
-         returning last_read_seq")
-        .bind(room).bind(user).bind(seq).fetch_optional(c).await)?;
-    let Some((seq,)) = read else { return Ok(Outcome::Nothing) };
-    let (members, last_seq): (i64, i64) = on_db!(conn, c => sqlx::query_as(
-        "select member_count, last_seq from rooms where id = $1").bind(room).fetch_one(c).await)?;
-    Ok(Outcome::Read { members, seq, last_seq })
 }

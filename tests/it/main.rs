@@ -49,6 +49,7 @@ mod api_rooms;
 mod api_routes;
 mod api_search;
 mod avatars;
+mod batches;
 mod blocks;
 mod changes;
 mod command_line;

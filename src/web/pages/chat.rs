@@ -5,6 +5,7 @@ pub mod lines;
 
 use askama::Template;
 use axum::extract::{Path, Request, State};
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -132,9 +133,7 @@ impl ChatPages {
             return Ok(app.pages.newest(&app, &person, id, &headers).await?);
         }
         let shown = RoomPage::load(&app, &person, id, place).await?;
-        if shown.newer.is_none() && shown.unseen.is_none() && shown.room.unread() > 0 {
-            messages::read(&app, &person, shown.room.id, shown.room.last_seq).await?;
-        }
+        shown.mark_read(&app).await?;
         Ok(page(StatusCode::OK, &shown))
     }
 
@@ -170,7 +169,9 @@ impl ChatPages {
                 if let (Error::Unavailable, Some(client_id)) = (&error, typed.client_id) {
                     shown.client_id = client_id;
                 }
-                Ok(page(StatusCode::from_u16(error.status()).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY), &shown))
+                let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
+                let wait = error.retry_after().map(|seconds| [(RETRY_AFTER, seconds.to_string())]);
+                Ok((wait, page(status, &shown)).into_response())
             }
         }
     }
@@ -212,6 +213,18 @@ impl RoomPage {
         shown.log = kept::render(&lines(messages, person.id, first_new(messages, person.id, place.seen.or(seen))))?;
         (shown.readers, shown.pins) = (talk.readers, talk.pins);
         Ok(shown)
+    }
+
+    /// Marks the room as read when all that is new is on the page; whether anything was.
+    async fn mark_read(&self, app: &App) -> Result<bool> {
+        if self.newer.is_some() || self.unseen.is_some() || self.room.unread() == 0 {
+            return Ok(false);
+        }
+        match messages::read(app, &self.person, self.room.id, self.room.last_seq).await {
+            // Too much waits to be written: it can be read all the same.
+            Ok(()) | Err(Error::Unavailable) => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     /// What stands around the talk in `room`.

@@ -18,7 +18,6 @@ use crate::db::Conn;
 use crate::db::changes::Moment;
 use crate::error::{Error, Result};
 use crate::ids::{RoomId, UserId};
-use crate::messages;
 use crate::messages::talk::{Talk, talk};
 use crate::rooms;
 use crate::users::{Person, Via};
@@ -122,12 +121,9 @@ impl Pages {
             (sidebar.rooms.iter().map(|room| room.id).chain([id]).collect(), sidebar.to_join.len() > 1);
         let is_whole = (sidebar.rooms.len() as i64) < LISTED;
         let (shown, log) = RoomPage::newest(app, person, sidebar, room, &talk)?;
-        let reads = shown.unseen.is_none() && shown.room.unread() > 0;
-        let (last_seq, present) = (shown.room.last_seq, shown.present.clone());
+        let present = shown.present.clone();
         let pieces = Pieces::new(&shown, log)?;
-        if reads {
-            messages::read(app, person, id, last_seq).await?;
-        }
+        let reads = shown.mark_read(app).await?;
         let response = pieces.answer(headers);
         if let Some(since) = moment.filter(|_| is_whole && !reads) {
             let (site_name, person) = (app.settings().site_name.clone(), person.clone());

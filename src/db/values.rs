@@ -1,0 +1,52 @@
+//! Statements over several rows at once: `values ($1, $2), ($3, $4)` for a number of rows that is rounded up to a power
+//! of two, so that each statement has a handful of texts and stays prepared on both engines. The rows that are too many
+//! are filled with numbers that nothing has ([`NOWHERE`]). Called by the writer of messages and what it calls.
+//!
+//! Texts of the exact size, prepared each time, made a batch of 16 posts cost 1.6 times as much on SQLite.
+
+use std::iter::repeat;
+
+/// Rows in one statement. More cost more: to bind a place, SQLite looks through the names of all before it. 256 posts in one
+/// statement instead of four cost 1.3 times as much.
+pub(crate) const MOST_ROWS: usize = 64;
+
+/// An id that no row has.
+pub(crate) const NOWHERE: i64 = -1;
+
+/// How many rows the statement for `count` of them has. Cost: O(1).
+pub(crate) fn room_for(count: usize) -> usize {
+    count.next_power_of_two()
+}
+
+/// `rows`, and as many of `filling` as make them a power of two. Cost: O(1).
+pub(crate) fn filled<'a, T>(rows: &'a [T], filling: &'a T) -> impl Iterator<Item = &'a T> {
+    rows.iter().chain(repeat(filling)).take(room_for(rows.len()))
+}
+
+/// `($2, $3), ($4, $5)` for `count` rows of `columns`, rounded up, numbered from `first` on. Cost: O(count × columns).
+pub(crate) fn places(first: usize, columns: usize, count: usize) -> String {
+    let mut next = first;
+    let mut text = String::with_capacity(room_for(count) * columns * 7);
+    for row in 0..room_for(count) {
+        text.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 0..columns {
+            text.push_str(if column == 0 { "$" } else { ", $" });
+            text.push_str(&next.to_string());
+            next += 1;
+        }
+        text.push(')');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{filled, places};
+
+    #[test]
+    fn places_are_numbered_row_by_row_and_rounded_up() {
+        assert_eq!(places(1, 2, 1), "($1, $2)");
+        assert_eq!(places(2, 3, 3), "($2, $3, $4), ($5, $6, $7), ($8, $9, $10), ($11, $12, $13)");
+        assert_eq!(filled(&[1, 2, 3], &0).copied().collect::<Vec<_>>(), [1, 2, 3, 0]);
+    }
+}

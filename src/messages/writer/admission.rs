@@ -1,0 +1,150 @@
+//! Which posts of a batch are let in: their senders are in the room, still signed in and not kept out by a block, what they
+//! answer is there, and nobody has sent them before. One statement for all of them, which tells only of those that can't
+//! simply be stored. Called by `writer/store.rs`.
+
+use std::collections::HashMap;
+
+use sqlx::FromRow;
+
+use super::Post;
+use crate::auth::STANDS;
+use crate::db::Conn;
+use crate::db::values::{NOWHERE, filled, places};
+use crate::error::{Error, Result};
+use crate::ids::{MessageId, RoomId, UserId};
+use crate::on_db;
+use crate::rooms::{NO_ROOM, NOT_JOINED};
+use crate::users::Via;
+use crate::users::blocks::{BLOCK_OF, Block};
+
+/// What becomes of a post.
+pub(super) enum Verdict {
+    New,
+    /// It was stored before, as this message.
+    Before(MessageId),
+    /// It is the same as an earlier one of this batch: which.
+    Again(usize),
+    Refused(Error),
+}
+
+impl Verdict {
+    /// The message that was stored before.
+    pub(super) fn first(&self) -> Option<MessageId> {
+        match self {
+            Self::Before(id) => Some(*id),
+            _ => None,
+        }
+    }
+}
+
+/// A post that can't simply be stored, and why.
+#[derive(FromRow)]
+struct Doubt {
+    place: i64,
+    /// `None` for a room that isn't there.
+    kind: Option<String>,
+    is_member: bool,
+    stands: bool,
+    block: i64,
+    /// The message with the same `client_id`.
+    first: Option<MessageId>,
+}
+
+impl Doubt {
+    fn verdict(&self) -> Verdict {
+        let refused = if !self.is_member {
+            // Public and not joined; or private to others, or gone: the two look the same.
+            if self.kind.as_deref() == Some("public") { NOT_JOINED } else { NO_ROOM }
+        } else if let Some(block) = Block::of_number(self.block) {
+            block.refusal()
+        } else if !self.stands {
+            Error::SignedOut
+        } else if let Some(first) = self.first {
+            return Verdict::Before(first);
+        } else {
+            Error::field("reply_to", "There is no such message in this room.")
+        };
+        Verdict::Refused(refused)
+    }
+}
+
+/// What is asked of each, by the names that the statement has for them.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    place: i64,
+    room: RoomId,
+    sender: UserId,
+    session: Option<i64>,
+    token: Option<i64>,
+    client_id: Option<&'a str>,
+    reply_to: Option<MessageId>,
+}
+
+const NOTHING: Asked<'static> = Asked {
+    place: NOWHERE,
+    room: RoomId(NOWHERE),
+    sender: UserId(NOWHERE),
+    session: None,
+    token: None,
+    client_id: None,
+    reply_to: None,
+};
+
+/// A verdict for each of `posts`. Their rooms have to be held, so that it stays true until the commit.
+/// Cost: 1 statement, O(posts).
+pub(super) async fn admit(conn: &mut Conn, posts: &[&Post]) -> Result<Vec<Verdict>> {
+    let mut verdicts: Vec<Verdict> = posts.iter().map(|_| Verdict::New).collect();
+    for doubt in doubts(conn, posts).await? {
+        let place = usize::try_from(doubt.place).map_err(Error::internal)?;
+        *verdicts.get_mut(place).ok_or_else(|| Error::internal("an answer to no question"))? = doubt.verdict();
+    }
+    let mut firsts = HashMap::new();
+    for (place, post) in posts.iter().enumerate() {
+        if let (Verdict::New, Some(client_id)) = (&verdicts[place], &post.new.client_id) {
+            let first = *firsts.entry((post.room, post.sender, client_id)).or_insert(place);
+            if first != place {
+                verdicts[place] = Verdict::Again(first);
+            }
+        }
+    }
+    Ok(verdicts)
+}
+
+async fn doubts(conn: &mut Conn, posts: &[&Post]) -> Result<Vec<Doubt>> {
+    let sql = format!(
+        "with a (place, room, sender, session, token, client_id, reply_to) as (values {})
+         select place, kind, is_member, stands, block, first from (
+             select a.place, r.kind,
+                 (select m.id from memberships m
+                  where m.room_id = a.room and m.user_id = a.sender limit 1) is not null as is_member,
+                 {STANDS} as stands, cast({BLOCK_OF} as bigint) as block,
+                 (select f.id from messages f
+                  where f.room_id = a.room and f.sender_id = a.sender and f.client_id = a.client_id) as first,
+                 a.reply_to is null
+                     or (select t.id from messages t
+                         where t.id = a.reply_to and t.room_id = a.room limit 1) is not null as answers
+             from a left join rooms r on r.id = a.room where a.room <> {NOWHERE}) as told
+         where not (is_member and stands and answers) or block <> 0 or first is not null",
+        places(1, 7, posts.len())
+    );
+    let asked: Vec<Asked<'_>> = posts.iter().enumerate().map(|(place, post)| asked(place, post)).collect();
+    Ok(on_db!(conn, c => {
+        let mut query = sqlx::query_as(&sql);
+        for a in filled(&asked, &NOTHING) {
+            query = query.bind(a.place).bind(a.room).bind(a.sender).bind(a.session).bind(a.token).bind(a.client_id)
+                .bind(a.reply_to);
+        }
+        query.fetch_all(c).await
+    })?)
+}
+
+fn asked(place: usize, post: &Post) -> Asked<'_> {
+    let Post { room, sender, via, new, .. } = post;
+    let (session, token) = match via {
+        Via::Session(id) => (Some(id.0), None),
+        Via::Token(id) => (None, Some(id.0)),
+    };
+    let place = i64::try_from(place).unwrap_or(NOWHERE);
+    let (client_id, reply_to) = (new.client_id.as_deref(), new.reply_to);
+    Asked { place, room: *room, sender: *sender, session, token, client_id, reply_to }
+}
