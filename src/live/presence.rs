@@ -170,7 +170,7 @@ mod tests {
     const ANN: UserId = UserId(1);
 
     fn texts(frames: &[Frame]) -> Vec<&str> {
-        frames.iter().map(|frame| frame.text.as_str()).collect()
+        frames.iter().map(Frame::text).collect()
     }
 
     fn kinds(frames: &[Frame]) -> Vec<String> {
