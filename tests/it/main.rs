@@ -92,4 +92,5 @@ mod throttles;
 mod thumbnails;
 mod tokens;
 mod two_factor;
+mod wire;
 mod writing;

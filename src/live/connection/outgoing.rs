@@ -70,7 +70,7 @@ impl Outgoing {
     /// Answers a ping; only the last, when the other side doesn't read.
     pub fn pong(&mut self, payload: &[u8]) {
         let pong = header::control(Opcode::Pong, payload);
-        if self.pieces.len() < self.gone + MANY {
+        if self.pong.is_none() && self.pieces.len() < self.gone + MANY {
             self.pieces.push(pong);
         } else {
             self.pong = Some(pong);
@@ -156,7 +156,7 @@ impl Connection {
         let most = if closed.is_some() { usize::MAX } else { GATHER };
         self.gather_feeds(most);
         self.gather_items(items);
-        match closed.or_else(|| mailbox.closed()) {
+        match closed.or_else(|| mailbox.is_closing().then(|| mailbox.closed()).flatten()) {
             // They read nothing more.
             Some(why) if why.is_final() => {
                 self.outgoing.forget();

@@ -84,8 +84,7 @@ impl Turns {
 /// A message may begin beside others while the writer's queue has room: one that has to wait for it must not be
 /// overtaken by the next.
 fn may_begin(under_way: &VecDeque<Turn>, messages: bool, session: &Session, asked: &Asked) -> bool {
-    under_way.is_empty()
-        || (messages && asked.is_message() && under_way.len() < MOST && session.app.writer.has_room())
+    under_way.is_empty() || (messages && asked.is_message() && under_way.len() < MOST && session.app.writer.has_room())
 }
 
 impl Turn {

@@ -107,7 +107,8 @@ fn whole(text: bool, data: Vec<u8>) -> Result<Incoming<'static>, Fault> {
     String::from_utf8(data).map(|text| Incoming::Text(text.into())).map_err(|_| Fault::Garbled)
 }
 
-/// The code in a close frame. Errors: 1002 for one that may not be sent (section 7.4), 1007 for a reason that is no text.
+/// The code in a close frame. Errors: 1002 for one that may not be sent (section 7.4), 1007 for a reason that is no
+/// text.
 fn close_code(payload: &[u8]) -> Result<Option<u16>, Fault> {
     let (code, reason) = match payload {
         [] => return Ok(None),
@@ -157,7 +158,10 @@ mod tests {
     fn a_message_in_parts_with_a_ping_between_is_one_message() {
         let bytes = [frame(1, b"Hel"), frame(0x89, b"?"), frame(0, b""), frame(0x80, b"lo")].concat();
         let (seen, fault) = all(false, bytes);
-        assert_eq!((seen, fault), (vec!["Part".into(), "Ping([63])".into(), "Part".into(), "Text(\"Hello\")".into()], None));
+        assert_eq!(
+            (seen, fault),
+            (vec!["Part".into(), "Ping([63])".into(), "Part".into(), "Text(\"Hello\")".into()], None)
+        );
     }
 
     #[test]

@@ -70,10 +70,10 @@ fn asked(parts: &mut Parts) -> Result<Asked, Refusal> {
     let accept = accept(key.as_bytes()).ok_or(bad("The header Sec-WebSocket-Key can't be read.\n"))?;
     let offers = headers.get_all(header::SEC_WEBSOCKET_EXTENSIONS).iter().filter_map(|offers| offers.to_str().ok());
     let packs = offers.flat_map(|offers| offers.split(',')).find_map(answer);
-    let upgrade = parts.extensions.remove::<OnUpgrade>().ok_or(Refusal(
-        StatusCode::UPGRADE_REQUIRED,
-        "This connection can't become a socket.\n",
-    ))?;
+    let upgrade = parts
+        .extensions
+        .remove::<OnUpgrade>()
+        .ok_or(Refusal(StatusCode::UPGRADE_REQUIRED, "This connection can't become a socket.\n"))?;
     Ok(Asked { accept, packs, upgrade })
 }
 
@@ -100,7 +100,8 @@ fn answer(offer: &str) -> Option<&'static str> {
     let mut seen = Vec::new();
     let mut answer = PACKS;
     for part in parts {
-        let (name, value) = part.split_once('=').map_or((part, None), |(name, value)| (name.trim(), Some(value.trim())));
+        let (name, value) =
+            part.split_once('=').map_or((part, None), |(name, value)| (name.trim(), Some(value.trim())));
         let bits = value.map(|value| value.trim_matches('"').parse::<u8>().ok().filter(|bits| (8..=15).contains(bits)));
         match (name, bits) {
             _ if seen.contains(&name) => return None,
