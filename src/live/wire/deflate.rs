@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn what_is_packed_comes_out_as_it_was() {
         for length in [0, 1, 100, 5000, 70_000] {
-            let text: String = (0..length).map(|n: u32| char::from(b'a' + (n * n % 26) as u8)).collect();
+            let text: String = (0..length).map(|n: u32| char::from(b'a' + (n.wrapping_mul(n) % 26) as u8)).collect();
             for _ in 0..2 {
                 assert_eq!(unpack(&pack(text.as_bytes()), 70_000).unwrap(), text.as_bytes(), "{length}");
             }
@@ -87,8 +87,8 @@ mod tests {
 
     #[test]
     fn a_bomb_takes_no_more_than_the_limit() {
-        let bomb = pack(&vec![0; 100 << 20]);
-        assert!(bomb.len() < 1 << 20);
+        let bomb = pack(&vec![0; 4 << 20]);
+        assert!(bomb.len() < 1 << 17);
         assert_eq!(unpack(&bomb, 1 << 18), Err(Fault::TooBig));
     }
 
