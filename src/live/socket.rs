@@ -74,13 +74,11 @@ struct Opening {
 }
 
 fn accept(up: Handshake, opening: Opening) -> Response {
-    match up.agree() {
-        Ok((response, upgrade)) => {
-            tokio::spawn(open(upgrade, opening));
-            response
-        }
-        Err(refusal) => refusal,
+    let (response, upgrade) = up.agree();
+    if let Some(upgrade) = upgrade {
+        tokio::spawn(open(upgrade, opening));
     }
+    response
 }
 
 /// Takes over the connection once the handshake is answered. What opening takes is let go of with this task; the

@@ -116,9 +116,12 @@ fn answer(offer: &str) -> Option<&'static str> {
 }
 
 impl Handshake {
-    /// Agrees: the answer to give, and the connection to come once it is given. Errors: the answer that says why not.
-    pub fn agree(self) -> Result<(Response, Opening), Response> {
-        let Asked { accept, packs, upgrade } = self.0.map_err(IntoResponse::into_response)?;
+    /// The answer to give, and the connection to come once it is given; `None` when the answer says why there is none.
+    pub fn agree(self) -> (Response, Option<Opening>) {
+        let Asked { accept, packs, upgrade } = match self.0 {
+            Ok(asked) => asked,
+            Err(refusal) => return (refusal.into_response(), None),
+        };
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         let headers = response.headers_mut();
@@ -128,7 +131,7 @@ impl Handshake {
         if let Some(packs) = packs {
             headers.insert(header::SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_static(packs));
         }
-        Ok((response, Opening { packs: packs.is_some(), upgrade }))
+        (response, Some(Opening { packs: packs.is_some(), upgrade }))
     }
 }
 
