@@ -72,6 +72,10 @@ impl Connection {
                 kept.drain(..taken);
                 self.incoming.kept = kept;
             }
+            // Nobody wakes this task for what was done at once.
+            if self.incoming.turns.is_next_done() {
+                continue;
+            }
             if self.ending == Ending::No && !self.incoming.is_free() || !self.read(cx)? {
                 return Ok(());
             }

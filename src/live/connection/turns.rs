@@ -37,6 +37,11 @@ impl Turns {
         !self.under_way.is_empty()
     }
 
+    /// Whether [`Self::done`] has one to tell.
+    pub fn is_next_done(&self) -> bool {
+        matches!(self.under_way.front(), Some(Turn::Done(_)))
+    }
+
     /// Begins what a frame asks for, or keeps it until it may begin. Only while they are free.
     pub fn add(&mut self, session: &Arc<Session>, asked: Asked, cx: &mut Context<'_>) {
         if self.may_begin(session, &asked) {
