@@ -1,13 +1,17 @@
-//! Real time. `door` lets in, `socket` reads and writes. A frame from a browser goes `socket` → `command` → a domain function; what the domain publishes goes
-//! `hub` → `feed` → each socket. The hub knows no database; a socket that missed something reads it from the store.
+//! Real time. `door` lets in, `socket` opens, `connection` reads and writes, in the bytes of `wire`. A frame from a
+//! browser goes `connection` → `command` → a domain function; what the domain publishes goes `hub` → `feed` → each
+//! connection. The hub knows no database; a socket that missed something reads it from the store.
 
 pub mod command;
+mod connection;
 pub mod door;
 pub mod event;
 pub mod feed;
+pub mod frame;
 pub mod hub;
 pub mod mailbox;
 pub mod presence;
 pub mod socket;
 pub mod subscription;
 pub mod unread;
+mod wire;

@@ -1,4 +1,5 @@
-//! What a client says: a frame's text becomes a [`Command`], and a command one call of the domain.
+//! What a client says: a frame's text becomes an [`Asked`], and that one call of the domain. Called by
+//! `live/connection.rs`.
 
 use std::sync::Arc;
 
@@ -51,38 +52,81 @@ pub struct Session {
     pub notices_only: bool,
 }
 
+/// What one frame asks for, or what is wrong with it.
+pub struct Asked {
+    command: Result<Command>,
+    client_id: Option<String>,
+    room_id: Option<RoomId>,
+}
+
+/// What became of it.
+pub struct Done {
+    /// For this socket alone.
+    pub answer: Option<Frame>,
+    /// A message that was taken: those have a limit of their own.
+    pub is_message: bool,
+}
+
+impl Asked {
+    /// Whether it is a message: of those a socket may have several under way.
+    pub fn is_message(&self) -> bool {
+        matches!(self.command, Ok(Command::Message { .. }))
+    }
+}
+
 impl Session {
-    /// Does what a frame says; what is wrong with it is answered by an error frame, and the socket stays open.
-    /// Says whether it was a message that was taken: those have a limit of their own. Cost: the domain function's.
-    pub async fn handle(&self, text: &str) -> bool {
+    /// Understands a frame. Never fails: what is wrong with it is the answer when its turn comes. Cost: O(length).
+    pub fn understand(&self, text: &str) -> Asked {
         let fields = match self.read(text) {
             Ok(fields) => fields,
             Err(error) => {
                 // What can be told of it: a frame that isn't as expected may still name itself.
                 let told: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
-                let client_id = told.get("client_id").and_then(|id| id.as_str());
-                self.refuse(&error, About { client_id, room_id: None });
-                return false;
+                let client_id = told.get("client_id").and_then(|id| id.as_str()).map(str::to_owned);
+                return Asked { command: Err(error), client_id, room_id: None };
             }
         };
-        let client_id = fields.client_id.clone();
-        let about = About { client_id: client_id.as_deref(), room_id: fields.room_id.or(self.room) };
-        let is_message = fields.is_message();
-        let done = match self.command(fields) {
-            Ok(command) => self.run(command).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = &done {
-            self.refuse(error, about);
-        }
-        is_message && done.is_ok()
+        let (client_id, room_id) = (fields.client_id.clone(), fields.room_id.or(self.room));
+        Asked { command: self.command(fields), client_id, room_id }
     }
 
-    pub fn refuse(&self, error: &Error, about: About<'_>) {
-        if let Error::Internal(cause) = error {
-            tracing::error!(%cause, "a frame can't be handled");
-        }
-        self.mailbox.send(Event::error(error, about).frame());
+    /// What is answered to a message that is no text.
+    pub fn not_binary() -> Asked {
+        let error = Error::Malformed("Frames are JSON in text messages, not binary ones.".into());
+        Asked { command: Err(error), client_id: None, room_id: None }
+    }
+
+    /// Does what a frame asks for; what is wrong with it is answered by an error frame, and the socket stays open. A
+    /// message stands in the writer's queue, if that has room, once this was polled. Cost: the domain function's.
+    pub async fn run(self: Arc<Self>, asked: Asked) -> Done {
+        let Asked { command, client_id, room_id } = asked;
+        let done = match command {
+            Ok(Command::Message { room, content, client_id, reply_to }) => {
+                self.post(room, &content, client_id, reply_to).await
+            }
+            // Rare ones are kept out of the way: what each frame allocates is as large as the largest of all.
+            Ok(command) => Box::pin(self.act(command)).await.map(|answer| Done { answer, is_message: false }),
+            Err(error) => Err(error),
+        };
+        done.unwrap_or_else(|error| {
+            let answer = Some(refusal(&error, About { client_id: client_id.as_deref(), room_id }));
+            Done { answer, is_message: false }
+        })
+    }
+
+    /// Stores a message. To a socket that follows the room its feed brings it; only a repeat is for this one alone.
+    async fn post(
+        &self,
+        room: RoomId,
+        content: &str,
+        client_id: Option<String>,
+        reply_to: Option<MessageId>,
+    ) -> Result<Done> {
+        let new = NewMessage::parse(content, client_id, reply_to)?;
+        let posted = messages::post(&self.app, &self.person, room, new).await?;
+        let is_answered = !posted.new || !self.mailbox.follows(room);
+        let frame = || Frame { rev: None, ..Event::Message(&posted.message).frame() };
+        Ok(Done { answer: is_answered.then(frame), is_message: true })
     }
 
     fn read(&self, text: &str) -> Result<Fields> {
@@ -122,19 +166,11 @@ impl Session {
         })
     }
 
-    async fn run(&self, command: Command) -> Result<()> {
+    async fn act(&self, command: Command) -> Result<Option<Frame>> {
         let Self { app, person, mailbox, .. } = self;
         match command {
-            Command::Message { room, content, client_id, reply_to } => {
-                let new = NewMessage::parse(&content, client_id, reply_to)?;
-                let posted = messages::post(app, person, room, new).await?;
-                // To a socket that follows the room its feed brings it; only a repeat is for this socket alone.
-                if !posted.new || !mailbox.follows(room) {
-                    let frame = Event::Message(&posted.message).frame();
-                    mailbox.send(Frame { rev: None, ..frame });
-                }
-                Ok(())
-            }
+            // Posted above.
+            Command::Message { .. } => Ok(()),
             Command::Typing { room, is_typing } => {
                 let mut conn = app.db.read().await?;
                 let seen = rooms::see(&mut conn, person.id, room).await?;
@@ -155,12 +191,18 @@ impl Session {
                 mailbox.push(Item::Detach(room));
                 Ok(())
             }
-            Command::Ping => {
-                mailbox.send(Event::Pong.frame());
-                Ok(())
-            }
+            Command::Ping => return Ok(Some(Event::Pong.frame())),
         }
+        .map(|()| None)
     }
+}
+
+/// What is answered to a frame that can't be done.
+pub fn refusal(error: &Error, about: About<'_>) -> Frame {
+    if let Error::Internal(cause) = error {
+        tracing::error!(%cause, "a frame can't be handled");
+    }
+    Event::error(error, about).frame()
 }
 
 impl Fields {

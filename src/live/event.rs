@@ -1,8 +1,8 @@
 //! Every frame the server sends, serialised once: [`Event`] is what is said, [`Frame`] the bytes that all share.
 
-use axum::extract::ws::Utf8Bytes;
 use serde::Serialize;
 
+pub use super::frame::Frame;
 use crate::error::Error;
 use crate::ids::{MessageId, RoomId, UserId};
 use crate::interests::list::Entry as Interest;
@@ -10,16 +10,6 @@ use crate::messages::Message;
 use crate::notifications::Notification;
 use crate::reactions::Reaction;
 use crate::rooms::list::Entry;
-
-/// The text of a frame, shared by every socket it goes to. Cloning copies a pointer.
-#[derive(Clone, Debug)]
-pub struct Frame {
-    pub text: Utf8Bytes,
-    /// The room's revision that this frame brings; `None` for what isn't kept (typing, presence).
-    pub rev: Option<i64>,
-    /// The feed ends with this frame.
-    pub last: bool,
-}
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -127,14 +117,13 @@ pub struct About<'a> {
 impl<'a> Event<'a> {
     /// Serialises once. Cost: O(length).
     pub fn frame(&self) -> Frame {
-        let json = serde_json::to_string(self).expect("an event has no map keys or values that JSON can't hold");
         let (rev, last) = match self {
             Self::Message(message) | Self::MessageEdited(message) => (Some(message.rev), false),
             Self::MessageDeleted { rev, .. } | Self::Reaction { rev, .. } => (Some(*rev), false),
             Self::RoomDeleted { .. } => (None, true),
             _ => (None, false),
         };
-        Frame { text: json.into(), rev, last }
+        Frame { rev, last, ..Frame::of(self) }
     }
 
     pub fn error(error: &Error, about: About<'a>) -> Self {

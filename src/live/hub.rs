@@ -4,6 +4,7 @@
 //! reads the store, so that between the two nothing is missed.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::sync::Notify;
@@ -29,6 +30,8 @@ pub struct Hub(Arc<Inner>);
 struct Inner {
     rooms: RwLock<HashMap<RoomId, Arc<LiveRoom>>>,
     sockets: RwLock<HashMap<UserId, Vec<Arc<Mailbox>>>>,
+    /// How many those are.
+    open: AtomicUsize,
     gone: Notify,
     /// Rooms with new messages, for `unread` to tell who doesn't follow them.
     touched: Mutex<HashSet<RoomId>>,
@@ -54,7 +57,11 @@ fn sound<T>(lock: Result<T, PoisonError<T>>) -> T {
 impl Hub {
     /// Makes an open socket known: it can be told things and closed from now on.
     pub fn open(&self, mailbox: &Arc<Mailbox>) {
-        sound(self.0.sockets.write()).entry(mailbox.user).or_default().push(mailbox.clone());
+        let mut sockets = sound(self.0.sockets.write());
+        // Mostly one: room for four would be kept for everybody.
+        let own = sockets.entry(mailbox.user).or_insert_with(|| Vec::with_capacity(1));
+        own.push(mailbox.clone());
+        self.0.open.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Forgets a socket and takes it out of every room.
@@ -64,7 +71,9 @@ impl Hub {
         }
         let mut sockets = sound(self.0.sockets.write());
         if let Some(own) = sockets.get_mut(&mailbox.user) {
+            let before = own.len();
             own.retain(|other| other.id != mailbox.id);
+            self.0.open.fetch_sub(before - own.len(), Ordering::Relaxed);
             if own.is_empty() {
                 sockets.remove(&mailbox.user);
             }
@@ -76,6 +85,10 @@ impl Hub {
 
     /// Gives a socket its place in a room's feed. `None` when the room has just been deleted. Cost: O(1).
     pub fn join(&self, mailbox: &Arc<Mailbox>, room: RoomId) -> Option<Cursor> {
+        // Under the lock, so that the room isn't forgotten between.
+        if let Some(live) = sound(self.0.rooms.read()).get(&room) {
+            return live.feed.join(mailbox);
+        }
         let mut rooms = sound(self.0.rooms.write());
         let live = rooms
             .entry(room)
@@ -89,7 +102,7 @@ impl Hub {
         let mut attendance = sound(live.presence.lock());
         match attendance.presence.join(room, mailbox.user, mailbox.id, name) {
             Some(frames) => frames.into_iter().for_each(|frame| live.feed.publish(frame)),
-            None => mailbox.send(attendance.presence.list(room)),
+            None => attendance.presence.list_for_one(room).into_iter().for_each(|list| mailbox.send(list)),
         }
         self.settle(&live, attendance);
     }
@@ -121,11 +134,16 @@ impl Hub {
         if let Some(live) = self.room(message.room_id) {
             live.feed.publish(Event::Message(message).frame());
             if let Some(user) = message.user_id {
-                self.typing(user, message.room_id, false);
+                let mut attendance = sound(live.presence.lock());
+                if attendance.presence.is_anyone_typing() {
+                    attendance.presence.typing(user, false, Instant::now());
+                    self.settle(&live, attendance);
+                }
             }
         }
-        sound(self.0.touched.lock()).insert(message.room_id);
-        self.0.touched_told.notify_one();
+        if sound(self.0.touched.lock()).insert(message.room_id) {
+            self.0.touched_told.notify_one();
+        }
     }
 
     /// Shows a stored message as it stands now. Cost: one serialisation, O(sockets in the room).
@@ -183,8 +201,12 @@ impl Hub {
         }
     }
 
-    /// People with an open socket that doesn't follow `room`. Cost: O(open sockets).
+    /// People with an open socket that doesn't follow `room`. Cost: O(1) when all follow it, else O(open sockets).
     pub fn elsewhere(&self, room: RoomId) -> HashSet<UserId> {
+        let followers = self.room(room).map_or(0, |live| live.feed.readers());
+        if followers >= self.open_sockets() {
+            return HashSet::new();
+        }
         let sockets = sound(self.0.sockets.read());
         let away = sockets.iter().filter(|(_, own)| own.iter().any(|mailbox| !mailbox.follows(room)));
         away.map(|(user, _)| *user).collect()
@@ -263,7 +285,7 @@ impl Hub {
 
     /// How many sockets are open.
     pub fn open_sockets(&self) -> usize {
-        sound(self.0.sockets.read()).values().map(Vec::len).sum()
+        self.0.open.load(Ordering::Relaxed)
     }
 
     /// People with an open socket.
@@ -311,8 +333,13 @@ impl Hub {
         let (frames, next) = attendance.presence.settle(live.feed.room, Instant::now());
         frames.into_iter().for_each(|frame| live.feed.publish(frame));
         let Some(next) = next else {
+            let is_empty = attendance.presence.is_empty();
             drop(attendance);
-            return self.forget_if_empty(live.feed.room);
+            // Asked first: forgetting keeps everybody else from every room.
+            if is_empty && live.feed.is_empty() {
+                self.forget_if_empty(live.feed.room);
+            }
+            return;
         };
         if attendance.timer.is_none_or(|timer| next < timer) {
             attendance.timer = Some(next);

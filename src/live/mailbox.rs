@@ -1,11 +1,12 @@
 //! One socket as the rest of the program sees it: who it is, what is to be sent to it alone, and how to close it.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 
-use tokio::sync::Notify;
+use futures_util::task::AtomicWaker;
 
 use super::event::Frame;
 use super::feed::Cursor;
@@ -49,6 +50,11 @@ impl Close {
         }
     }
 
+    /// Whether its person may read nothing more, not even what is queued.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::SignedOut | Self::Removed)
+    }
+
     pub fn reason(self) -> &'static str {
         match self {
             Self::Restart => "The server restarts.",
@@ -75,8 +81,8 @@ pub enum Item {
 impl Item {
     fn bytes(&self) -> usize {
         match self {
-            Self::Send(frame) => frame.text.len(),
-            Self::Attach { replay, .. } => replay.iter().map(|frame| frame.text.len()).sum(),
+            Self::Send(frame) => frame.len(),
+            Self::Attach { replay, .. } => replay.iter().map(Frame::len).sum(),
             Self::Detach(_) => 0,
         }
     }
@@ -90,17 +96,25 @@ pub struct Mailbox {
     /// When it was opened, and from where.
     pub since: Timestamp,
     pub ip: Option<IpAddr>,
-    woken: Notify,
+    state: AtomicU8,
+    task: AtomicWaker,
     closing: AtomicBool,
-    closing_told: Notify,
     queue: Mutex<Queue>,
 }
+
+/// The socket's task waits: whoever has something for it wakes it.
+const ASLEEP: u8 = 0;
+/// It is at work and looks once more before it sleeps.
+const AWAKE: u8 = 1;
+/// And something has come since it began to look.
+const TOLD: u8 = 2;
 
 #[derive(Default)]
 struct Queue {
     items: VecDeque<Item>,
     bytes: usize,
-    subscribed: HashSet<RoomId>,
+    /// In order; mostly one or none.
+    subscribed: Vec<RoomId>,
     closed: Option<Close>,
 }
 
@@ -112,18 +126,9 @@ impl Mailbox {
     /// A socket that was opened at a time and from an address.
     pub fn opened(user: UserId, via: Via, since: Timestamp, ip: Option<IpAddr>) -> Arc<Self> {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        let (woken, closing_told) = (Notify::new(), Notify::new());
-        Arc::new(Self {
-            id,
-            user,
-            via,
-            since,
-            ip,
-            woken,
-            closing: AtomicBool::new(false),
-            closing_told,
-            queue: Mutex::default(),
-        })
+        let (state, task) = (AtomicU8::new(ASLEEP), AtomicWaker::new());
+        let (closing, queue) = (AtomicBool::new(false), Mutex::default());
+        Arc::new(Self { id, user, via, since, ip, state, task, closing, queue })
     }
 
     #[cfg(test)]
@@ -157,7 +162,6 @@ impl Mailbox {
     pub fn close(&self, why: Close) {
         self.lock().closed.get_or_insert(why);
         self.closing.store(true, Ordering::Release);
-        self.closing_told.notify_one();
         self.wake();
     }
 
@@ -165,45 +169,61 @@ impl Mailbox {
         self.closing.load(Ordering::Acquire)
     }
 
-    /// Returns when the socket is to be closed.
-    pub async fn closing(&self) {
-        self.closing_told.notified().await;
-    }
-
     pub fn closed(&self) -> Option<Close> {
         self.lock().closed
     }
 
+    /// Has the socket look what it is owed. Cost: one atomic exchange when it is about to look anyway.
     pub fn wake(&self) {
-        self.woken.notify_one();
+        if self.state.swap(TOLD, Ordering::AcqRel) == ASLEEP {
+            self.task.wake();
+        }
     }
 
-    pub async fn woken(&self) {
-        self.woken.notified().await;
+    /// The socket's task begins to look: until [`Self::rest`] nobody needs to wake it.
+    pub fn rise(&self, task: &Waker) {
+        self.task.register(task);
+        self.state.swap(AWAKE, Ordering::AcqRel);
     }
 
-    /// Takes what is queued.
-    pub fn take(&self) -> VecDeque<Item> {
+    /// The task has done what there was; false when something has come meanwhile, and it is to look again.
+    pub fn rest(&self) -> bool {
+        let rests = self.state.compare_exchange(AWAKE, ASLEEP, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        if !rests {
+            self.state.swap(AWAKE, Ordering::AcqRel);
+        }
+        rests
+    }
+
+    /// Takes what is queued, and says whether the socket is to be closed after it.
+    pub fn take(&self) -> (VecDeque<Item>, Option<Close>) {
         let mut queue = self.lock();
         queue.bytes = 0;
-        std::mem::take(&mut queue.items)
+        (std::mem::take(&mut queue.items), queue.closed)
     }
 
     /// Notes that this socket follows `room`; how many it follows then, or `None` when it did already.
     pub fn follow(&self, room: RoomId) -> Option<usize> {
         let mut queue = self.lock();
-        queue.subscribed.insert(room).then_some(queue.subscribed.len())
+        let at = queue.subscribed.binary_search(&room).err()?;
+        queue.subscribed.insert(at, room);
+        Some(queue.subscribed.len())
     }
 
     pub fn unfollow(&self, room: RoomId) -> bool {
-        self.lock().subscribed.remove(&room)
+        let mut queue = self.lock();
+        let found = queue.subscribed.binary_search(&room);
+        found.is_ok_and(|at| {
+            queue.subscribed.remove(at);
+            true
+        })
     }
 
     pub fn follows(&self, room: RoomId) -> bool {
-        self.lock().subscribed.contains(&room)
+        self.lock().subscribed.binary_search(&room).is_ok()
     }
 
     pub fn followed(&self) -> Vec<RoomId> {
-        self.lock().subscribed.iter().copied().collect()
+        self.lock().subscribed.clone()
     }
 }

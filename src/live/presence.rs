@@ -2,7 +2,9 @@
 //! tested by the millisecond. The hub feeds it and publishes the frames that [`Presence::settle`] gives back.
 //!
 //! What would be a storm is coalesced: the list of people goes out at most once a second, joins and leaves are named
-//! only in rooms of at most [`NAMED`] people, and a person who comes back within [`GRACE`] was never gone.
+//! only in rooms of at most [`NAMED`] people, and a person who comes back within [`GRACE`] was never gone. The list is
+//! made once for each change that is told, and shared by all who ask meanwhile: ten thousand who come at once are ten
+//! thousand insertions and some lists, not ten thousand lists.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -32,6 +34,8 @@ pub struct Presence {
     leaving: BTreeMap<(Instant, UserId), ()>,
     typing: BTreeMap<Arc<str>, Instant>,
     list: Coalesced,
+    /// The list as it is, once somebody has asked for it.
+    listed: Option<Frame>,
     typists: Coalesced,
 }
 
@@ -83,7 +87,7 @@ impl Presence {
         let name: Arc<str> = name.into();
         self.names.insert(name.clone());
         self.people.insert(user, Here { name: name.clone(), sockets: vec![socket], leaves_at: None });
-        self.list.changed = true;
+        self.changed();
         Some(self.named(room, Coming::Join, &name))
     }
 
@@ -118,7 +122,7 @@ impl Presence {
             if let Some(here) = self.people.remove(&user) {
                 self.names.remove(&here.name);
                 self.typists.changed |= self.typing.remove(&here.name).is_some();
-                self.list.changed = true;
+                self.changed();
                 frames.extend(self.named(room, Coming::Leave, &here.name));
             }
         }
@@ -138,10 +142,30 @@ impl Presence {
         (frames, next)
     }
 
+    /// The list for a socket of somebody who was here already; `None` when everybody is told within a second anyway.
+    /// Cost: O(1), O(100) after a change.
+    pub fn list_for_one(&mut self, room: RoomId) -> Option<Frame> {
+        (!self.list.changed).then(|| self.list(room))
+    }
+
     /// The list of who is here: at most 100 names, and how many there are.
-    pub fn list(&self, room: RoomId) -> Frame {
-        let users = self.names.iter().take(LISTED).map(AsRef::as_ref).collect();
-        Event::UsersList { room_id: room, users, count: self.people.len() }.frame()
+    fn list(&mut self, room: RoomId) -> Frame {
+        let (names, count) = (&self.names, self.people.len());
+        let make = || {
+            let users = names.iter().take(LISTED).map(AsRef::as_ref).collect();
+            Event::UsersList { room_id: room, users, count }.frame()
+        };
+        self.listed.get_or_insert_with(make).clone()
+    }
+
+    fn changed(&mut self) {
+        self.list.changed = true;
+        self.listed = None;
+    }
+
+    /// Whether anybody types: who doesn't need not be asked for each message.
+    pub fn is_anyone_typing(&self) -> bool {
+        !self.typing.is_empty()
     }
 
     pub fn names(&self) -> Vec<String> {
@@ -170,7 +194,7 @@ mod tests {
     const ANN: UserId = UserId(1);
 
     fn texts(frames: &[Frame]) -> Vec<&str> {
-        frames.iter().map(|frame| frame.text.as_str()).collect()
+        frames.iter().map(Frame::text).collect()
     }
 
     fn kinds(frames: &[Frame]) -> Vec<String> {
@@ -204,6 +228,19 @@ mod tests {
         assert_eq!(lists, 1);
         let (frames, _) = presence.settle(ROOM, t + Duration::from_secs(1));
         assert!(texts(&frames)[0].ends_with("\"count\":1000}"), "{:?}", texts(&frames));
+    }
+
+    #[test]
+    fn many_tabs_share_one_list_and_wait_for_one_that_is_due() {
+        let (mut presence, t) = (Presence::default(), Instant::now());
+        presence.join(ROOM, ANN, 1, "Ann");
+        assert!(presence.list_for_one(ROOM).is_none(), "everybody is about to be told");
+        presence.settle(ROOM, t);
+        let [one, two] = [(); 2].map(|()| presence.list_for_one(ROOM).unwrap());
+        assert_eq!(one.bytes(false).as_ptr(), two.bytes(false).as_ptr());
+        presence.join(ROOM, UserId(2), 2, "Bob");
+        presence.settle(ROOM, t + LIST_EVERY);
+        assert!(presence.list_for_one(ROOM).unwrap().text().ends_with("\"count\":2}"));
     }
 
     #[test]

@@ -128,6 +128,11 @@ impl Writer {
         answer.await.map_err(|_| Error::Unavailable)
     }
 
+    /// Whether a post polled now would stand in the queue at once, behind all that have asked before it.
+    pub fn has_room(&self) -> bool {
+        self.jobs.capacity() > 0
+    }
+
     async fn send(&self, job: Job) -> Result<()> {
         self.jobs.send_timeout(job, PATIENCE).await.map_err(|_| Error::Unavailable)
     }

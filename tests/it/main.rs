@@ -94,4 +94,5 @@ mod throttles;
 mod thumbnails;
 mod tokens;
 mod two_factor;
+mod wire;
 mod writing;

@@ -1,0 +1,211 @@
+//! What a connection says: everything it is owed, gathered and written in one call; what the kernel doesn't take stays,
+//! and nothing more is gathered until it has gone. So a reader that stalls holds some 128 KiB; the rest stays in the
+//! feeds, and who falls out of one is closed.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+use tokio::net::TcpStream;
+
+use super::{Connection, Ending, Gone};
+use crate::live::feed::{Cursor, Owed};
+use crate::live::mailbox::{Close, Item};
+use crate::live::wire::header::{self, Opcode};
+
+/// Bytes of one feed that are gathered at once.
+const GATHER: usize = 128 * 1024;
+/// Pieces in one call; the kernel takes 1024.
+const PIECES: usize = 64;
+/// Pieces that may wait before only the last ping is answered (RFC 6455, section 5.5.3).
+const MANY: usize = 32;
+
+thread_local! {
+    /// Room for what is gathered, lent to the socket that is at work.
+    static ROOM: Cell<Vec<Bytes>> = const { Cell::new(Vec::new()) };
+}
+
+/// The writing side's state.
+pub struct Outgoing {
+    packs: bool,
+    /// Whole frames, but for what is written of the first.
+    pieces: Vec<Bytes>,
+    /// Pieces that are written.
+    gone: usize,
+    /// Bytes of the next that are.
+    part: usize,
+    pong: Option<Bytes>,
+    cursors: Vec<Cursor>,
+}
+
+impl Outgoing {
+    pub fn new(packs: bool) -> Self {
+        Self { packs, pieces: Vec::new(), gone: 0, part: 0, pong: None, cursors: Vec::new() }
+    }
+
+    pub fn borrow_room(&mut self) {
+        if self.pieces.capacity() == 0 {
+            self.pieces = ROOM.take();
+        }
+    }
+
+    pub fn give_room_back(&mut self) {
+        if self.pieces.is_empty() {
+            ROOM.set(std::mem::take(&mut self.pieces));
+        }
+    }
+
+    pub fn push(&mut self, frame: Bytes) {
+        self.pieces.push(frame);
+    }
+
+    pub fn is_stalled(&self) -> bool {
+        self.pieces.len() > self.gone
+    }
+
+    /// Answers a ping; only the last, when the other side doesn't read.
+    pub fn pong(&mut self, payload: &[u8]) {
+        let pong = header::control(Opcode::Pong, payload);
+        if self.pong.is_none() && self.pieces.len() < self.gone + MANY {
+            self.pieces.push(pong);
+        } else {
+            self.pong = Some(pong);
+        }
+    }
+
+    /// Lets go of what was gathered, but for what is begun.
+    pub fn forget(&mut self) {
+        self.pieces.truncate(self.gone + usize::from(self.part > 0));
+    }
+
+    /// Writes until all is written.
+    fn flush(&mut self, stream: &mut TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.is_stalled() {
+            let written = ready!(self.write(stream, cx))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.advance(written);
+        }
+        self.pieces.clear();
+        (self.gone, self.part) = (0, 0);
+        Poll::Ready(Ok(()))
+    }
+
+    fn write(&self, stream: &mut TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let first = &self.pieces[self.gone][self.part..];
+        if self.pieces.len() == self.gone + 1 {
+            return Pin::new(stream).poll_write(cx, first);
+        }
+        let mut slices = [IoSlice::new(first); PIECES];
+        let rest = &self.pieces[self.gone + 1..];
+        for (slice, piece) in slices[1..].iter_mut().zip(rest) {
+            *slice = IoSlice::new(piece);
+        }
+        Pin::new(stream).poll_write_vectored(cx, &slices[..PIECES.min(1 + rest.len())])
+    }
+
+    fn advance(&mut self, mut written: usize) {
+        while let Some(piece) = self.pieces.get(self.gone) {
+            let left = piece.len() - self.part;
+            if written < left {
+                self.part += written;
+                return;
+            }
+            written -= left;
+            self.part = 0;
+            // Let go at once: a reader that stalls must not keep what it has.
+            self.pieces[self.gone] = Bytes::new();
+            self.gone += 1;
+        }
+    }
+}
+
+impl Connection {
+    /// Writes what is owed until there is nothing more, or the kernel is full.
+    pub(super) fn say(&mut self, cx: &mut Context<'_>) -> Result<(), Gone> {
+        loop {
+            match self.outgoing.flush(&mut self.stream, cx) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Err(_)) => return Err(Gone),
+                Poll::Ready(Ok(())) => {}
+            }
+            match self.ending {
+                Ending::No => self.gather(),
+                // What is under way is still done.
+                Ending::Agreed if self.incoming.is_any_under_way() => return Ok(()),
+                Ending::Agreed => return Err(Gone),
+                Ending::Said | Ending::Broken => return Ok(()),
+            }
+            if !self.outgoing.is_stalled() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Gathers what is owed. Only while nothing waits to be written.
+    fn gather(&mut self) {
+        let mailbox = self.session.mailbox.clone();
+        // Taken before the feeds are: what was published before an answer was queued is written before it.
+        let (items, closed) = mailbox.take();
+        self.outgoing.pieces.extend(self.outgoing.pong.take());
+        let most = if closed.is_some() { usize::MAX } else { GATHER };
+        self.gather_feeds(most);
+        self.gather_items(items);
+        match closed.or_else(|| mailbox.is_closing().then(|| mailbox.closed()).flatten()) {
+            // They read nothing more.
+            Some(why) if why.is_final() => {
+                self.outgoing.forget();
+                self.close(close_frame(why), Ending::Said);
+            }
+            // What was queued before is still theirs; what came after this look is looked for once more.
+            Some(why) if closed.is_some() => self.close(close_frame(why), Ending::Said),
+            _ => {}
+        }
+    }
+
+    fn gather_feeds(&mut self, most: usize) {
+        let Outgoing { packs, pieces, cursors, .. } = &mut self.outgoing;
+        let mut ended = Vec::new();
+        for cursor in cursors.iter_mut() {
+            match cursor.take(*packs, most, pieces) {
+                Owed::Nothing | Owed::Some { ends: false } => {}
+                Owed::Lagged => self.session.mailbox.close(Close::TooSlow),
+                Owed::Some { ends: true } => ended.push(cursor.feed.room),
+            }
+        }
+        for room in ended {
+            self.session.mailbox.unfollow(room);
+            cursors.retain(|cursor| cursor.feed.room != room);
+        }
+    }
+
+    fn gather_items(&mut self, items: VecDeque<Item>) {
+        let Outgoing { packs, pieces, cursors, .. } = &mut self.outgoing;
+        for item in items {
+            match item {
+                Item::Send(frame) => pieces.push(frame.bytes(*packs).clone()),
+                Item::Attach { mut cursor, replay } => {
+                    pieces.extend(replay.iter().map(|frame| frame.bytes(*packs).clone()));
+                    // Taken up again: what came live before this replay doesn't come a second time after it.
+                    if let Some(at) = cursors.iter().position(|other| other.feed.room == cursor.feed.room) {
+                        cursor.after_rev = cursor.after_rev.max(cursors.swap_remove(at).after_rev);
+                    }
+                    if cursors.capacity() == cursors.len() {
+                        cursors.reserve_exact(1);
+                    }
+                    cursors.push(cursor);
+                }
+                Item::Detach(room) => cursors.retain(|cursor| cursor.feed.room != room),
+            }
+        }
+    }
+}
+
+fn close_frame(why: Close) -> Bytes {
+    header::close(why.code(), why.reason())
+}
