@@ -10,28 +10,24 @@ use crate::error::{Error, Result};
 
 impl Conn {
     /// An expression whose value holds the rows of `select columns rest` as JSON arrays, in their order; for use in the
-    /// select list of a statement, as text at the top and as JSON inside another's columns. Each of `columns` is an
-    /// expression without a name; `rest` begins with `from`. All of it is ours: nothing is escaped.
-    pub fn rows(&self, columns: &[&str], rest: &str) -> String {
-        let named = columns.iter().enumerate().map(|(n, column)| format!("{column} as c{n}"));
-        let inner = format!("select {} {rest}", named.collect::<Vec<_>>().join(", "));
-        let names = (0..columns.len()).map(|n| format!("c{n}")).collect::<Vec<_>>().join(", ");
+    /// select list of a statement, cast to text, or as one of another's columns. Each of `columns` is an expression without
+    /// a name; `rest` begins with `from`. All of it is ours: nothing is escaped.
+    pub fn rows(&self, columns: &[impl AsRef<str>], rest: &str) -> String {
+        let columns = columns.iter().map(AsRef::as_ref).enumerate();
+        let named = columns.clone().map(|(n, column)| format!("{column} as c{n}")).collect::<Vec<_>>().join(", ");
+        let inner = format!("select {named} {rest}");
         match self.0 {
             Handle::Sqlite(_) | Handle::SqliteTx(_) => {
+                // Between two selects it forgets that a value is JSON, and not a text that looks like it.
+                let is_rows = |column: &str| column.contains("json_group_array");
+                let name = |(n, column)| if is_rows(column) { format!("json(c{n})") } else { format!("c{n}") };
+                let names = columns.map(name).collect::<Vec<_>>().join(", ");
                 format!("(select json_group_array(json_array({names})) from ({inner}) t)")
             }
             Handle::Postgres(_) | Handle::PostgresTx(_) => {
+                let names = columns.map(|(n, _)| format!("c{n}")).collect::<Vec<_>>().join(", ");
                 format!("(select coalesce(json_agg(json_build_array({names})), '[]') from ({inner}) t)")
             }
-        }
-    }
-
-    /// The rows of [`Conn::rows`] as a column of another's: JSON, not a text that looks like it.
-    pub fn nested(&self, columns: &[&str], rest: &str) -> String {
-        let rows = self.rows(columns, rest);
-        match self.0 {
-            Handle::Sqlite(_) | Handle::SqliteTx(_) => format!("json({rows})"),
-            Handle::Postgres(_) | Handle::PostgresTx(_) => rows,
         }
     }
 }

@@ -158,6 +158,17 @@ impl Mailbox {
         self.wake();
     }
 
+    /// Puts what a socket is greeted with before what its person was told since it was opened: `hello`, or the room that
+    /// it takes up.
+    pub fn greet(&self, hello: Option<Frame>) {
+        let mut queue = self.lock();
+        let attached = queue.items.iter().position(|item| matches!(item, Item::Attach { .. }));
+        let first = hello.map(Item::Send).or_else(|| queue.items.remove(attached?));
+        first.into_iter().for_each(|item| queue.items.push_front(item));
+        drop(queue);
+        self.wake();
+    }
+
     /// Closes the socket after what is queued; the first reason counts.
     pub fn close(&self, why: Close) {
         self.lock().closed.get_or_insert(why);
@@ -225,5 +236,20 @@ impl Mailbox {
 
     pub fn followed(&self) -> Vec<RoomId> {
         self.lock().subscribed.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::event::Event;
+
+    #[test]
+    fn a_greeting_comes_first_whatever_was_told_before_it() {
+        let mailbox = Mailbox::for_tests(1);
+        mailbox.push(Item::Detach(RoomId(1)));
+        mailbox.greet(Some(Event::Pong.frame()));
+        let (items, _) = mailbox.take();
+        assert!(matches!((&items[0], &items[1]), (Item::Send(_), Item::Detach(_))));
     }
 }

@@ -113,6 +113,7 @@ async fn greet(session: &Session, after: Option<i64>) {
                 // What this socket is for can't be had now: come back and ask again.
                 mailbox.close(Close::TooSlow);
             }
+            mailbox.greet(None);
         }
         None => {
             let hello = Event::Connected {
@@ -122,7 +123,7 @@ async fn greet(session: &Session, after: Option<i64>) {
                 last_seq: None,
                 rev: None,
             };
-            mailbox.send(hello.frame());
+            mailbox.greet(Some(hello.frame()));
         }
     }
 }

@@ -46,12 +46,12 @@ pub(super) fn columns(conn: &Conn, with_quotes: bool) -> Vec<String> {
     };
     let own = ["id", "room_id", "seq", "rev", "sender_id"].map(|column| format!("m.{column}"));
     let text = ["content", "html", "client_id", "reply_to", "edited_at", "deleted_at", "created_at"];
-    let files = conn.nested(&attachments::ROW, "from attachments a where a.message_id = m.id order by a.id");
-    let reactions = conn.nested(
+    let files = conn.rows(&attachments::ROW, "from attachments a where a.message_id = m.id order by a.id");
+    let reactions = conn.rows(
         &reactions::ROW,
         "from reactions e join users w on w.id = e.user_id where e.message_id = m.id order by e.id",
     );
-    let quote = conn.nested(&quote::ROW, &format!("{} where q.id = m.reply_to", quote::FROM));
+    let quote = conn.rows(&quote::ROW, &format!("{} where q.id = m.reply_to", quote::FROM));
     let mut columns: Vec<String> = own.into();
     columns.push("u.username".into());
     columns.extend(text.map(|column| format!("m.{column}")));
@@ -93,9 +93,7 @@ impl Found {
 
 /// A select of whole messages, for [`read`]; `rest` follows [`FROM`].
 fn select(conn: &Conn, rest: &str) -> String {
-    let columns = columns(conn, false);
-    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-    format!("select cast({} as text)", conn.rows(&columns, &format!("{FROM} {rest}")))
+    format!("select cast({} as text)", conn.rows(&columns(conn, false), &format!("{FROM} {rest}")))
 }
 
 fn read(json: &str) -> Result<Vec<Message>> {

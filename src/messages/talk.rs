@@ -36,7 +36,6 @@ pub struct Talk {
 /// Cost: 1 query, O(limit + what is pinned + 50).
 pub async fn talk(conn: &mut Conn, room: RoomId, before: i64, limit: i64) -> Result<Talk> {
     let columns = stored::columns(conn, true);
-    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
     let from = stored::FROM;
     let sql = format!(
         "select cast({} as text), cast({} as text),

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use crate::support::actors::{Page, Visitor};
-use crate::support::app::{Engine, Options, Site, both};
+use crate::support::app::{Options, Site, both};
 use crate::support::process;
 
 /// A reader of one page, with what their browser keeps of it.
