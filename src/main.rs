@@ -2,7 +2,13 @@
 
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
 use switchboard::cli;
+
+/// Against the system's: 15 % less CPU for a page made anew, 19 % for one that is kept; jemalloc: 4 and 15 %. Each takes
+/// some 2.5 MB more when idle. Interleaved, one core, before other tuning.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let (command, sources) = cli::parse();

@@ -122,13 +122,16 @@ impl Db {
     }
 
     /// Whether nothing was changed after `moment` in what is kept: what any transaction may change, and the talk in
-    /// `rooms`, and with `public` in any public room. To be asked after [`Db::moment`], which looks for other
-    /// processes. Cost: O(rooms) atomic reads.
-    pub fn holds(&self, moment: Moment, rooms: &[RoomId], public: bool) -> bool {
+    /// `rooms` (in all rooms, with `None`), and with `public` in any public room. To be asked after [`Db::moment`], which
+    /// looks for other processes. Cost: O(rooms) atomic reads.
+    pub fn holds(&self, moment: Moment, rooms: Option<&[RoomId]>, public: bool) -> bool {
         let Self::Sqlite { changes, .. } = self else { return false };
         let before = |at: &AtomicU64| at.load(Ordering::Acquire) <= moment.0;
         before(&changes.all)
             && (!public || before(&changes.public))
-            && rooms.iter().all(|room| before(changes.place(*room)))
+            && match rooms {
+                Some(rooms) => rooms.iter().all(|room| before(changes.place(*room))),
+                None => before(&changes.clock),
+            }
     }
 }

@@ -26,7 +26,7 @@ impl Sessions {
     pub(super) async fn standing(&self, db: &Db, id: SessionId, now: Timestamp) -> Result<Option<Standing>> {
         let moment = db.moment().await;
         if let (Some(_), Some((since, kept))) = (moment, self.0.get(&id))
-            && db.holds(since, &[], false)
+            && db.holds(since, Some(&[]), false)
         {
             return Ok(Some(kept).filter(|kept| kept.lasts(now)));
         }

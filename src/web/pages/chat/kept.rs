@@ -37,8 +37,9 @@ pub struct Pages {
 
 struct Kept {
     since: Moment,
-    /// The rooms that it shows, and whether the order of others may show, too.
-    rooms: Vec<RoomId>,
+    /// The rooms that it shows, and whether the order of others may show, too. `None`: there are more than it shows, and
+    /// any of them may come up.
+    rooms: Option<Vec<RoomId>>,
     public: bool,
     person: Person,
     site_name: String,
@@ -117,15 +118,14 @@ impl Pages {
         let room = rooms::open(room)?;
         let talk = self.talk(app, &mut conn, id, room.last_rev, moment).await?;
         drop(conn);
-        let (rooms, public) =
-            (sidebar.rooms.iter().map(|room| room.id).chain([id]).collect(), sidebar.to_join.len() > 1);
-        let is_whole = (sidebar.rooms.len() as i64) < LISTED;
+        let (is_all, public) = ((sidebar.rooms.len() as i64) < LISTED, sidebar.to_join.len() > 1);
+        let rooms = is_all.then(|| sidebar.rooms.iter().map(|room| room.id).chain([id]).collect());
         let (shown, log) = RoomPage::newest(app, person, sidebar, room, &talk)?;
         let present = shown.present.clone();
         let pieces = Pieces::new(&shown, log)?;
         let reads = shown.mark_read(app).await?;
         let response = pieces.answer(headers);
-        if let Some(since) = moment.filter(|_| is_whole && !reads) {
+        if let Some(since) = moment.filter(|_| !reads) {
             let (site_name, person) = (app.settings().site_name.clone(), person.clone());
             self.whole.insert(key, Arc::new(Kept { since, rooms, public, person, site_name, present, pieces }));
         }
@@ -142,7 +142,7 @@ impl Pages {
         moment: Option<Moment>,
     ) -> Result<Arc<KeptTalk>> {
         if let (Some(_), Some(kept)) = (moment, self.talks.get(&id))
-            && kept.since.is_some_and(|since| app.db.holds(since, &[id], false))
+            && kept.since.is_some_and(|since| app.db.holds(since, Some(&[id]), false))
             // A commit is seen a moment before it is counted.
             && kept.talk.rev >= rev
         {
@@ -159,7 +159,7 @@ impl Pages {
 
 impl Kept {
     fn holds(&self, app: &App, person: &Person, room: RoomId) -> bool {
-        app.db.holds(self.since, &self.rooms, self.public)
+        app.db.holds(self.since, self.rooms.as_deref(), self.public)
             && self.person == *person
             && self.site_name == app.settings().site_name
             && self.present == app.hub.present(room)
