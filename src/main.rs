@@ -20,6 +20,8 @@ fn main() -> ExitCode {
         }
     };
     let done = runtime.block_on(cli::run(command, &sources));
+    // What its tasks say last is written, too.
+    drop(runtime);
     switchboard::log::flush();
     match done {
         Ok(code) => code,

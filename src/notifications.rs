@@ -153,7 +153,8 @@ pub async fn withdraw_message(work: &mut Work, message: MessageId) -> Result<()>
         .bind(message).execute(c).await.map(|_| ()))?)
 }
 
-/// Each person has read a room up to the message numbered so, and so what they were told of those messages. At most one mark
+/// Each person, if they are in it, has read a room up to the message numbered so, and so what they were told of those
+/// messages. At most one mark
 /// a person and room. Called by the writer. Cost: 1 statement, O(what these people haven't read).
 pub(crate) async fn read_in_rooms(conn: &mut Conn, marks: &[Mark], now: Timestamp) -> Result<()> {
     // The plus keeps SQLite from going along all that was ever told in the room.
@@ -161,7 +162,8 @@ pub(crate) async fn read_in_rooms(conn: &mut Conn, marks: &[Mark], now: Timestam
         "with marks (room, person, seq) as (values {})
          update notifications set read_at = $1 from marks
          where user_id = marks.person and +room_id = marks.room and read_at is null and kind in ('mention', 'reply')
-           and exists (select 1 from messages m where m.id = message_id and m.seq <= marks.seq)",
+           and exists (select 1 from messages m where m.id = message_id and m.seq <= marks.seq)
+           and exists (select 1 from memberships o where o.room_id = marks.room and o.user_id = marks.person)",
         places(2, 3, marks.len())
     );
     Ok(on_db!(conn, c => {

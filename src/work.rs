@@ -70,7 +70,7 @@ impl Work {
 
     /// Says that nothing is changed here but what stands in `room`: what is kept of the rest still holds.
     pub fn only_talk_of(&mut self, room: RoomId) {
-        self.tx.changes_only(Extent::Talk { rooms: vec![room], public: true });
+        self.tx.changes_only(Extent::Talk { rooms: vec![room], public: false });
     }
 
     /// Does a part that may fail and leave the rest standing: what it did is undone then, and nobody is told of it.

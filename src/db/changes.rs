@@ -37,7 +37,8 @@ pub enum Extent {
     All,
     /// Nothing that anybody keeps.
     Nothing,
-    /// What stands in these rooms, and how far their members have read; `public` if one of them may be.
+    /// What stands in these rooms, and how far their members have read; `public`: there is new talk, and one of them may be
+    /// a public room, which others are shown in the order of their talk.
     Talk { rooms: Vec<RoomId>, public: bool },
 }
 

@@ -32,6 +32,12 @@ struct Fields {
     after: Option<i64>,
 }
 
+/// What is told of a frame that isn't understood.
+#[derive(Deserialize)]
+struct Named {
+    client_id: Option<String>,
+}
+
 enum Command {
     Message { room: RoomId, content: String, client_id: Option<String>, reply_to: Option<MessageId> },
     Typing { room: RoomId, is_typing: bool },
@@ -81,8 +87,7 @@ impl Session {
             Ok(fields) => fields,
             Err(error) => {
                 // What can be told of it: a frame that isn't as expected may still name itself.
-                let told: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
-                let client_id = told.get("client_id").and_then(|id| id.as_str()).map(str::to_owned);
+                let client_id = serde_json::from_str::<Named>(text).ok().and_then(|named| named.client_id);
                 return Asked { command: Err(error), client_id, room_id: None };
             }
         };

@@ -126,6 +126,7 @@ impl Feed {
     pub fn lose(&self) {
         let mut log = self.lock();
         log.frames.clear();
+        log.stretches.clear();
         log.bytes = 0;
         self.wake(&log);
     }

@@ -256,7 +256,9 @@ impl Loop {
         let mut tx = self.db.write().await.map_err(Fault::Begin)?;
         let now = self.clock.now();
         let rooms = jobs.iter().filter_map(Job::room).collect();
-        tx.changes_only(Extent::Talk { rooms, public: true });
+        // Only what is said moves a room in the lists of those who aren't in it.
+        let public = jobs.iter().any(|job| matches!(job, Job::Post(_)));
+        tx.changes_only(Extent::Talk { rooms, public });
         let outcomes = store::batch(&mut tx, jobs, now).await.map_err(Fault::Job)?;
         tx.commit().await.map_err(Fault::Commit)?;
         Ok(outcomes)

@@ -24,7 +24,8 @@ pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self
      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// What an answer has that doesn't say otherwise itself. Most show personal data: nobody's cache keeps them, not even the
-/// browser's own, whose back button would show them after the log-out.
+/// browser's own, whose back button would show them after the log-out. The newest page of a room is kept by the reader's
+/// browser, which asks each time; logging out clears that (`web/pieces.rs`).
 const HEADERS: [(HeaderName, &str); 6] = [
     (header::CACHE_CONTROL, "no-store"),
     (header::CONTENT_SECURITY_POLICY, POLICY),

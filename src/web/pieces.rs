@@ -20,7 +20,7 @@ const LAST: [u8; 2] = [3, 0];
 pub const GAP: &str = "\0";
 
 /// A stretch of a page.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Piece {
     plain: Bytes,
     hash: u64,
@@ -42,11 +42,6 @@ impl Piece {
         Self { plain: plain.into(), hash: hasher.finish(), squeezed: OnceLock::new() }
     }
 
-    /// The same text for the same pieces.
-    pub fn hash(&self) -> u64 {
-        self.hash
-    }
-
     pub fn len(&self) -> usize {
         self.plain.len()
     }
@@ -64,8 +59,11 @@ impl Piece {
     }
 }
 
-/// Deflate blocks of `plain`, up to a byte's end. Cost: O(length).
+/// Deflate blocks of `plain`, up to a byte's end; so short a text is stored as it is (RFC 1951, 3.2.4). Cost: O(length).
 fn squeeze(plain: &[u8]) -> Bytes {
+    if let Ok(length) = u8::try_from(plain.len()) {
+        return [&[0, length, 0, !length, 255], plain].concat().into();
+    }
     let mut squeezer = Compress::new(Compression::fast(), false);
     // Text that can't be squeezed grows by a handful of bytes for each 16 KiB.
     let mut blocks = Vec::with_capacity(plain.len() + plain.len() / 1024 + 64);

@@ -99,6 +99,7 @@ both! {
         window.until("document.title.startsWith('(1) ')").await;
         window.click("#rooms a").await;
         window.until_said(1).await;
+        window.until_connected().await;
         ann.post(&format!("/rooms/{room}/delete"), &[]).await;
         window.until("document.getElementById('state').textContent.includes('was deleted')").await;
         window.close().await;

@@ -319,6 +319,7 @@ both! {
         let narrow = "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=10\r\n";
         let mut plain = Raw::open(&site, &ann, &path, narrow, b"").await;
         assert!(!plain.head.contains("sec-websocket-extensions"), "a narrow window can't be kept to: {}", plain.head);
+        plain.expect_type("connected").await;
         let text = "the same words ".repeat(100);
         // Twice: neither side keeps anything between messages. In two parts, of which only the first says so.
         for n in 0..2 {

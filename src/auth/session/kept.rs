@@ -27,8 +27,9 @@ impl Sessions {
         let moment = db.moment().await;
         if let (Some(_), Some((since, kept))) = (moment, self.0.get(&id))
             && db.holds(since, Some(&[]), false)
+            && kept.lasts(now)
         {
-            return Ok(Some(kept).filter(|kept| kept.lasts(now)));
+            return Ok(Some(kept));
         }
         let found = by_id(&mut db.read().await?, id, now).await?;
         match (moment, &found) {

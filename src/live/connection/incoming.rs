@@ -17,6 +17,8 @@ use crate::live::wire::header::{self, Opcode};
 
 /// A frame over the limit is refused in words; one that is out of all proportion closes the socket (1009).
 const MOST: usize = 4 * MOST_BYTES;
+/// Parts of a message that are shorter count as frames: without a limit they cost much and bring nothing.
+const SMALL_PART: usize = 128;
 /// Bytes taken from a connection at once.
 const READ: usize = 32 * 1024;
 
@@ -125,16 +127,22 @@ impl Connection {
                 Ok(Some((size, incoming))) => {
                     at += size;
                     let asked = match incoming {
+                        // After our close frame nothing is done any more, only the other's is waited for.
+                        Incoming::Text(_) | Incoming::Binary if self.ending != Ending::No => None,
                         Incoming::Text(text) => Some(self.session.understand(&text)),
                         Incoming::Binary => Some(Session::not_binary()),
-                        Incoming::Part => None,
+                        Incoming::Part => {
+                            if size < SMALL_PART {
+                                self.incoming.pace.count(Instant::now());
+                            }
+                            None
+                        }
                         control => {
                             self.take_control(&control);
                             None
                         }
                     };
-                    // After our close frame nothing is done any more, only the other's is waited for.
-                    if let Some(asked) = asked.filter(|_| self.ending == Ending::No) {
+                    if let Some(asked) = asked {
                         self.incoming.turns.add(&self.session.clone(), asked, cx);
                     }
                 }

@@ -147,41 +147,61 @@ impl Connection {
         }
     }
 
-    /// Gathers what is owed. Only while nothing waits to be written.
+    /// Gathers what is owed. Only while nothing waits to be written. More than [`GATHER`] bytes of the feeds go out first:
+    /// what was published before an answer was queued is written before it, and before the end.
     fn gather(&mut self) {
         let mailbox = self.session.mailbox.clone();
-        // Taken before the feeds are: what was published before an answer was queued is written before it.
+        let outcast = mailbox.is_closing().then(|| mailbox.closed()).flatten().filter(|why| why.is_final());
+        if outcast.is_none() {
+            self.outgoing.pieces.extend(self.outgoing.pong.take());
+            if !self.gather_feeds() {
+                return;
+            }
+        }
         let (items, closed) = mailbox.take();
-        self.outgoing.pieces.extend(self.outgoing.pong.take());
-        let most = if closed.is_some() { usize::MAX } else { GATHER };
-        self.gather_feeds(most);
-        self.gather_items(items);
-        match closed.or_else(|| mailbox.is_closing().then(|| mailbox.closed()).flatten()) {
+        match closed {
             // They read nothing more.
             Some(why) if why.is_final() => {
                 self.outgoing.forget();
                 self.close(close_frame(why), Ending::Said);
             }
-            // What was queued before is still theirs; what came after this look is looked for once more.
-            Some(why) if closed.is_some() => self.close(close_frame(why), Ending::Said),
-            _ => {}
+            closed => {
+                self.gather_feeds();
+                self.gather_items(items);
+                if let Some(why) = closed {
+                    self.close(close_frame(why), Ending::Said);
+                }
+            }
         }
     }
 
-    fn gather_feeds(&mut self, most: usize) {
+    /// Whether all that the feeds owe is gathered; otherwise it is [`GATHER`] bytes or some more, and another room has its
+    /// turn first the next time.
+    fn gather_feeds(&mut self) -> bool {
         let Outgoing { packs, pieces, cursors, .. } = &mut self.outgoing;
+        let begun = pieces.len();
         let mut ended = Vec::new();
         for cursor in cursors.iter_mut() {
-            match cursor.take(*packs, most, pieces) {
-                Owed::Nothing | Owed::Some { ends: false } => {}
-                Owed::Lagged => self.session.mailbox.close(Close::TooSlow),
-                Owed::Some { ends: true } => ended.push(cursor.feed.room),
+            // What the socket has already is passed over without a byte.
+            while pieces[begun..].iter().map(Bytes::len).sum::<usize>() < GATHER {
+                match cursor.take(*packs, GATHER, pieces) {
+                    Owed::Some { ends: false } => continue,
+                    Owed::Some { ends: true } => ended.push(cursor.feed.room),
+                    Owed::Lagged => self.session.mailbox.close(Close::TooSlow),
+                    Owed::Nothing => {}
+                }
+                break;
             }
+        }
+        let is_all = pieces[begun..].iter().map(Bytes::len).sum::<usize>() < GATHER;
+        if !is_all {
+            cursors.rotate_left(1);
         }
         for room in ended {
             self.session.mailbox.unfollow(room);
             cursors.retain(|cursor| cursor.feed.room != room);
         }
+        is_all
     }
 
     fn gather_items(&mut self, items: VecDeque<Item>) {

@@ -83,7 +83,9 @@ fn lists(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
     values.flat_map(|value| value.split(',')).any(|listed| listed.trim().eq_ignore_ascii_case(word))
 }
 
+/// `None` for what isn't 16 bytes in base64 (RFC 6455, section 4.2.1).
 fn accept(key: &[u8]) -> Option<HeaderValue> {
+    BASE64_STANDARD.decode(key).ok().filter(|key| key.len() == 16)?;
     let mut sha1 = digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY);
     sha1.update(key);
     sha1.update(GUID);

@@ -14,6 +14,7 @@ use quick_cache::sync::Cache;
 use super::lines::{Line, first_new, lines, reacts};
 use super::{LISTED, RoomPage, SHOWN, Sidebar};
 use crate::app::App;
+use crate::auth::random_token;
 use crate::db::Conn;
 use crate::db::changes::Moment;
 use crate::error::{Error, Result};
@@ -50,7 +51,8 @@ struct Kept {
 struct Pieces {
     head: Piece,
     log: Arc<Piece>,
-    tail: Piece,
+    /// What follows, with room between two for the id of what is written in the page.
+    tails: Vec<Piece>,
     tag: String,
 }
 
@@ -69,16 +71,19 @@ struct Bytes;
 
 impl Weighter<(Via, RoomId), Arc<Kept>> for Bytes {
     fn weight(&self, _: &(Via, RoomId), kept: &Arc<Kept>) -> u64 {
-        // The talk is shared; what is compressed comes on top.
-        (1024 + (kept.pieces.head.len() + kept.pieces.tail.len()) * 3 / 2) as u64
+        // What is compressed comes on top. What is said may be shared, or be this page's alone by now.
+        (1024 + kept.pieces.all(&Piece::default()).iter().map(|piece| piece.len()).sum::<usize>() * 3 / 2) as u64
     }
 }
 
 impl Weighter<RoomId, Arc<KeptTalk>> for Bytes {
     fn weight(&self, _: &RoomId, kept: &Arc<KeptTalk>) -> u64 {
-        let texts = kept.talk.messages.iter().map(|told| 400 + told.message.content.len() + told.message.html.len());
-        // As it was read, and in up to four ways, compressed or not.
-        (texts.sum::<usize>() * 6) as u64
+        let texts = kept.talk.messages.iter().map(|told| {
+            let people: usize = told.message.reactions.iter().map(|reaction| reaction.user_ids.len()).sum();
+            1500 + told.message.content.len() + told.message.html.len() + 64 * people
+        });
+        // As it was read, and in up to four ways, compressed or not; and who has read it, and pins.
+        (16 * 1024 + texts.sum::<usize>() * 6) as u64
     }
 }
 
@@ -126,7 +131,7 @@ impl Pages {
         let reads = shown.mark_read(app).await?;
         let response = pieces.answer(headers);
         if let Some(since) = moment.filter(|_| !reads) {
-            let (site_name, person) = (app.settings().site_name.clone(), person.clone());
+            let (site_name, person) = (shown.chrome.site_name.clone(), person.clone());
             self.whole.insert(key, Arc::new(Kept { since, rooms, public, person, site_name, present, pieces }));
         }
         Ok(response)
@@ -201,21 +206,29 @@ impl RoomPage {
 }
 
 impl Pieces {
-    /// The page with `log` in its place, and an id for what is written in it that no other page of this session has,
-    /// but one that is the same.
+    /// The page with `log` in its place.
     fn new(shown: &RoomPage, log: Arc<Piece>) -> Result<Self> {
         let html = shown.render().map_err(Error::internal)?;
-        let mut parts = html.split(GAP);
-        let head = Piece::new(parts.next().unwrap_or_default().to_owned());
-        let rest: Vec<&str> = parts.collect();
-        let bare = Piece::new(rest.concat());
-        let id = format!("{:016x}{:016x}", head.hash() ^ log.hash().rotate_left(1), bare.hash());
-        let tail = Piece::new(rest.join(&id));
-        let tag = tag(&[&head, &log, &tail]);
-        Ok(Self { head, log, tail, tag })
+        let mut parts = html.split(GAP).map(|part| Piece::new(part.to_owned()));
+        let head = parts.next().unwrap_or_default();
+        let mut pieces = Self { head, log, tails: parts.collect(), tag: String::new() };
+        pieces.tag = tag(&pieces.all(&Piece::default()));
+        Ok(pieces)
     }
 
+    /// In their order, with `id` in its place.
+    fn all<'a>(&'a self, id: &'a Piece) -> Vec<&'a Piece> {
+        let mut all = vec![&self.head, &*self.log];
+        for (n, tail) in self.tails.iter().enumerate() {
+            all.extend((n > 0).then_some(id));
+            all.push(tail);
+        }
+        all
+    }
+
+    /// Each time with another id for what is written in it: two pages that look the same may be open.
     fn answer(&self, headers: &HeaderMap) -> Response {
-        answer(&[&self.head, &self.log, &self.tail], &self.tag, headers)
+        let id = Piece::new(random_token()[..32].to_owned());
+        answer(&self.all(&id), &self.tag, headers)
     }
 }
