@@ -12,6 +12,7 @@ use crate::attachments::disk::Files;
 use crate::auth::keys::Keys;
 use crate::auth::session::kept::Sessions;
 use crate::auth::throttle::Throttle;
+use crate::auth::token::Verified;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
@@ -42,6 +43,7 @@ pub struct Parts {
     pub throttle: Throttle,
     /// Sessions that were asked for lately.
     pub sessions: Sessions,
+    pub access_tokens: Verified,
     /// Pages of rooms, likewise.
     pub pages: Pages,
     pub mail: Mail,
@@ -105,6 +107,7 @@ impl App {
             writer: Writer::start(db.clone(), hub.clone(), push.clone(), seams.clock.clone(), seams.after_commit),
             message_limit: MessageLimit::new(config.message_rate),
             sessions: Sessions::default(),
+            access_tokens: Verified::default(),
             pages: Pages::default(),
             tallies: Tallies::default(),
             imports: Imports::default(),

@@ -33,7 +33,7 @@ use sqlx::sqlite::{
 use sqlx::{Postgres, Sqlite, Transaction};
 use tower_sessions_sqlx_store::{PostgresStore, SqliteStore};
 
-use changes::{Changes, Extent};
+use changes::{Changes, Extent, Held};
 
 use crate::auth::session::store::Records;
 use crate::error::{Error, Result};
@@ -92,6 +92,8 @@ pub struct Tx {
     dirty: Option<Arc<AtomicBool>>,
     changes: Option<Arc<Changes>>,
     extent: Extent,
+    /// Let go of when the transaction has ended.
+    held: Option<Held>,
 }
 
 impl Conn {
@@ -118,6 +120,9 @@ impl Tx {
     }
 
     async fn finish(self) -> Result<()> {
+        if let Some(changes) = &self.changes {
+            changes.trust();
+        }
         let committed = match self.conn.0 {
             Handle::SqliteTx(tx) => tx.commit().await,
             Handle::PostgresTx(tx) => tx.commit().await,
@@ -130,6 +135,7 @@ impl Tx {
         if let Some(dirty) = self.dirty {
             dirty.store(true, Ordering::Relaxed);
         }
+        drop(self.held);
         Ok(committed?)
     }
 }
@@ -184,7 +190,10 @@ impl Db {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
-            .pragma("wal_autocheckpoint", "0");
+            .pragma("wal_autocheckpoint", "0")
+            // A batch of messages is more than SQLite keeps in memory to undo one statement: it made, wrote and deleted a
+            // file for each.
+            .pragma("temp_store", "memory");
         let limited = options.clone().pragma("journal_size_limit", LOG_LIMIT.to_string());
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
@@ -249,12 +258,13 @@ impl Db {
             Self::Sqlite { writer, dirty, changes, .. } => {
                 let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
                 changes.look(&mut tx).await?;
+                let held = Some(Held::new(changes.clone()));
                 let (dirty, changes) = (Some(dirty.clone()), Some(changes.clone()));
-                Tx { conn: Conn(Handle::SqliteTx(tx)), dirty, changes, extent: Extent::All }
+                Tx { conn: Conn(Handle::SqliteTx(tx)), dirty, changes, extent: Extent::All, held }
             }
             Self::Postgres(pool) => {
                 let conn = Conn(Handle::PostgresTx(pool.begin().await?));
-                Tx { conn, dirty: None, changes: None, extent: Extent::All }
+                Tx { conn, dirty: None, changes: None, extent: Extent::All, held: None }
             }
         })
     }

@@ -95,7 +95,7 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, context: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let mut fields = Fields::default();
+        let mut fields = Fields { message: String::new(), rest: String::with_capacity(128) };
         event.record(&mut fields);
         let metadata = event.metadata();
         let (level, target, now) = (metadata.level(), metadata.target(), Clock::System.now());
@@ -109,7 +109,6 @@ where
     }
 }
 
-#[derive(Default)]
 struct Fields {
     message: String,
     rest: String,
@@ -117,13 +116,24 @@ struct Fields {
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // One event is one line, whatever somebody put into a name or an address.
-        let text = format!("{value:?}").replace(['\n', '\r'], " ");
-        if field.name() == "message" {
-            self.message = text;
+        // Writing into a string can't fail.
+        let _ = if field.name() == "message" {
+            write!(OneLine(&mut self.message), "{value:?}")
         } else {
-            // Writing into a string can't fail.
-            let _ = write!(self.rest, " {}={text}", field.name());
+            write!(OneLine(&mut self.rest), " {}={value:?}", field.name())
+        };
+    }
+}
+
+/// One event is one line, whatever somebody put into a name or an address.
+struct OneLine<'a>(&'a mut String);
+
+impl Write for OneLine<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        match text.contains(['\n', '\r']) {
+            true => self.0.push_str(&text.replace(['\n', '\r'], " ")),
+            false => self.0.push_str(text),
         }
+        Ok(())
     }
 }

@@ -65,7 +65,8 @@ impl Site {
             pid: common.pid,
             room: common.room.unwrap_or(1),
             people: vec![Person::default()],
-            run: format!("{:x}", now & 0xffff_ffff_ffff),
+            // Begins with a letter, as most of what people write.
+            run: format!("m{:x}", now & 0xffff_ffff_ffff),
             length: common.length,
             setup: Connection::open(at)?,
             owner: Person::default(),

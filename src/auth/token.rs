@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 
 use super::{api_tokens, random_token, session};
@@ -54,17 +55,46 @@ fn seconds(app: &App) -> i64 {
 /// The session that an access token of ours names, and whose it says that is. `None` for what we didn't sign with
 /// HS256 (`none` and every other algorithm are refused whatever the header asks for), for another site, or run out.
 fn read(app: &App, token: &str) -> Result<Option<(SessionId, UserId)>> {
+    let good = match app.access_tokens.0.get(token) {
+        Some(good) => Some(good),
+        None => verified(app, token)?.inspect(|good| app.access_tokens.0.insert(token.into(), *good)),
+    };
+    let lasting = good.filter(|good| good.expires.saturating_add(LEEWAY) > seconds(app));
+    Ok(lasting.map(|good| (good.session, good.user)))
+}
+
+/// Access tokens whose signature was found good: to look again took as long as the rest of a request's way in. What they
+/// are worth is asked each time.
+pub struct Verified(Cache<Box<str>, Good>);
+
+/// Some 400 bytes each.
+const MOST_KEPT: usize = 4096;
+
+#[derive(Clone, Copy)]
+struct Good {
+    session: SessionId,
+    user: UserId,
+    /// In seconds since 1970.
+    expires: i64,
+}
+
+impl Default for Verified {
+    fn default() -> Self {
+        Self(Cache::new(MOST_KEPT))
+    }
+}
+
+fn verified(app: &App, token: &str) -> Result<Option<Good>> {
     let mut expected = Validation::new(Algorithm::HS256);
     expected.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
     expected.set_issuer(&[app.config.origin()]);
     expected.set_audience(&[app.config.origin()]);
-    // By our own clock, below.
+    // By our own clock, each time.
     expected.validate_exp = false;
     let key = DecodingKey::from_secret(&app.keys.access()?);
     let Ok(token) = jsonwebtoken::decode::<Claims>(token, &key, &expected) else { return Ok(None) };
-    let Claims { sid, sub, exp, .. } = token.claims;
-    let lasts = exp.saturating_add(LEEWAY) > seconds(app);
-    Ok(sub.parse().ok().filter(|_| lasts).map(|user| (sid, UserId(user))))
+    let Claims { sid: session, sub, exp: expires, .. } = token.claims;
+    Ok(sub.parse().ok().map(|user| Good { session, user: UserId(user), expires }))
 }
 
 /// Whoever shows this access or personal token. Asks the database each time: an ended session, a disabled account or

@@ -8,10 +8,12 @@
 //!
 //! Other processes write to the same SQLite file now and then (`switchboard user disable`). The one connection that writes
 //! knows by `pragma data_version`: it is asked at the start of each transaction, and by who reads when that was
-//! longer than [`TRUSTED`] ago; while it is busy with something long, nothing that is kept is used. On PostgreSQL, where
-//! other nodes write all the time, nothing is kept.
+//! longer than [`TRUSTED`] ago. While a transaction of ours is open nobody else can write, so it needn't be asked: without
+//! that, every request beside a busy writer went to the database. On PostgreSQL, where other nodes write all the time,
+//! nothing is kept.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use sqlx::SqliteConnection;
@@ -52,6 +54,25 @@ pub struct Changes {
     /// Microseconds after `begun` at which it was asked.
     asked: AtomicU64,
     begun: Instant,
+    /// A transaction of ours is open: SQLite keeps everybody else from writing.
+    held: AtomicBool,
+}
+
+/// While it lives, SQLite's write lock is ours.
+pub(super) struct Held(Arc<Changes>);
+
+impl Held {
+    /// From the look at the start of a transaction on.
+    pub fn new(changes: Arc<Changes>) -> Self {
+        changes.held.store(true, Ordering::Release);
+        Self(changes)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.held.store(false, Ordering::Release);
+    }
 }
 
 impl Default for Changes {
@@ -64,6 +85,7 @@ impl Default for Changes {
             version: AtomicI64::new(-1),
             asked: AtomicU64::new(0),
             begun: Instant::now(),
+            held: AtomicBool::new(false),
         }
     }
 }
@@ -93,7 +115,16 @@ impl Changes {
         &self.rooms[usize::try_from(room.0.rem_euclid(PLACES as i64)).unwrap_or(0)]
     }
 
+    /// Until now nobody else has written: the lock is about to be let go of.
+    pub(super) fn trust(&self) {
+        let now = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(0);
+        self.asked.fetch_max(now, Ordering::AcqRel);
+    }
+
     fn is_trusted(&self) -> bool {
+        if self.held.load(Ordering::Acquire) {
+            return true;
+        }
         let asked = self.begun + Duration::from_micros(self.asked.load(Ordering::Acquire));
         Instant::now().duration_since(asked) < TRUSTED
     }

@@ -1,6 +1,6 @@
 //! Lines of the log that are gathered for a moment and written in one go: a line for each request would cost a system call
-//! each, a tenth of what a page that is kept costs in all. Warnings and errors are written at once, with what was said before
-//! them; the rest at most [`PAUSE`] later. Called by `log.rs`.
+//! each. Warnings and errors are written at once, with what was said before them; the rest at most [`PAUSE`] later. Called
+//! by `log.rs`.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -22,7 +22,13 @@ struct Shared {
     lines: Mutex<Vec<u8>>,
     waiting: Condvar,
     /// Held while lines are taken and written, so that they keep their order.
-    out: Mutex<Box<dyn Write + Send>>,
+    out: Mutex<Out>,
+}
+
+struct Out {
+    writer: Box<dyn Write + Send>,
+    /// Room for lines, while others are written.
+    spare: Vec<u8>,
 }
 
 /// One line's way in.
@@ -38,9 +44,8 @@ fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Batched {
     /// Starts the thread that writes to `out`. Errors: the system has no thread left.
     pub fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
-        let shared =
-            Arc::new(Shared { lines: Mutex::default(), waiting: Condvar::new(), out: Mutex::new(Box::new(out)) });
-        let batched = Self(shared);
+        let out = Out { writer: Box::new(out), spare: Vec::new() };
+        let batched = Self(Arc::new(Shared { lines: Mutex::default(), waiting: Condvar::new(), out: Mutex::new(out) }));
         let writer = batched.clone();
         thread::Builder::new().name("log".into()).spawn(move || writer.0.run())?;
         Ok(batched)
@@ -64,8 +69,11 @@ impl Shared {
 
     fn flush(&self) {
         let mut out = held(&self.out);
-        let lines = std::mem::take(&mut *held(&self.lines));
-        let _ = out.write_all(&lines).and_then(|()| out.flush());
+        let Out { writer, spare } = &mut *out;
+        std::mem::swap(spare, &mut *held(&self.lines));
+        let _ = writer.write_all(spare).and_then(|()| writer.flush());
+        spare.clear();
+        spare.shrink_to(2 * MOST_WAITING);
     }
 }
 

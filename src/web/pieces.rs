@@ -3,7 +3,6 @@
 //! of the whole is combined from theirs. Called by `web/pages/chat/kept.rs`.
 
 use std::hash::{DefaultHasher, Hasher};
-use std::io::Write;
 use std::sync::OnceLock;
 
 use axum::body::Body;
@@ -87,20 +86,25 @@ pub fn tag(pieces: &[&Piece]) -> String {
     format!("W/\"{:016x}\"", hasher.finish())
 }
 
-/// The page that `pieces` make, to whoever sent `headers`: nothing but its mark (304) to who has it. It may be kept by the
-/// reader's browser, which asks each time whether it still holds. Cost: O(length), nothing of it for a 304.
+/// Nothing but the mark (304), if whoever sent `headers` has the page with this mark. Cost: O(length of the headers).
+pub fn unchanged(tag: &str, headers: &HeaderMap) -> Option<Response> {
+    is_known(headers, tag).then(|| marked(StatusCode::NOT_MODIFIED.into_response(), tag))
+}
+
+/// The page that `pieces` make, compressed if whoever sent `headers` takes it so. Cost: O(length).
 pub fn answer(pieces: &[&Piece], tag: &str, headers: &HeaderMap) -> Response {
-    let mut response = if is_known(headers, tag) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else if takes_gzip(headers) {
+    if takes_gzip(headers) {
         let mut response = Response::new(Body::from(gzipped(pieces)));
         response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        response
-    } else {
-        let mut page = BytesMut::with_capacity(pieces.iter().map(|piece| piece.len()).sum());
-        pieces.iter().for_each(|piece| page.extend_from_slice(&piece.plain));
-        Response::new(Body::from(page.freeze()))
-    };
+        return marked(response, tag);
+    }
+    let mut page = BytesMut::with_capacity(pieces.iter().map(|piece| piece.len()).sum());
+    pieces.iter().for_each(|piece| page.extend_from_slice(&piece.plain));
+    marked(Response::new(Body::from(page.freeze())), tag)
+}
+
+/// It may be kept by the reader's browser, which asks each time whether it still holds.
+fn marked(mut response: Response, tag: &str) -> Response {
     let headers = response.headers_mut();
     if let Ok(tag) = HeaderValue::from_str(tag) {
         headers.insert(header::ETAG, tag);
@@ -142,7 +146,6 @@ fn gzipped(pieces: &[&Piece]) -> Vec<u8> {
     file.extend_from_slice(&sum.finalize().to_le_bytes());
     // Of the length, its last 32 bits.
     file.extend_from_slice(&(length as u32).to_le_bytes());
-    let _ = file.flush();
     file
 }
 

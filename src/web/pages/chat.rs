@@ -18,7 +18,7 @@ use crate::ids::{MessageId, RoomId, UserId};
 use crate::messages;
 use crate::messages::pins;
 use crate::messages::quote::{Quote, quote};
-use crate::messages::talk::talk;
+use crate::messages::talk::{Talk, Told, talk};
 use crate::rooms::list::{self, Side};
 use crate::rooms::members::Reader;
 use crate::rooms::{self, Room};
@@ -202,17 +202,25 @@ impl RoomPage {
             shown.reply = quote(&mut conn, id, message).await?;
         }
         drop(conn);
+        let newer = before.filter(|before| *before <= shown.room.last_seq);
+        let (messages, seen) = shown.arrange(&talk, newer);
+        let new = first_new(messages, person.id, place.seen.or(seen));
+        shown.log = kept::render(&lines(messages, person.id, new))?;
+        Ok(shown)
+    }
+
+    /// Puts beside the talk what goes with it; `newer`: where what comes after it begins. Its messages as they are shown, and
+    /// the last that was seen, if there are newer ones in the room.
+    fn arrange<'a>(&mut self, talk: &'a Talk, newer: Option<i64>) -> (&'a [Told], Option<i64>) {
         let (has_older, messages) = talk.newest(SHOWN);
         let first = messages.first().map(|first| first.message.seq);
-        let newer = before.filter(|before| *before <= shown.room.last_seq);
-        let seen = shown.room.last_read_seq.filter(|read| *read < shown.room.last_seq);
-        shown.older = first.filter(|_| has_older);
-        shown.unseen = seen.filter(|seen| newer.is_none() && first.is_some_and(|first| first > seen + 1));
-        shown.newer = newer.map(|newer| newer + BELOW);
-        shown.is_empty = messages.is_empty();
-        shown.log = kept::render(&lines(messages, person.id, first_new(messages, person.id, place.seen.or(seen))))?;
-        (shown.readers, shown.pins) = (talk.readers, talk.pins);
-        Ok(shown)
+        let seen = self.room.last_read_seq.filter(|read| *read < self.room.last_seq);
+        self.older = first.filter(|_| has_older);
+        self.unseen = seen.filter(|seen| newer.is_none() && first.is_some_and(|first| first > seen + 1));
+        self.newer = newer.map(|newer| newer + BELOW);
+        self.is_empty = messages.is_empty();
+        (self.readers, self.pins) = (talk.readers.clone(), talk.pins.clone());
+        (messages, seen)
     }
 
     /// Marks the room as read when all that is new is on the page; whether anything was.

@@ -22,7 +22,7 @@ use crate::ids::{RoomId, UserId};
 use crate::messages::talk::{Talk, talk};
 use crate::rooms;
 use crate::users::{Person, Via};
-use crate::web::pieces::{GAP, Piece, answer, tag};
+use crate::web::pieces::{GAP, Piece, answer, tag, unchanged};
 
 /// Bytes of pages that are kept, and of rooms' talk.
 const MOST_PAGES: u64 = 32 << 20;
@@ -181,14 +181,7 @@ impl RoomPage {
         kept: &KeptTalk,
     ) -> Result<(Self, Arc<Piece>)> {
         let mut shown = Self::around(app, person, sidebar, room);
-        let (has_older, messages) = kept.talk.newest(SHOWN);
-        let first = messages.first().map(|first| first.message.seq);
-        let seen = shown.room.last_read_seq.filter(|read| *read < shown.room.last_seq);
-        shown.older = first.filter(|_| has_older);
-        shown.unseen = seen.filter(|seen| first.is_some_and(|first| first > seen + 1));
-        shown.is_empty = messages.is_empty();
-        shown.readers = kept.talk.readers.clone();
-        shown.pins = kept.talk.pins.clone();
+        let (messages, seen) = shown.arrange(&kept.talk, None);
         shown.log = GAP.to_owned();
         shown.client_id = GAP.to_owned();
         let way = (first_new(messages, person.id, seen), reacts(messages, person.id).then_some(person.id));
@@ -228,6 +221,9 @@ impl Pieces {
 
     /// Each time with another id for what is written in it: two pages that look the same may be open.
     fn answer(&self, headers: &HeaderMap) -> Response {
+        if let Some(response) = unchanged(&self.tag, headers) {
+            return response;
+        }
         let id = Piece::new(random_token()[..32].to_owned());
         answer(&self.all(&id), &self.tag, headers)
     }
