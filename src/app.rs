@@ -17,6 +17,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
 use crate::error::Result;
+use crate::link::{Lasting, Server};
+use crate::live::bus::Bus;
 use crate::live::hub::Hub;
 use crate::mail::Mail;
 use crate::messages::limit::MessageLimit;
@@ -38,6 +40,8 @@ pub struct Parts {
     pub config: Config,
     pub db: Db,
     pub hub: Hub,
+    /// Where Redis is.
+    pub redis: Option<Server>,
     pub writer: Writer,
     pub keys: Keys,
     pub throttle: Throttle,
@@ -95,7 +99,6 @@ impl App {
     pub async fn start(config: Config, seams: Seams) -> Result<Self> {
         let db = Db::open(config.database_url.reveal()).await?;
         db.migrate().await?;
-        let hub = Hub::default();
         let mut conn = db.read().await?;
         admin::schema::check_all(&mut conn).await?;
         let settings = settings::load(&mut conn).await?;
@@ -103,6 +106,8 @@ impl App {
         drop(conn);
         let keys = Keys::new(&config::secret_key(&config)?);
         let push = Push::new(SiteKey::load(&db, &keys, seams.clock.now()).await?, seams.push_reach)?;
+        let redis = config.redis_url.as_ref().map(|url| Server::parse(url.reveal())).transpose()?;
+        let hub = Hub::new(bus(&db, redis.as_ref()).await?);
         Ok(Self(Arc::new(Parts {
             writer: Writer::start(db.clone(), hub.clone(), push.clone(), seams.clock.clone(), seams.after_commit),
             message_limit: MessageLimit::new(config.message_rate),
@@ -111,7 +116,8 @@ impl App {
             pages: Pages::default(),
             tallies: Tallies::default(),
             imports: Imports::default(),
-            throttle: Throttle::new(&config, seams.clock.clone())?,
+            throttle: Throttle::new(&config, seams.clock.clone(), redis.clone().map(Lasting::new)),
+            redis,
             exports: Turns::default(),
             uploads: Turns::default(),
             files: Files::default(),
@@ -184,4 +190,12 @@ impl App {
     pub fn end_setup(&self) {
         self.setup_token.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
+}
+
+/// What joins this process with others: nothing on SQLite, which one process serves.
+async fn bus(db: &Db, redis: Option<&Server>) -> Result<Bus> {
+    Ok(match (redis, db.site_name().await?) {
+        (Some(server), Some(site)) => Bus::redis(server.clone(), format!("switchboard:{site}")),
+        _ => Bus::Local,
+    })
 }

@@ -317,6 +317,19 @@ impl Db {
     }
 
     /// The engine's name, for people.
+    /// Whether other nodes write here, too. On SQLite one process serves, and a command beside it changes little.
+    pub fn has_other_writers(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
+    /// What the nodes of this site, and no other's, call it among themselves: they find it in their database. `None` on
+    /// SQLite. Cost: 1 query.
+    pub async fn site_name(&self) -> Result<Option<String>> {
+        let Self::Postgres(pool) = self else { return Ok(None) };
+        let name = "select md5(current_database() || cast(min(installed_on) as text)) from _sqlx_migrations";
+        Ok(Some(sqlx::query_scalar(name).fetch_one(pool).await?))
+    }
+
     pub fn engine_name(&self) -> &'static str {
         match self {
             Self::Sqlite { .. } => "SQLite",

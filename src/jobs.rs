@@ -1,4 +1,4 @@
-//! What goes on beside the requests: sockets told of what ended elsewhere, settings kept fresh, old rows swept, unread
+//! What goes on beside the requests: talk with other nodes, sockets told of what ended elsewhere, settings kept fresh, old rows swept, unread
 //! counts, mails and pushes delivered, what people who go left to be erased, what a crash left half uploaded. [`start`]
 //! is called once by `serve`.
 
@@ -13,7 +13,8 @@ use crate::attachments::disk;
 use crate::auth::{self, api_tokens, devices, reset_tokens, session};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::live::unread;
+use crate::live::bus::talk;
+use crate::live::{catch_up, unread};
 use crate::messages::retention;
 use crate::notifications::digest;
 use crate::revocations::{self, OVERLAP, Revocation};
@@ -29,6 +30,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(30);
 /// The jobs end when what this returns is dropped.
 pub fn start(app: &App) -> JoinSet<()> {
     let mut jobs = JoinSet::new();
+    jobs.spawn(talk::run(app.clone()));
+    jobs.spawn(catch_up::run(app.clone()));
     jobs.spawn(unread::run(app.clone()));
     jobs.spawn(poll(app.clone()));
     jobs.spawn(sweep(app.clone()));

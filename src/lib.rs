@@ -15,7 +15,7 @@
 //!   [`work`]; what staff do is told by [`audit`].
 //! - [`picture`]: strangers' pictures, decoded within limits, for [`users::avatar`] and [`attachments::thumbnail`].
 //! - [`admin`]: the backoffice's engine over every model's declaration, `<model>/admin.rs`.
-//! - [`live`]: the hub, the feeds and the sockets. [`mail`]: sends what [`emails`] queues. [`demo`]: made-up sites to look at and to measure.
+//! - [`live`]: the hub, the feeds and the sockets, and the bus that joins nodes; [`link`]: the way to Redis. [`mail`]: sends what [`emails`] queues. [`demo`]: made-up sites to look at and to measure.
 //!
 //! # A message's way
 //!
@@ -48,6 +48,7 @@ pub mod ids;
 pub mod interests;
 pub mod invitations;
 pub mod jobs;
+pub mod link;
 pub mod live;
 pub mod log;
 pub mod mail;

@@ -2,6 +2,8 @@
 //! browser goes `connection` → `command` → a domain function; what the domain publishes goes `hub` → `feed` → each
 //! connection. The hub knows no database; a socket that missed something reads it from the store.
 
+pub mod bus;
+pub mod catch_up;
 pub mod command;
 mod connection;
 pub mod door;
@@ -10,7 +12,10 @@ pub mod feed;
 pub mod frame;
 pub mod hub;
 pub mod mailbox;
+pub mod pile;
 pub mod presence;
+mod room;
+pub mod sequence;
 pub mod socket;
 pub mod subscription;
 pub mod unread;

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::clock::Timestamp;
+use crate::db::values::{NOWHERE, filled, places};
 use crate::db::{Conn, rows};
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{RoomId, UserId};
@@ -305,6 +306,19 @@ pub async fn delete(app: &App, person: &Person, id: RoomId) -> Result<()> {
     }
     change::delete(&mut work, &room).await?;
     work.commit().await
+}
+
+/// The revisions of those of `rooms` that are there. Cost: 1 indexed query a 256 rooms.
+pub(crate) async fn revisions(conn: &mut Conn, rooms: &[RoomId]) -> Result<Vec<(RoomId, i64)>> {
+    let mut found = Vec::with_capacity(rooms.len());
+    for rooms in rooms.chunks(256) {
+        let sql = format!("select id, last_rev from rooms where id in (values {})", places(1, 1, rooms.len()));
+        found.append(&mut on_db!(conn, c => {
+            let query = filled(rooms, &RoomId(NOWHERE)).fold(sqlx::query_as(&sql), |query, room| query.bind(room));
+            query.fetch_all(c).await
+        })?);
+    }
+    Ok(found)
 }
 
 /// Tells `member`, on any socket, that they are in `room` now. What was done stands even if this fails.

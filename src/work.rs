@@ -101,7 +101,7 @@ impl Work {
     async fn finish(self) -> Result<()> {
         let committed = self.tx.commit().await;
         if committed.is_err() {
-            self.rooms.iter().for_each(|room| self.app.hub.lose(*room));
+            self.rooms.iter().for_each(|room| self.app.hub.suspect(*room));
         } else {
             self.effects.into_iter().for_each(|effect| effect(&self.app));
         }

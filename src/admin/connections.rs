@@ -129,7 +129,7 @@ async fn named(conn: &mut Conn, app: &App, q: &str) -> Result<HashSet<crate::ids
     let prefix = fold(&q.replace('\0', " "));
     let prefix = prefix.trim();
     let mut found = HashSet::new();
-    for batch in app.hub.online().chunks(BATCH) {
+    for batch in app.hub.online().into_iter().collect::<Vec<_>>().chunks(BATCH) {
         let mut sql = Sql::new("select \"id\" from users where username_folded >= ");
         sql.bind(Value::Text(prefix.to_owned())).push(" and username_folded < ").bind(Value::Text(above(prefix)));
         // Online is the shorter list by far.

@@ -21,6 +21,7 @@ use tokio::sync::Notify;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{Config, Rate};
 use crate::error::{Error, Result};
+use crate::link::Lasting;
 use shared::Shared;
 
 /// What is counted together: what is tried, by whom or at whom.
@@ -80,10 +81,10 @@ enum Verdict {
 }
 
 impl Throttle {
-    pub fn new(config: &Config, clock: Clock) -> Result<Self> {
-        let url = config.redis_url.as_ref().filter(|_| config.login_rate.is_some());
-        let shared = url.map(|url| Shared::new(url.reveal())).transpose()?;
-        Ok(Self { rate: config.login_rate, clock, buckets: Mutex::default(), decided: Notify::new(), shared })
+    /// With `redis`, nodes count together.
+    pub fn new(config: &Config, clock: Clock, redis: Option<Lasting>) -> Self {
+        let shared = redis.filter(|_| config.login_rate.is_some()).map(Shared::new);
+        Self { rate: config.login_rate, clock, buckets: Mutex::default(), decided: Notify::new(), shared }
     }
 
     /// One try that counts in each of `keys`, if it fails. Waits while tries that are being decided might use up what is

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use crate::config::{Config, Secret, mask_password};
 use crate::db::Db;
 use crate::error::{Error, Result};
+use crate::link::Server;
 use crate::mail::smtp::Server;
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -19,7 +20,7 @@ pub async fn run(config: &Config) -> ExitCode {
     }
     println!();
     let mut sound = report("database", Some(try_database(config)).into_iter()).await;
-    let redis = config.redis_url.as_ref().map(|url| ping_redis(url.reveal()));
+    let redis = config.redis_url.as_ref().map(try_redis);
     sound &= report("redis", redis.into_iter()).await;
     let smtp = config.smtp_url.as_ref().map(try_smtp);
     sound &= report("smtp", smtp.into_iter()).await;
@@ -56,12 +57,8 @@ async fn try_database(config: &Config) -> Result<String> {
     Ok(format!("{} answers, {state}", db.engine_name()))
 }
 
-/// Asks Redis one trivial question.
-pub async fn ping_redis(url: &str) -> Result<String> {
-    let fault = |e: redis::RedisError| Error::Startup(format!("Redis at {} doesn't answer: {e}", mask_password(url)));
-    let client = redis::Client::open(url).map_err(fault)?;
-    let mut connection = client.get_multiplexed_async_connection().await.map_err(fault)?;
-    redis::cmd("PING").query_async::<String>(&mut connection).await.map_err(fault)?;
+async fn try_redis(url: &Secret) -> Result<String> {
+    Server::parse(url.reveal())?.ping().await?;
     Ok("Redis answers".to_owned())
 }
 

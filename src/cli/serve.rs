@@ -51,6 +51,7 @@ pub async fn serve(app: App, listener: TcpListener, stop: impl Future<Output = (
     }
     tracing::info!(sockets = app.hub.open_sockets(), "stopping");
     let _ = drain.send(());
+    app.hub.say_bye();
     let requests = async {
         let _ = timeout(SOCKETS_MAY_TAKE, app.hub.close_all(Close::Restart)).await;
         let _ = timeout(REQUESTS_MAY_TAKE, &mut server).await;
@@ -91,9 +92,6 @@ fn private_folder(config: &Config) -> Result<()> {
 fn announce(app: &App, address: SocketAddr) {
     let site = app.config.origin();
     tracing::info!(%address, database = app.db.engine_name(), version = env!("CARGO_PKG_VERSION"), "listening");
-    if app.config.redis_url.is_some() {
-        tracing::warn!("REDIS_URL is set: nodes count log-ins together; what else joins them is still to come");
-    }
     println!("Switchboard is at {site}");
     if let Some(token) = app.setup_token() {
         println!("Nobody is registered yet. Make the first administrator here, once:\n  {site}/setup?token={token}");

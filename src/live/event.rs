@@ -123,7 +123,7 @@ impl<'a> Event<'a> {
             Self::RoomDeleted { .. } => (None, true),
             _ => (None, false),
         };
-        Frame { rev, last, ..Frame::of(self) }
+        Frame { rev, follows: rev.map_or(0, |rev| rev - 1), last, ..Frame::of(self) }
     }
 
     pub fn error(error: &Error, about: About<'a>) -> Self {

@@ -48,10 +48,17 @@ struct Stretch {
     from: u64,
     to: u64,
     packed: bool,
-    /// The first revision it brings and the last.
-    revs: Option<(i64, i64)>,
+    revs: Option<Revs>,
     ends: bool,
     bytes: Bytes,
+}
+
+/// The revisions that a stretch brings: whoever has one from `follows` on, but not yet the first, takes all of it.
+#[derive(Clone, Copy)]
+struct Revs {
+    follows: i64,
+    first: i64,
+    last: i64,
 }
 
 /// A socket's place in a feed.
@@ -161,16 +168,16 @@ impl Cursor {
             drop(log);
             return self.take_one(&frame, packed, out);
         }
-        let follows = |revs: (i64, i64)| revs.0 == self.after_rev.saturating_add(1);
+        let fitting = |revs: Revs| (revs.follows..revs.first).contains(&self.after_rev);
         let fits = |stretch: &&Stretch| {
-            stretch.from == self.next && stretch.packed == packed && stretch.revs.is_none_or(follows)
+            stretch.from == self.next && stretch.packed == packed && stretch.revs.is_none_or(fitting)
         };
         if let Some(stretch) = log.stretches.iter().find(fits) {
             let (to, revs, ends) = (stretch.to, stretch.revs, stretch.ends);
             out.push(stretch.bytes.clone());
             drop(log);
             self.next = to;
-            self.after_rev = revs.map_or(self.after_rev, |revs| revs.1);
+            self.after_rev = revs.map_or(self.after_rev, |revs| revs.last);
             return Owed::Some { ends };
         }
         let mut bytes = 0;
@@ -197,14 +204,16 @@ impl Cursor {
     /// Joins frames to one stretch and leaves it to whoever stands at the same place.
     fn take_many(&mut self, frames: &[Frame], packed: bool, out: &mut Vec<Bytes>) -> Owed {
         let (from, to) = (self.next, self.next + frames.len() as u64);
-        let (mut ends, mut revs, mut skipped) = (false, None, false);
+        let (mut ends, mut revs, mut skipped) = (false, None::<Revs>, false);
         let mut joined = BytesMut::with_capacity(frames.iter().map(|frame| frame.bytes(packed).len()).sum());
         for frame in frames {
             match self.is_next(frame) {
                 Some(true) => {
                     joined.extend_from_slice(frame.bytes(packed));
-                    let rev = frame.rev.unwrap_or(self.after_rev);
-                    revs = frame.rev.map_or(revs, |_| Some(revs.map_or((rev, rev), |(first, _)| (first, rev))));
+                    if let Some(rev) = frame.rev {
+                        let first = revs.unwrap_or(Revs { follows: frame.follows, first: rev, last: rev });
+                        revs = Some(Revs { last: rev, ..first });
+                    }
                 }
                 Some(false) => skipped = true,
                 None => return Owed::Lagged,
@@ -229,7 +238,7 @@ impl Cursor {
     fn is_next(&mut self, frame: &Frame) -> Option<bool> {
         match frame.rev {
             Some(rev) if rev <= self.after_rev => return Some(false),
-            Some(rev) if rev > self.after_rev.saturating_add(1) => return None,
+            Some(_) if frame.follows > self.after_rev => return None,
             Some(rev) => self.after_rev = rev,
             None => {}
         }
@@ -243,7 +252,7 @@ mod tests {
     use crate::live::event::Event;
 
     fn frame(rev: i64) -> Frame {
-        Frame { rev: Some(rev), ..Event::Synced { room_id: RoomId(1), rev }.frame() }
+        Frame { rev: Some(rev), follows: rev - 1, ..Event::Synced { room_id: RoomId(1), rev }.frame() }
     }
 
     /// The revisions that a reader is given, by the texts it gets; -1 when it lags.

@@ -18,6 +18,9 @@ const WORTH_PACKING: usize = 512;
 pub struct Frame {
     /// The room's revision that this frame brings; `None` for what isn't kept (typing, presence).
     pub rev: Option<i64>,
+    /// Who has this revision misses nothing before that one: mostly the one before it, less for what was read from the
+    /// database and stands for several changes.
+    pub follows: i64,
     /// The feed ends with this frame.
     pub last: bool,
     pub(super) bytes: Arc<Forms>,
@@ -39,10 +42,23 @@ impl Frame {
         let mut frame = Vec::with_capacity(512);
         frame.resize(header::MOST, 0);
         serde_json::to_writer(&mut frame, json).expect("an event has no map keys or values that JSON can't hold");
+        Self::framed(frame)
+    }
+
+    /// Frames a text that was serialised elsewhere. Cost: O(length).
+    pub fn of_text(text: &str) -> Self {
+        let mut frame = Vec::with_capacity(header::MOST + text.len());
+        frame.resize(header::MOST, 0);
+        frame.extend_from_slice(text.as_bytes());
+        Self::framed(frame)
+    }
+
+    /// `frame`: room for the header, then the text.
+    fn framed(mut frame: Vec<u8>) -> Self {
         let start = header::write(&mut frame, Opcode::Text, false);
         let plain = Bytes::from(frame).slice(start..);
         let forms = Forms { plain, text: header::MOST - start, packed: OnceLock::new() };
-        Self { rev: None, last: false, bytes: Arc::new(forms) }
+        Self { rev: None, follows: 0, last: false, bytes: Arc::new(forms) }
     }
 
     /// What is written to a socket, packed if it takes that and it pays. Packs at most once, whoever asks. Cost: O(1).

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::event::{Coming, Event, Frame};
@@ -41,9 +42,30 @@ pub struct Presence {
 
 struct Here {
     name: Arc<str>,
+    /// The numbers of those at this node, and the nodes of others.
     sockets: Vec<u64>,
     leaves_at: Option<Instant>,
 }
+
+impl Here {
+    fn is_here(&self) -> bool {
+        self.sockets.iter().any(|socket| socket & ELSEWHERE == 0)
+    }
+}
+
+/// Another node. In a room's presence it stands for the sockets that somebody has there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Node(pub u64);
+
+impl Node {
+    /// A name for this process that no other has.
+    pub fn new() -> Self {
+        Self(rand::random::<u64>() | ELSEWHERE)
+    }
+}
+
+/// No socket's own number has this bit.
+const ELSEWHERE: u64 = 1 << 63;
 
 /// Something that is told again when it changed, but not more often than `every`.
 #[derive(Default)]
@@ -78,7 +100,9 @@ impl Presence {
     /// Otherwise the frames to publish at once.
     pub fn join(&mut self, room: RoomId, user: UserId, socket: u64, name: &str) -> Option<Vec<Frame>> {
         if let Some(here) = self.people.get_mut(&user) {
-            here.sockets.push(socket);
+            if !here.sockets.contains(&socket) {
+                here.sockets.push(socket);
+            }
             if let Some(at) = here.leaves_at.take() {
                 self.leaving.remove(&(at, user));
             }
@@ -172,8 +196,26 @@ impl Presence {
         self.names.iter().take(LISTED).map(|name| name.to_string()).collect()
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.people.is_empty()
+    /// Whether `user` has a socket at this node.
+    pub fn is_here(&self, user: UserId) -> bool {
+        self.people.get(&user).is_some_and(Here::is_here)
+    }
+
+    /// Whether anybody has, or left so lately that it is still to be told. Cost: O(people).
+    pub fn is_anyone_here(&self) -> bool {
+        !self.leaving.is_empty() || self.people.values().any(Here::is_here)
+    }
+
+    /// Everybody who has a socket at this node. Cost: O(people).
+    pub fn here(&self) -> Vec<(UserId, String)> {
+        let here = self.people.iter().filter(|(_, here)| here.is_here());
+        here.map(|(user, here)| (*user, here.name.to_string())).collect()
+    }
+
+    /// Everybody who is at another node. Cost: O(people).
+    pub fn at(&self, node: Node) -> Vec<UserId> {
+        let there = self.people.iter().filter(|(_, here)| here.sockets.contains(&node.0));
+        there.map(|(user, _)| *user).collect()
     }
 
     fn named(&self, room_id: RoomId, event: Coming, username: &str) -> Vec<Frame> {
@@ -213,7 +255,7 @@ mod tests {
         assert_eq!(kinds(&presence.settle(ROOM, t + GRACE).0), ["users_list"]);
         presence.leave(ANN, 3, t + GRACE);
         assert_eq!(kinds(&presence.settle(ROOM, t + GRACE * 2).0), ["system", "users_list"]);
-        assert!(presence.is_empty());
+        assert!(!presence.is_anyone_here());
     }
 
     #[test]

@@ -55,7 +55,11 @@ async fn take_up(
     let mut cursor = app.hub.join(mailbox, room).ok_or(NO_ROOM)?;
     // Asked only now: who is removed after this look is found among the room's followers and closed.
     let mut conn = app.db.read().await?;
-    let seen = rooms::see(&mut conn, person.id, room).await?;
+    let mut seen = rooms::see(&mut conn, person.id, room).await?;
+    // Somebody has read a later revision, and what led to it was handed on before this socket had its place: once more.
+    while !app.hub.begin(room, seen.last_rev) {
+        seen = rooms::see(&mut conn, person.id, room).await?;
+    }
     let connected = Event::Connected {
         user_id: person.id,
         username: &person.username,

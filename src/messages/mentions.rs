@@ -37,7 +37,7 @@ impl Named {
         for name in markup::names(html).map(fold) {
             if name == HERE {
                 if named.online.is_empty() {
-                    named.online = hub.online().into_iter().collect();
+                    named.online = hub.online();
                 }
             } else if named.names.len() < MOST_NAMED && !named.names.contains(&name) {
                 named.names.push(name);

@@ -278,7 +278,7 @@ impl Loop {
         }
         let refuse = |job: &Job| {
             if let (true, Job::Post(post)) = (unknown, job) {
-                self.hub.lose(post.room);
+                self.hub.suspect(post.room);
             }
             Err(Error::Unavailable)
         };

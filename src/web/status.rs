@@ -10,7 +10,6 @@ use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::cli::check::ping_redis;
 use crate::web::api::operation::{Area, op};
 
 /// How long a part may take to answer before it counts as away.
@@ -49,8 +48,8 @@ async fn up() -> &'static str {
 /// `GET /health`: 200 when everything it needs answers, else 503. Cost: 1 trivial query.
 async fn health_of(State(app): State<App>) -> (StatusCode, Json<Health>) {
     let database = timeout(PATIENCE, app.db.ping()).await.is_ok_and(|answer| answer.is_ok());
-    let redis = match &app.config.redis_url {
-        Some(url) => Some(timeout(PATIENCE, ping_redis(url.reveal())).await.is_ok_and(|answer| answer.is_ok())),
+    let redis = match &app.redis {
+        Some(server) => Some(timeout(PATIENCE, server.ping()).await.is_ok_and(|answer| answer.is_ok())),
         None => None,
     };
     let healthy = database && redis != Some(false);

@@ -4,13 +4,12 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, RedisError, Script};
+use redis::{RedisResult, Script};
+use tokio::time::timeout;
 
 use super::Key;
 use crate::clock::Timestamp;
-use crate::config::mask_password;
-use crate::error::{Error, Result};
+use crate::link::Lasting;
 
 /// How long a log-in waits for Redis at most.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -18,23 +17,15 @@ const PATIENCE: Duration = Duration::from_millis(300);
 const RESTS: i64 = 5_000_000;
 
 pub struct Shared {
-    connection: ConnectionManager,
+    redis: Lasting,
     count: Script,
     /// Until when it isn't asked.
     rests_until: AtomicI64,
 }
 
 impl Shared {
-    /// Connects at the first use. Errors: an address that can't be one.
-    pub fn new(url: &str) -> Result<Self> {
-        let fault =
-            |e: RedisError| Error::startup(format!("REDIS_URL = \"{}\" can't be used: {e}", mask_password(url)));
-        let patience = ConnectionManagerConfig::new()
-            .set_number_of_retries(1)
-            .set_connection_timeout(Some(PATIENCE))
-            .set_response_timeout(Some(PATIENCE));
-        let client = Client::open(url).map_err(fault)?;
-        let connection = ConnectionManager::new_lazy_with_config(client, patience).map_err(fault)?;
+    /// Connects at the first use.
+    pub fn new(redis: Lasting) -> Self {
         // All keys at once, so that two nodes never lose one another's count.
         let count = Script::new(
             "for _, key in ipairs(KEYS) do
@@ -43,7 +34,7 @@ impl Shared {
                redis.call('SET', key, string.format('%.0f', full), 'PX', lasts)
              end",
         );
-        Ok(Self { connection, count, rests_until: AtomicI64::new(0) })
+        Self { redis, count, rests_until: AtomicI64::new(0) }
     }
 
     fn name(key: &Key) -> String {
@@ -60,12 +51,10 @@ impl Shared {
         let names: Vec<String> = keys.iter().map(Self::name).collect();
         let mut command = redis::cmd("MGET");
         command.arg(&names);
-        match command.query_async::<Vec<Option<i64>>>(&mut self.connection.clone()).await {
-            Ok(full_at) => full_at.into_iter().map(Option::unwrap_or_default).collect(),
-            Err(error) => {
-                self.rest(&error);
-                none
-            }
+        let asked = async { self.redis.get().await?.ask::<Vec<Option<i64>>>(&command).await };
+        match self.in_time(asked).await {
+            Some(full_at) => full_at.into_iter().map(Option::unwrap_or_default).collect(),
+            None => none,
         }
     }
 
@@ -79,17 +68,23 @@ impl Shared {
             call.key(Self::name(key));
         });
         call.arg(now.0).arg(interval);
-        if let Err(error) = call.invoke_async::<()>(&mut self.connection.clone()).await {
-            self.rest(&error);
-        }
+        self.in_time(async { call.invoke_async::<()>(&mut self.redis.get().await?).await }).await;
+    }
+
+    /// What Redis says, if it says so soon.
+    async fn in_time<T>(&self, asked: impl Future<Output = RedisResult<T>>) -> Option<T> {
+        let error = match timeout(PATIENCE, asked).await {
+            Ok(Ok(answer)) => return Some(answer),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer".to_owned(),
+        };
+        self.redis.forget().await;
+        tracing::warn!(error, "Redis can't be asked; this node counts log-ins alone for a while");
+        self.rests_until.store(crate::clock::Clock::System.now().0.saturating_add(RESTS), Ordering::Relaxed);
+        None
     }
 
     fn rests(&self) -> bool {
         self.rests_until.load(Ordering::Relaxed) > crate::clock::Clock::System.now().0
-    }
-
-    fn rest(&self, error: &RedisError) {
-        tracing::warn!(%error, "Redis can't be asked; this node counts log-ins alone for a while");
-        self.rests_until.store(crate::clock::Clock::System.now().0.saturating_add(RESTS), Ordering::Relaxed);
     }
 }

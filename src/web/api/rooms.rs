@@ -156,7 +156,7 @@ impl Details {
         let mut conn = app.db.read().await?;
         let room = rooms::see(&mut conn, person.id, id).await?;
         let members = members::page(&mut conn, id, "", MEMBERS_SHOWN).await?;
-        let online = members::among(&mut conn, id, &app.hub.online().into_iter().collect()).await?;
+        let online = members::among(&mut conn, id, &app.hub.online()).await?;
         let room = list::with_last_message(&mut conn, room).await?;
         Ok(Self { room, members: members.into_iter().map(|member| MemberShape::new(app, member)).collect(), online })
     }
