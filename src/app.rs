@@ -22,6 +22,7 @@ use crate::live::bus::Bus;
 use crate::live::hub::Hub;
 use crate::mail::Mail;
 use crate::messages::limit::MessageLimit;
+use crate::messages::recent::Recent;
 use crate::messages::writer::{AfterCommit, Writer};
 use crate::push::Push;
 use crate::push::keys::SiteKey;
@@ -40,6 +41,8 @@ pub struct Parts {
     pub config: Config,
     pub db: Db,
     pub hub: Hub,
+    /// The newest messages of rooms, kept for all nodes.
+    pub recent: Option<Recent>,
     /// Where Redis is.
     pub redis: Option<Server>,
     pub writer: Writer,
@@ -107,7 +110,12 @@ impl App {
         let keys = Keys::new(&config::secret_key(&config)?);
         let push = Push::new(SiteKey::load(&db, &keys, seams.clock.now()).await?, seams.push_reach)?;
         let redis = config.redis_url.as_ref().map(|url| Server::parse(url.reveal())).transpose()?;
-        let hub = Hub::new(bus(&db, redis.as_ref()).await?);
+        let site = format!("switchboard:{}", &auth::token_hash(&db.site_name().await?)[..16]);
+        let hub = Hub::new(match &redis {
+            // One process serves on SQLite.
+            Some(server) if db.has_other_writers() => Bus::redis(server.clone(), site.clone()),
+            _ => Bus::Local,
+        });
         Ok(Self(Arc::new(Parts {
             writer: Writer::start(db.clone(), hub.clone(), push.clone(), seams.clock.clone(), seams.after_commit),
             message_limit: MessageLimit::new(config.message_rate),
@@ -117,6 +125,7 @@ impl App {
             tallies: Tallies::default(),
             imports: Imports::default(),
             throttle: Throttle::new(&config, seams.clock.clone(), redis.clone().map(Lasting::new)),
+            recent: redis.clone().map(|server| Recent::new(Lasting::new(server), site)),
             redis,
             exports: Turns::default(),
             uploads: Turns::default(),
@@ -190,12 +199,4 @@ impl App {
     pub fn end_setup(&self) {
         self.setup_token.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
-}
-
-/// What joins this process with others: nothing on SQLite, which one process serves.
-async fn bus(db: &Db, redis: Option<&Server>) -> Result<Bus> {
-    Ok(match (redis, db.site_name().await?) {
-        (Some(server), Some(site)) => Bus::redis(server.clone(), format!("switchboard:{site}")),
-        _ => Bus::Local,
-    })
 }

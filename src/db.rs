@@ -322,12 +322,16 @@ impl Db {
         matches!(self, Self::Postgres(_))
     }
 
-    /// What the nodes of this site, and no other's, call it among themselves: they find it in their database. `None` on
-    /// SQLite. Cost: 1 query.
-    pub async fn site_name(&self) -> Result<Option<String>> {
-        let Self::Postgres(pool) = self else { return Ok(None) };
-        let name = "select md5(current_database() || cast(min(installed_on) as text)) from _sqlx_migrations";
-        Ok(Some(sqlx::query_scalar(name).fetch_one(pool).await?))
+    /// What the nodes of this site, and no other's, call it among themselves: its database and when that was made.
+    /// Cost: 1 query.
+    pub async fn site_name(&self) -> Result<String> {
+        Ok(match self {
+            Self::Sqlite { readers, .. } => readers.connect_options().get_filename().display().to_string(),
+            Self::Postgres(pool) => {
+                let name = "select current_database() || cast(min(installed_on) as text) from _sqlx_migrations";
+                sqlx::query_scalar(name).fetch_one(pool).await?
+            }
+        })
     }
 
     pub fn engine_name(&self) -> &'static str {

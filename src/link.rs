@@ -8,8 +8,8 @@ use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, FromRedisValue, Pipeline, ProtocolVersion, PushInfo, RedisError,
-    RedisFuture, RedisResult, TlsMode, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, FromRedisValue, Pipeline, ProtocolVersion, PushInfo,
+    RedisError, RedisFuture, RedisResult, TlsMode, Value,
 };
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedSender;
@@ -76,7 +76,11 @@ impl Server {
                 let (service, db) = path.split_once('/').unwrap_or((path, "0"));
                 let hosts = Hosts::parse(hosts, 26379, scheme.starts_with("rediss")).ok_or_else(wrong)?;
                 let db = db.parse().map_err(|_| wrong())?;
-                Kind::Sentinel { hosts, service: Some(service.to_owned()).filter(|s| !s.is_empty()).ok_or_else(wrong)?, db }
+                Kind::Sentinel {
+                    hosts,
+                    service: Some(service.to_owned()).filter(|s| !s.is_empty()).ok_or_else(wrong)?,
+                    db,
+                }
             }
             Some((scheme @ ("redis+cluster" | "rediss+cluster"), rest)) => Kind::Cluster(
                 Hosts::parse(rest.trim_end_matches('/'), 6379, scheme.starts_with("rediss")).ok_or_else(wrong)?,
@@ -104,9 +108,8 @@ impl Server {
     }
 
     async fn connect_at_last(&self, heard: Option<UnboundedSender<PushInfo>>) -> RedisResult<Link> {
-        let mut config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(PATIENCE))
-            .set_response_timeout(Some(PATIENCE));
+        let mut config =
+            AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENCE)).set_response_timeout(Some(PATIENCE));
         match &self.kind {
             Kind::One(url) => {
                 config = heard.into_iter().fold(config, AsyncConnectionConfig::set_push_sender);
@@ -313,7 +316,9 @@ mod tests {
         ] {
             assert!(Server::parse(good).is_ok(), "{good}");
         }
-        for bad in ["http://localhost", "redis+sentinel://one", "redis+sentinel://one/", "redis+cluster://", "localhost"] {
+        for bad in
+            ["http://localhost", "redis+sentinel://one", "redis+sentinel://one/", "redis+cluster://", "localhost"]
+        {
             let error = Server::parse(bad).unwrap_err().to_string();
             assert!(error.contains("REDIS_URL"), "{error}");
         }

@@ -1,6 +1,6 @@
 //! Messages: the model `messages`. [`post`] is the only way in (page, socket, API); what is posted is numbered,
 //! stored and published by `messages/writer.rs`. Readers are in `messages/stored.rs`, what asks for a stretch of a room's
-//! talk in `messages/history.rs`, what a page shows of it in `messages/talk.rs`, and for words in `messages/search.rs`; who is told of a message in
+//! talk in `messages/history.rs` (what Redis keeps of it in `messages/recent.rs`), what a page shows of it in `messages/talk.rs`, and for words in `messages/search.rs`; who is told of a message in
 //! `messages/mentions.rs`, what becomes of old ones in `messages/retention.rs`. What people do to messages that stand is in
 //! `messages/acts.rs`; the parts it is made of, which the admin uses too, in `messages/change.rs`. What a message said before
 //! is in `messages/edits.rs`, which of them a room keeps at hand in `messages/pins.rs`.
@@ -16,6 +16,7 @@ pub mod markup;
 mod mentions;
 pub mod pins;
 pub mod quote;
+pub mod recent;
 pub mod retention;
 pub mod search;
 mod stored;

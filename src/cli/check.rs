@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::config::{Config, Secret, mask_password};
+use crate::config::{Config, Secret};
 use crate::db::Db;
 use crate::error::{Error, Result};
-use crate::link::Server;
 use crate::mail::smtp::Server;
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -58,7 +57,7 @@ async fn try_database(config: &Config) -> Result<String> {
 }
 
 async fn try_redis(url: &Secret) -> Result<String> {
-    Server::parse(url.reveal())?.ping().await?;
+    crate::link::Server::parse(url.reveal())?.ping().await?;
     Ok("Redis answers".to_owned())
 }
 

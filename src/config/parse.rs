@@ -34,9 +34,12 @@ pub(super) fn config(texts: Texts) -> Result<Config> {
         database_url: required(&texts, "DATABASE_URL", "sqlite://PATH or postgres://USER@HOST/NAME", |text| {
             has_scheme(text, &["sqlite", "postgres", "postgresql"])
         })?,
-        redis_url: optional(&texts, "REDIS_URL", "redis://, rediss://, redis+sentinel:// or redis+cluster:// and a host", |text| {
-            Server::parse(text).ok().map(|_| Secret(text.to_owned()))
-        })?,
+        redis_url: optional(
+            &texts,
+            "REDIS_URL",
+            "redis://, rediss://, redis+sentinel:// or redis+cluster:// and a host",
+            |text| Server::parse(text).ok().map(|_| Secret(text.to_owned())),
+        )?,
         secret_key: optional(&texts, "SECRET_KEY", "at least 32 characters", |text| {
             (text.len() >= 32).then(|| Secret(text.to_owned()))
         })?,

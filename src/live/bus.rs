@@ -122,6 +122,11 @@ impl Bus {
         Self::Redis(Arc::new(Outbox { node: Node::new(), server, prefix, orders, queue, waiting, is_up }))
     }
 
+    /// Whether there may be other nodes.
+    pub fn is_joined(&self) -> bool {
+        matches!(self, Self::Redis(_))
+    }
+
     /// Whether other nodes hear what is said here, as far as this one knows.
     pub fn is_up(&self) -> bool {
         matches!(self, Self::Redis(outbox) if outbox.is_up.load(Ordering::Relaxed))

@@ -54,8 +54,9 @@ async fn look_around(app: &App, late: &mut HashSet<RoomId>) -> Result<()> {
     }
     let mut conn = app.db.read().await?;
     let revs = rooms::revisions(&mut conn, &rooms).await?;
-    let behind: HashSet<RoomId> = revs.iter().filter(|(room, rev)| !app.hub.hear(*room, *rev)).map(|(id, _)| *id).collect();
-    let patient = app.hub.bus.is_up();
+    let behind: HashSet<RoomId> =
+        revs.iter().filter(|(room, rev)| !app.hub.hear(*room, *rev)).map(|(id, _)| *id).collect();
+    let patient = app.hub.bus().is_up();
     for room in behind.iter().filter(|room| !patient || late.contains(room)) {
         catch_up(app, &mut conn, *room).await?;
     }

@@ -4,6 +4,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::recent::{KEPT, Recent};
 use super::{Message, stored};
 use crate::db::Conn;
 use crate::error::{Error, Result};
@@ -63,11 +64,25 @@ pub struct History {
     pub source: Source,
 }
 
-/// At most `limit` messages of `room`, which was read just before: so its revision can't be ahead of the messages. Doesn't
-/// check who may see it. Cost: 1 to 3 indexed queries, O(limit).
-pub async fn history(conn: &mut Conn, room: &Room, stretch: Stretch, limit: i64) -> Result<History> {
+/// At most `limit` messages of `room`, which was read just before: so its revision can't be ahead of the messages. The
+/// newest are taken from `recent`, if there is such. Doesn't check who may see it. Cost: 1 to 3 indexed queries, O(limit).
+pub async fn history(
+    conn: &mut Conn,
+    recent: Option<&Recent>,
+    room: &Room,
+    stretch: Stretch,
+    limit: i64,
+) -> Result<History> {
+    let mut source = Source::Database;
     // One more tells whether there are more: numbers can't, where messages were erased.
     let mut messages = match stretch {
+        Stretch::Before(i64::MAX) if let Some(recent) = recent.filter(|_| limit < KEPT) => {
+            let (mut messages, is_kept) = recent.newest(conn, room).await?;
+            source = if is_kept { Source::Cache } else { Source::Database };
+            let more = usize::try_from(limit + 1).map_err(Error::internal)?;
+            messages.drain(..messages.len().saturating_sub(more));
+            messages
+        }
         Stretch::Before(seq) => stored::page(conn, room.id, seq, limit + 1).await?,
         Stretch::After(seq) => stored::after(conn, room.id, seq, limit + 1).await?,
         Stretch::Since(rev) => stored::since(conn, room.id, rev, limit + 1).await?,
@@ -82,5 +97,5 @@ pub async fn history(conn: &mut Conn, room: &Room, stretch: Stretch, limit: i64)
         }
         _ => messages.truncate(limit),
     }
-    Ok(History { room_id: room.id, messages, has_more, next_before, rev: room.last_rev, source: Source::Database })
+    Ok(History { room_id: room.id, messages, has_more, next_before, rev: room.last_rev, source })
 }

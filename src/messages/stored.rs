@@ -96,6 +96,20 @@ fn select(conn: &Conn, rest: &str) -> String {
     format!("select cast({} as text)", conn.rows(&columns(conn, false), &format!("{FROM} {rest}")))
 }
 
+/// The newest messages of `room`, at most `limit`, as a text for [`of_text`]. Doesn't check membership.
+/// Cost: 1 indexed query, O(limit).
+pub(super) async fn newest_text(conn: &mut Conn, room: RoomId, limit: i64) -> Result<String> {
+    let sql = select(conn, "where m.room_id = $1 and m.seq < $2 order by m.seq desc limit $3");
+    Ok(on_db!(conn, c => sqlx::query_scalar(&sql).bind(room).bind(i64::MAX).bind(limit).fetch_one(c).await)?)
+}
+
+/// The messages of such a text, oldest first. Errors: a text of another version.
+pub(super) fn of_text(text: &str) -> Result<Vec<Message>> {
+    let mut messages = read(text)?;
+    messages.reverse();
+    Ok(messages)
+}
+
 fn read(json: &str) -> Result<Vec<Message>> {
     Ok(rows::read::<Found>(json)?.into_iter().map(|found| found.split().0).collect())
 }

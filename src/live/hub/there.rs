@@ -171,7 +171,9 @@ impl Hub {
             far.people.clear();
         }
         far.people.extend(came);
-        went.iter().for_each(|user| drop(far.people.remove(user)));
+        for user in went {
+            far.people.remove(user);
+        }
     }
 
     /// `node` lives. Whether who is online there, by number and sum, is known here. Cost: O(people there).

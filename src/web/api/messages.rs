@@ -232,7 +232,7 @@ impl MessageApi {
         let read = async move {
             let mut conn = app.db.read().await?;
             let room = rooms::see(&mut conn, reader, RoomId(room)).await?;
-            history(&mut conn, &room, stretch, limit).await
+            history(&mut conn, app.recent.as_ref(), &room, stretch, limit).await
         };
         Ok(Json(apart(read).await?))
     }
