@@ -156,7 +156,7 @@ class Noise:
 
     def requests(self, count):
         for n in range(count):
-            status = self.exchange(self.request())
+            status = self.exchange(*self.request())
             self.answers[status] = self.answers.get(status, 0) + 1
             if n % 1000 == 999:
                 self.look()
@@ -172,19 +172,22 @@ class Noise:
         heads = [f"Host: {self.node.address}:{self.node.port}", f"Content-Type: {kind}", "Connection: close"]
         if random.random() < 0.6:
             heads += self.me.strip().split("\r\n")
-        heads += random.choice([[f"Content-Length: {len(body)}"]] * 8 + self.lies(body))
+        honest = random.random() < 0.7
+        heads += [f"Content-Length: {len(body)}"] if honest else random.choice(self.lies(body))
         if random.random() < 0.15:
             heads.append(random.choice(["Host: other", "X: " + "y" * 20_000, "Accept: */*;q=x", "Cookie: a=b; =; ;;", "Upgrade: websocket",
                                         "Range: bytes=9-1", "If-None-Match: \"x", "Accept-Encoding: gzip;q=2, \x01", "\u00ff: x",
                                         "Authorization: Bearer \u00ff", "Transfer-Encoding: gzip", "Expect: 100-continue"]))
         if random.random() < 0.02:
             heads += [f"H{n}: x" for n in range(300)]
+        honest &= not any(head.startswith("Transfer-Encoding") for head in heads)
         version = random.choice(["HTTP/1.1"] * 12 + ["HTTP/1.0", "HTTP/2.0", "HTTP/9", ""])
         sent = "\r\n".join([f"{method} {path} {version}", *heads, "", ""]).encode() + body
         if random.random() < 0.05:
             sent = bytearray(sent)
             sent[random.randrange(len(sent))] = random.randrange(256)
-        return bytes(sent)
+            honest = False
+        return bytes(sent), honest
 
     def lies(self, body):
         """Lengths that aren't so (RFC 9112, section 6)."""
@@ -214,15 +217,16 @@ class Noise:
                              f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
                              .encode() + body)
 
-    def exchange(self, sent):
+    def exchange(self, sent, honest=True):
         """The answer's status; 0 for none, which a request that isn't one may well get. Any 5xx is a fault."""
         answer = b""
         try:
             with socket.create_connection((self.node.address, self.node.port), 20) as line:
                 line.settimeout(20)
                 line.sendall(sent)
-                # There is no more to come, whatever the length said.
-                line.shutdown(socket.SHUT_WR)
+                if not honest:
+                    # There is no more to come, whatever the length said.
+                    line.shutdown(socket.SHUT_WR)
                 while len(answer) < 12 and (part := line.recv(4096)):
                     answer += part
         except ConnectionError:

@@ -53,6 +53,7 @@ def postgres(suite, mode):
             trial.health(trial.nodes[0], healthy=True)
             trial.steady()
         trial.expect_away(0)
+        trial.expect_closed()
         return trial.row(f"PostgreSQL restarted ({mode}), at once and after posts were refused")
 
 
@@ -62,6 +63,15 @@ def postgres_fast(suite):
 
 def postgres_immediate(suite):
     return postgres(suite, "immediate")
+
+
+def proof(suite):
+    """The suite itself: a message that somebody takes out of the database must be missed, or no row means anything."""
+    with Trial(suite, database="PostgreSQL", load=("--writers", "4", "--listeners", "3")) as trial:
+        suite.postgres.query(trial.name, "delete from messages where id = (select id from messages order by id desc offset 20 limit 1)")
+        row = trial.row("a message taken out by hand, which must be missed")
+        missed = row["lost"] == 1 and any("last_seq" in words for words in row["wrong"])
+        return {"wrong": [] if missed else [f"the suite doesn't see a lost message: {row}"], "hidden": True}
 
 
 class Networks:

@@ -92,7 +92,7 @@ def full_disk(suite):
                 fill()
             trial.recovered()
         trial.steady()
-        trial.expect_away(2)
+        trial.expect_away(0)
         return trial.row(f"full disk ({way})")
 
 

@@ -13,8 +13,8 @@ def kill(suite, database):
             node.kill()
             trial.mark()
             node.start()
-            trial.before[node] = node.resident()
             trial.recovered()
+            trial.weigh(node)
         trial.steady()
         return trial.row(f"kill -9, {times} times")
 
@@ -39,7 +39,7 @@ def node_loss(suite):
             trial.recovered()
             trial.steady()
             node.start()
-            trial.before[node] = node.resident()
+            trial.weigh(node)
         trial.all_hear()
         return trial.row(f"node lost (kill -9), {times} times")
 
@@ -65,15 +65,15 @@ def rolling(suite):
         rounds = suite.of(1, 3)
         for node in trial.nodes * rounds:
             trial.steady()
-            trial.mark()
             code = node.end()
             if code != 0:
                 trial.wrong.append(f"{node.name} ended with {code} on SIGTERM")
+            trial.mark()
             node.start()
-            trial.before[node] = node.resident()
             trial.recovered()
+            trial.weigh(node)
         trial.steady()
         trial.all_hear()
         trial.expect_away(2)
         trial.expect_closed(1012)
-        return trial.row(f"rolling restart, {2 * rounds} times")
+        return trial.row(f"rolling restart, {2 * rounds} times", recovery=("away",))

@@ -34,7 +34,7 @@ class Trial:
             node.environment |= {"BASE_URL": self.base} | ({"REDIS_URL": redis.url(given, n)} if redis else {})
             node.start()
         self.load = Load(suite, self.nodes, load)
-        self.marks, self.before = 0, None
+        self.marks, self.before = 0, {}
 
     def database_url(self, places):
         if self.database == "SQLite":
@@ -51,7 +51,11 @@ class Trial:
                        f"node {number}", address, port, prefix, preexec)
 
     def __enter__(self):
-        self.begin()
+        try:
+            self.begin()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_):
@@ -63,7 +67,8 @@ class Trial:
     def begin(self):
         """Until the load is under way; what memory is weighed against."""
         self.steady()
-        self.before = {node: node.resident() for node in self.nodes}
+        for node in self.nodes:
+            self.weigh(node)
 
     # --- while it goes on ------------------------------------------------------------------------------------------
 
@@ -72,6 +77,10 @@ class Trial:
         goal = self.load.state["acknowledged"] + (count or self.suite.of(60, 250))
         self.load.wait(PATIENCE, f"{goal} acknowledgements and all listeners live", lambda state:
                        state["acknowledged"] >= goal and state["live"] == self.load.listeners)
+
+    def weigh(self, node):
+        """A node was started anew: its memory is weighed against what it is now."""
+        self.before[node] = node.resident()
 
     def mark(self):
         """The fault is over: recovery is timed from here."""
@@ -116,8 +125,8 @@ class Trial:
         self.expected.append(lambda report: set(report["closed"]) - {str(code) for code in codes} and
                              f"sockets were closed with {report['closed']}")
 
-    def row(self, fault):
-        """Ends it: the fault's row in the table."""
+    def row(self, fault, recovery=("first", "every")):
+        """Ends it: the fault's row in the table. `recovery`: which times it shows."""
         report, wrong = self.end()
         count = {what: sum(report[where].get(key, 0) for where in ("heard", "audit") for key in keys)
                  for what, keys in (("lost", ("lost", "missed")), ("doubled", ("doubled",)))}
@@ -126,7 +135,7 @@ class Trial:
                 "acknowledged": report["acknowledged"], "refused": report["refused"], **count,
                 "first": max((ms for ms in first if ms is not None), default=None),
                 "every": max((ms for ms in every if ms is not None), default=None),
-                "away": report["away_ms"], "notes": self.notes, "wrong": wrong}
+                "away": report["away_ms"], "recovery": recovery, "notes": self.notes, "wrong": wrong}
 
     def end(self):
         """Ends load and site and looks at what they leave: the report, and what is wrong."""
@@ -208,6 +217,7 @@ class Load:
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.begun, self.news, self.count = time.monotonic(), threading.Condition(), 0
         self.state, self.report = {"acknowledged": 0, "live": 0, "marks": 0, "back": False, "last": [], "had": []}, None
+        running.append(self)
         threading.Thread(target=self.listen, daemon=True).start()
 
     def listen(self):
@@ -248,9 +258,10 @@ class Load:
         return self.report
 
     def end(self):
-        if self.process.poll() is None:
+        if self in running:
+            running.remove(self)
             self.process.kill()
-        self.process.wait()
+            self.process.wait()
 
     def words(self, report):
         each = f", {self.rooms} rooms" if self.rooms > 1 else ""
