@@ -166,7 +166,7 @@ class Trial:
         try:
             wait(15, "", lambda: not node.connections())
         except Failed:
-            wrong.append(f"{node.name} keeps {len(node.connections())} connections of clients that are gone")
+            wrong.append(f"{node.name} keeps {node.connections()} connections of clients that are gone")
         bound = self.before[node] * GROWTH + SLACK
         try:
             wait(15, "", lambda: node.resident() <= bound)

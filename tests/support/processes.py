@@ -30,7 +30,7 @@ def free_port(address="127.0.0.1"):
         return probe.getsockname()[1]
 
 
-def wait(seconds, what, until):
+def wait(seconds, what, until, pause=0.01):
     """Looks again and again until it is so; what it came to."""
     end = time.monotonic() + seconds
     while True:
@@ -39,7 +39,7 @@ def wait(seconds, what, until):
             return found
         if time.monotonic() > end:
             raise Failed(f"not within {seconds:g} s: {what}")
-        time.sleep(0.001)
+        time.sleep(pause)
 
 
 class Program:
@@ -65,7 +65,7 @@ class Program:
         return self
 
     def wait_until_up(self):
-        wait(60, f"{self.name} answers", lambda: self.answers() or self.has_ended())
+        wait(60, f"{self.name} answers", lambda: self.answers() or self.has_ended(), 0.001)
         if self.has_ended():
             raise Failed(f"{self.name} doesn't start: {self.tail()}")
 
@@ -99,14 +99,11 @@ class Program:
             return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1]) * 1024
 
     def connections(self):
-        """The remote ports of connections that the process serves, with their state (`01` is open) as the kernel says it."""
-        found = {}
+        """How many connections the process serves: open, or closed by the other side only."""
         with open(f"/proc/{self.process.pid}/net/tcp") as table:
-            for line in table.readlines()[1:]:
-                _, local, remote, state, *_ = line.split()
-                if int(local.split(":")[1], 16) == self.port and state != "0A":
-                    found[int(remote.split(":")[1], 16)] = state
-        return found
+            rows = [line.split() for line in table.readlines()[1:]]
+        # `01` and `08` as the kernel says it; others (TIME_WAIT, say) are the kernel's own.
+        return sum(int(row[1].split(":")[1], 16) == self.port and row[3] in ("01", "08") for row in rows)
 
     def __enter__(self):
         return self
