@@ -136,7 +136,9 @@ fn endure(run: &Run<'_>, options: &Options) -> Value {
         let writers: Vec<_> = (0..options.writers).map(|n| threads.spawn(move || writer::write(run, n))).collect();
         // Standard input can't be waited for with a deadline, so this one thread isn't among those that are joined.
         let (said, told) = std::sync::mpsc::channel();
-        std::thread::spawn(move || std::io::stdin().lock().lines().map_while(Result::ok).try_for_each(|l| said.send(l)));
+        std::thread::spawn(move || {
+            std::io::stdin().lock().lines().map_while(Result::ok).try_for_each(|l| said.send(l))
+        });
         let end = run.begun + Duration::from_secs_f64(options.seconds);
         while Instant::now() < end {
             match told.recv_timeout(BEAT) {

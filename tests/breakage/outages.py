@@ -17,6 +17,7 @@ def redis(suite):
         trial.mark()
         with_it_again(trial)
         trial.expect_away(0)
+        trial.expect_closed()
         return trial.row("Redis stopped and started")
 
 
@@ -133,6 +134,7 @@ def network(suite):
                 trial.mark()
                 with_it_again(trial)
             trial.expect_away(0)
+            trial.expect_closed()
             return trial.row("network to Redis cut, for one node, then for both")
     finally:
         redis.end()

@@ -67,6 +67,7 @@ class Trial:
     def begin(self):
         """Until the load is under way; what memory is weighed against."""
         self.steady()
+        self.load.counts()
         for node in self.nodes:
             self.weigh(node)
 
@@ -215,7 +216,7 @@ class Load:
         command += [part for url in base[1:] for part in ("--also", url)]
         self.process = subprocess.Popen(command + [part for pair in options.items() for part in pair], text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.begun, self.news, self.count = time.monotonic(), threading.Condition(), 0
+        self.news, self.count = threading.Condition(), 0
         self.state, self.report = {"acknowledged": 0, "live": 0, "marks": 0, "back": False, "last": [], "had": []}, None
         running.append(self)
         threading.Thread(target=self.listen, daemon=True).start()
@@ -247,6 +248,10 @@ class Load:
         self.wait(10, "a word of the generator's", lambda _: self.count > count)
         return self.state
 
+    def counts(self):
+        """From here its pace is measured."""
+        self.begun, self.base = time.monotonic(), self.state["acknowledged"]
+
     def stop(self):
         self.seconds = time.monotonic() - self.begun
         self.say("stop")
@@ -265,4 +270,4 @@ class Load:
 
     def words(self, report):
         each = f", {self.rooms} rooms" if self.rooms > 1 else ""
-        return f"{self.writers} writers, {self.listeners} listeners{each}; {report['acknowledged'] / self.seconds:.0f} posts/s"
+        return f"{self.writers} writers, {self.listeners} listeners{each}; {(report['acknowledged'] - self.base) / self.seconds:.0f} posts/s"

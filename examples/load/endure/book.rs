@@ -223,7 +223,8 @@ impl Book {
 
     pub fn report(&self, audit: &Audit) -> Value {
         let mut inner = self.lock();
-        let after = |mark: &Mark, then: Option<Instant>| then.map(|then| then.duration_since(mark.at).as_millis() as u64);
+        let after =
+            |mark: &Mark, then: Option<Instant>| then.map(|then| then.duration_since(mark.at).as_millis() as u64);
         let marks: Vec<Value> = inner
             .marks
             .iter()
