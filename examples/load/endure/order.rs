@@ -65,7 +65,8 @@ impl Place {
             if self.seq.is_some_and(|had| had + 1 != seq) && wrong.lost == 0 {
                 wrong.reordered = 1;
             }
-            self.seq = Some(seq);
+            // One that comes too late is counted once, not again with each that follows.
+            self.seq = self.seq.max(Some(seq));
         }
         wrong
     }
