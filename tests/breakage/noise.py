@@ -64,7 +64,7 @@ class Noise:
         for n in range(count):
             at = n % SOCKETS
             if self.sockets[at] is None:
-                self.sockets[at] = Socket(self.node, self.me, self.random.choice(["/ws", f"/ws/chat/{self.room}"]))
+                self.sockets[at] = Socket(self.node, self.me, self.random.choice(["/ws", f"/ws/chat/{self.room}"]), wait=False)
             open_still = self.sockets[at].send(self.frame())
             if not open_still or self.has_closed(self.sockets[at]):
                 self.let_go(at)

@@ -56,10 +56,11 @@ def frame(opcode, payload, last=True, reserved=0, masked=True, length=None):
 
 
 class Socket:
-    """One socket, open. `rev` is that of the last whole message read, `code` what it was closed with."""
+    """One socket. `rev` is that of the last whole message read, `code` what it was closed with. Without `wait` its handshake's
+    answer is read with what comes after it."""
 
-    def __init__(self, node, credentials, path, buffer=None, patience=20):
-        self.line, self.bytes, self.rev, self.code = socket.socket(), b"", 0, None
+    def __init__(self, node, credentials, path, buffer=None, patience=20, wait=True):
+        self.line, self.bytes, self.rev, self.code, self.path, self.is_open = socket.socket(), b"", 0, None, path, False
         if buffer:
             # Before the connection is made: its window is agreed on there.
             self.line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
@@ -69,15 +70,17 @@ class Socket:
         key = base64.b64encode(os.urandom(16)).decode()
         self.line.sendall(f"GET {path} HTTP/1.1\r\nHost: {node.address}:{node.port}\r\nConnection: Upgrade\r\n"
                           f"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{credentials}\r\n".encode())
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            part = self.line.recv(1)
-            if not part:
-                break
-            head += part
-        if not head.startswith(b"HTTP/1.1 101"):
-            self.line.close()
-            raise Failed(f"a socket at {path}: {head[:200]}")
+        while wait and not self.is_open:
+            if not self.read(4096):
+                raise Failed(f"a socket at {path} was closed before it was open")
+
+    def welcome(self):
+        """Takes the handshake's answer off what was read, once it is whole."""
+        head, end, rest = self.bytes.partition(b"\r\n\r\n")
+        if end and not head.startswith(b"HTTP/1.1 101"):
+            raise Failed(f"a socket at {self.path}: {head[:200]}")
+        if end:
+            self.is_open, self.bytes = True, rest
 
     def send(self, frames):
         """`False` when it is closed."""
@@ -99,8 +102,10 @@ class Socket:
 
     def frames(self):
         """Takes the whole frames off what was read."""
+        if not self.is_open:
+            self.welcome()
         found, at = [], 0
-        while len(self.bytes) - at >= 2:
+        while self.is_open and len(self.bytes) - at >= 2:
             opcode, length = self.bytes[at] & 15, self.bytes[at + 1] & 127
             head = 2 if length < 126 else 4 if length == 126 else 10
             if length >= 126:
