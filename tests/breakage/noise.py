@@ -7,8 +7,9 @@ from sockets import BINARY, CLOSE, PING, PONG, TEXT, Socket, frame, register
 from trial import Trial
 
 SEED = 20260131
-# What each socket may send at once without being slowed down is 50 frames; so there are several.
-SOCKETS = 40
+# What each socket may send at once without being slowed down is 50 frames, and a frame after one that closes it is lost:
+# so there are many, which take turns.
+SOCKETS = 120
 # Ids that are nobody's, and those of what the noise itself has made.
 FOREIGN = [0, -1, 999_999, 2**53, 2**63 - 1, 2**63, -(2**63), 10**30]
 ODD = [None, True, False, 0, -1, 1.5, 1e308, 2**63, 10**40, "", " ", "x", "null", "\u0000", "\U0001f600", "\u202e", "a" * 4001,
@@ -63,10 +64,11 @@ class Noise:
     def frames(self, count):
         for n in range(count):
             at = n % SOCKETS
+            if self.sockets[at] is not None and self.has_closed(self.sockets[at]):
+                self.let_go(at)
             if self.sockets[at] is None:
                 self.sockets[at] = Socket(self.node, self.me, self.random.choice(["/ws", f"/ws/chat/{self.room}"]), wait=False)
-            open_still = self.sockets[at].send(self.frame())
-            if not open_still or self.has_closed(self.sockets[at]):
+            if not self.sockets[at].send(self.frame()):
                 self.let_go(at)
             if n % 1000 == 999:
                 self.look()
