@@ -10,14 +10,17 @@ class Failed(Exception):
     """What didn't come true, in words."""
 
 
-def clean_up_at_exit(folder, last=lambda: None):
-    """Whatever ends this process: ends what runs, calls `last`, removes the folder."""
+def clean_up_at_exit(folder, last=lambda: None, keep=False):
+    """Whatever ends this process: ends what runs, calls `last`, removes the folder or says where it is."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
 
     def clean():
         for program in reversed(list(running)):
             program.end()
+        if keep:
+            print(f"Kept in {folder}", file=sys.stderr)
+            return
         last()
         shutil.rmtree(folder, ignore_errors=True)
 
