@@ -7,6 +7,7 @@
 //! - `idle`, `connect`: N sockets signed in and joined: time, CPU and memory of each; a message must reach all.
 //! - `posts`: acknowledged posts over HTTP on C kept connections, or `--lone`; read back afterwards.
 //! - `pages`: a page over C connections: plain, `--gzip`, `--revalidate` (304), many people, many rooms.
+//! - `endure`: writers and listeners that go on while things break (`tests/faults`), and all of it read back.
 //! - `resume`: N sockets come back with `after=` and must get what they missed, then `synced`.
 //!
 //! It has one core, so it is one thread over `epoll`, compares bytes instead of parsing where it can, and allocates
@@ -14,6 +15,7 @@
 
 mod closed_loop;
 mod crowd;
+mod endure;
 mod fanout;
 mod figures;
 mod http;
@@ -87,6 +89,8 @@ enum Scenario {
     Posts(posts::Options),
     /// A page over HTTP
     Pages(pages::Options),
+    /// Writers and listeners that go on while things break
+    Endure(endure::Options),
     /// Fills rooms with messages, for pages that nothing is kept of
     Fill(pages::Fill),
     /// Sockets that come back and get what they missed
@@ -102,6 +106,7 @@ fn main() -> Result<(), Fault> {
         Scenario::Idle(options) | Scenario::Connect(options) => standing::run(&mut site, &options),
         Scenario::Posts(options) => posts::run(&mut site, &options),
         Scenario::Pages(options) => pages::run(&mut site, &options),
+        Scenario::Endure(options) => endure::run(&mut site, &options),
         Scenario::Fill(options) => pages::fill(&mut site, &options),
         Scenario::Resume(options) => resume::run(&mut site, &options),
     }?;

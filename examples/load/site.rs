@@ -91,8 +91,13 @@ impl Site {
         };
         self.people.push(owner);
         self.people.rotate_right(1);
+        self.enter(self.room)
+    }
+
+    /// Makes the first people members of a public room.
+    pub fn enter(&mut self, room: i64) -> Result<(), Fault> {
         for person in self.people.iter().take(JOINED_AT_FIRST).cloned().collect::<Vec<_>>() {
-            self.call(&person, "POST", &format!("/chat/rooms/{}/members", self.room), &json!({}))?;
+            self.call(&person, "POST", &format!("/chat/rooms/{room}/members"), &json!({}))?;
         }
         Ok(())
     }

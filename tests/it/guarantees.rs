@@ -183,6 +183,24 @@ both! {
 }
 
 both! {
+    /// Whatever number a room is said to have: the refusal is that frame's own, and not "try again".
+    async fn a_message_to_a_room_that_no_number_names_is_refused_as_not_found(engine: Engine) {
+        let site = Site::new(engine).await;
+        let mut ann = Visitor::registered(&site, "ann").await;
+        let room = ann.public_room("General").await;
+        let mut socket = ann.follows(room).await;
+        for nowhere in [-1, 0, i64::MIN, i64::MAX] {
+            let client_id = format!("to {nowhere}");
+            socket.send(json!({"type": "message", "room_id": nowhere, "content": "hello", "client_id": client_id})).await;
+            let refused = socket.expect("error").await;
+            assert_eq!((&refused["code"], &refused["client_id"]), (&json!("not_found"), &json!(client_id)));
+        }
+        socket.say("hello", "here").await;
+        assert_eq!(socket.expect("message").await["seq"], 1);
+    }
+}
+
+both! {
     /// 4: the connection is cut between commit and publish; the message is there on resume.
     async fn a_message_whose_sender_is_cut_off_after_the_commit_is_found_on_resume(engine: Engine) {
         let (committed, commit) = mpsc::channel::<()>();
