@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use url::Url;
 
 use super::{Config, LogFormat, SETTINGS, Secret, mask};
+use crate::db::postgres::Pooling;
 use crate::error::{Error, Result};
 
 /// So many events in a period, of which `burst` may come at once.
@@ -33,6 +34,7 @@ pub(super) fn config(texts: Texts) -> Result<Config> {
         database_url: required(&texts, "DATABASE_URL", "sqlite://PATH or postgres://USER@HOST/NAME", |text| {
             has_scheme(text, &["sqlite", "postgres", "postgresql"])
         })?,
+        pooling: pooling(&texts)?,
         redis_url: optional(&texts, "REDIS_URL", "redis:// or rediss:// and a host", |text| {
             has_scheme(text, &["redis", "rediss"])
         })?,
@@ -69,6 +71,13 @@ pub(super) fn config(texts: Texts) -> Result<Config> {
         })?,
         texts,
     })
+}
+
+fn pooling(texts: &Texts) -> Result<Pooling> {
+    let most = required(texts, "DATABASE_POOL", "a number from 2 to 500", |text| {
+        text.parse().ok().filter(|most| (2..=500).contains(most))
+    })?;
+    Ok(Pooling { most, bouncer: required(texts, "PGBOUNCER", "true or false", boolean)? })
 }
 
 fn optional<T>(

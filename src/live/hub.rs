@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
@@ -33,6 +33,8 @@ struct Inner {
     /// How many those are.
     open: AtomicUsize,
     gone: Notify,
+    /// Why every socket is closed, those that are yet to open, too.
+    ending: OnceLock<Close>,
     /// Rooms with new messages, for `unread` to tell who doesn't follow them.
     touched: Mutex<HashSet<RoomId>>,
     touched_told: Notify,
@@ -62,6 +64,10 @@ impl Hub {
         let own = sockets.entry(mailbox.user).or_insert_with(|| Vec::with_capacity(1));
         own.push(mailbox.clone());
         self.0.open.fetch_add(1, Ordering::Relaxed);
+        // Under the lock: of this and `close_all` one sees the other.
+        if let Some(why) = self.0.ending.get() {
+            mailbox.close(*why);
+        }
     }
 
     /// Forgets a socket and takes it out of every room.
@@ -269,8 +275,9 @@ impl Hub {
         }
     }
 
-    /// Closes every socket and returns when the last one is gone.
+    /// Closes every socket, those that open from now on, too, and returns when the last one is gone.
     pub async fn close_all(&self, why: Close) {
+        let why = *self.0.ending.get_or_init(|| why);
         for mailbox in sound(self.0.sockets.read()).values().flatten() {
             mailbox.close(why);
         }
