@@ -2,8 +2,8 @@
 //! bounded time. Called by `db.rs` and by [`on_db!`](crate::on_db).
 //!
 //! A server that is away refuses, hangs up, or says nothing at all (a cable, a frozen machine). None of these may hold a
-//! request or a job for long, and none needs a restart. Whoever wants a connection waits for five seconds, and half a second
-//! once somebody has waited in vain; an answer is waited for thirty seconds; a connection that is given back has two to show
+//! request or a job for long, and none needs a restart. Whoever wants a connection waits for five seconds; once somebody has
+//! waited in vain, one at a time does, and the others for half a second; an answer is waited for thirty seconds; a connection that is given back has two to show
 //! that it lives, or is let go of. The server ends statements by itself before we stop waiting for them, locks that nobody
 //! gets, and transactions of a node that froze: their locks are others' rooms.
 //!
@@ -26,12 +26,13 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgTransactionManager};
 use sqlx::{Connection, Postgres, TransactionManager};
 use tokio::runtime::Handle;
+use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::ACQUIRE_TIMEOUT;
 use crate::error::{Error, Result, is_passing};
 
-/// The same once somebody has waited in vain: a server that is away shouldn't collect those who wait for it.
+/// The same once somebody has waited in vain, for all but one: a server that is away shouldn't collect those who wait for it.
 const ACQUIRE_WHILE_AWAY: Duration = Duration::from_millis(500);
 /// Between two tries within these.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -82,6 +83,8 @@ pub struct Server {
     bouncer: bool,
     /// Somebody has waited for a connection in vain, and nobody has got one since.
     is_away: Arc<AtomicBool>,
+    /// Held by the one who waits for as long as before meanwhile: it may be back, and slow to say so.
+    scout: Arc<Mutex<()>>,
 }
 
 impl Server {
@@ -105,8 +108,8 @@ impl Server {
             .before_acquire(|conn, about| Box::pin(async move { Ok(about.idle_for < RESTED || is_alive(conn).await) }))
             .connect_with(options)
             .await
-            .map_err(|e| Error::startup(format!("The PostgreSQL database at {place} can't be reached: {e}")))?;
-        Ok(Self { pool, bouncer: pooling.bouncer, is_away: Arc::default() })
+            .map_err(|e| unreachable(&place, &e))?;
+        Ok(Self { pool, bouncer: pooling.bouncer, is_away: Arc::default(), scout: Arc::default() })
     }
 
     /// A connection for reading. Errors: [`Error::Unavailable`] when there is none in time. Cost: nothing, or 1 round trip
@@ -141,7 +144,9 @@ impl Server {
 
     /// Tries again, since nothing has been done yet, as long as the server may be back in time.
     async fn lend_in_time(&self, begin: Option<String>) -> Result<Lent> {
-        let patience = if self.is_away.load(Ordering::Relaxed) { ACQUIRE_WHILE_AWAY } else { ACQUIRE_TIMEOUT };
+        let is_away = self.is_away.load(Ordering::Relaxed);
+        let scout = is_away.then(|| self.scout.try_lock().ok()).flatten();
+        let patience = if is_away && scout.is_none() { ACQUIRE_WHILE_AWAY } else { ACQUIRE_TIMEOUT };
         let by = Instant::now() + patience;
         loop {
             match self.attempt(begin.as_deref(), by).await {
@@ -170,6 +175,13 @@ impl Server {
         }
         Ok(lent)
     }
+}
+
+fn unreachable(place: &str, error: &sqlx::Error) -> Error {
+    let told = error.to_string();
+    let hint =
+        if told.contains("unsupported startup parameter") { ". Behind PgBouncer, set PGBOUNCER=true" } else { "" };
+    Error::startup(format!("The PostgreSQL database at {place} can't be reached: {told}{hint}"))
 }
 
 async fn is_alive(conn: &mut PgConnection) -> bool {

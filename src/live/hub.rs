@@ -371,3 +371,26 @@ impl Hub {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_that_opens_while_all_are_closed_is_closed_as_well() {
+        let (hub, [early, late]) = (Hub::default(), [1, 2].map(Mailbox::for_tests));
+        hub.open(&early);
+        let closing = tokio::spawn({
+            let hub = hub.clone();
+            async move { hub.close_all(Close::Restart).await }
+        });
+        while !early.is_closing() {
+            tokio::task::yield_now().await;
+        }
+        hub.open(&late);
+        assert_eq!((early.closed(), late.closed()), (Some(Close::Restart), Some(Close::Restart)));
+        hub.shut(&early);
+        hub.shut(&late);
+        closing.await.unwrap();
+    }
+}

@@ -82,6 +82,7 @@ mod passwords;
 mod people_at_once;
 mod people_page;
 mod personal_tokens;
+mod pgbouncer;
 mod pins;
 mod presence;
 mod push;
