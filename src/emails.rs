@@ -120,12 +120,12 @@ pub async fn delete(work: &mut Work, id: EmailId) -> Result<()> {
     if gone == 0 { Err(NO_MAIL) } else { Ok(()) }
 }
 
-/// Deletes mails of ninety days ago and earlier that don't wait any more, at most 500: until then the admin shows them. Cost:
-/// 1 indexed statement.
-pub async fn sweep(conn: &mut Conn, now: Timestamp) -> Result<()> {
+/// Deletes mails of ninety days ago and earlier that don't wait any more, at most 500, and says how many: until then the
+/// admin shows them. Cost: 1 indexed statement.
+pub async fn sweep(conn: &mut Conn, now: Timestamp) -> Result<u64> {
     const KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
     Ok(on_db!(conn, c => sqlx::query(
         "delete from emails where id in (
              select id from emails where created_at < $1 and status <> 'queued' order by created_at, id limit 500)")
-        .bind(now.minus(KEPT)).execute(c).await.map(|_| ()))?)
+        .bind(now.minus(KEPT)).execute(c).await.map(|done| done.rows_affected()))?)
 }

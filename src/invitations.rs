@@ -134,12 +134,13 @@ pub async fn delete(work: &mut Work, id: InvitationId) -> Result<()> {
     if gone == 0 { Err(NO_INVITATION) } else { Ok(()) }
 }
 
-/// Deletes invitations that ran out a year ago, used or not: until then the admin shows them. Cost: 1 indexed statement.
-pub async fn sweep(conn: &mut Conn, now: Timestamp) -> Result<()> {
+/// Deletes invitations that ran out a year ago, used or not, at most 500, and says how many: until then the admin shows
+/// them. Cost: 1 indexed statement.
+pub async fn sweep(conn: &mut Conn, now: Timestamp) -> Result<u64> {
     const KEPT: Duration = Duration::from_secs(365 * 24 * 3600);
     Ok(on_db!(conn, c => sqlx::query(
         "delete from invitations where id in (select id from invitations where expires_at < $1 order by expires_at limit 500)")
-        .bind(now.minus(KEPT)).execute(c).await.map(|_| ()))?)
+        .bind(now.minus(KEPT)).execute(c).await.map(|done| done.rows_affected()))?)
 }
 
 async fn write(work: &mut Work, email: &str, token: &str) -> Result<()> {
