@@ -1,8 +1,8 @@
-// The socket, opened again whenever it is lost.
+// The socket, opened again when lost.
 import { $, fetched } from "./dom.js";
 
 let socket, timer, heard = 0, asked = 0, tries = 0;
-// `take` is given frames, `end` why there are no more.
+// `take` gets frames, `end` why no more come.
 export const state = {};
 export const say = (name, text) => { Object.assign($("state"), { textContent: text }).dataset.state = name; };
 export const send = (frame) => {
@@ -28,13 +28,14 @@ const lost = (code) => {
   if (state.over) return;
   if (code === 4401) return location.reload();
   if (code === 4403) return state.end("You are no longer in this room.");
-  // Logged out meanwhile: to the log-in.
+  // Logged out?
   if (tries) fetched("/chat").catch(() => {});
   say("lost", "Connection lost. Trying again…");
-  // Jittered: a thousand don't come back at once.
-  timer = setTimeout(connect, Math.min(15000, 250 * 2 ** tries++) * (1 + Math.random()));
+  // Spread. 1012: another is there.
+  const [part, step] = [Math.random(), Math.min(15000, 250 * 2 ** tries++)];
+  timer = setTimeout(connect, code === 1012 ? 1400 * part : step * (1 + part));
 };
 setInterval(() => {
   if (!socket) return;
-  if (asked > heard) { const own = socket; socket = null; own.close(); lost(0); } else if (send({ type: "ping" })) asked = Date.now();
+  if (asked > heard) { const own = socket; lost(0); own.close(); } else if (send({ type: "ping" })) asked = Date.now();
 }, 20000);

@@ -100,7 +100,7 @@ impl Deref for App {
 impl App {
     /// Opens and migrates the database and starts the writer. Errors: what stops the start, in one line.
     pub async fn start(config: Config, seams: Seams) -> Result<Self> {
-        let db = Db::open(config.database_url.reveal()).await?;
+        let db = Db::open_with(config.database_url.reveal(), config.pooling).await?;
         db.migrate().await?;
         let mut conn = db.read().await?;
         admin::schema::check_all(&mut conn).await?;

@@ -19,6 +19,7 @@ use url::Url;
 
 pub use parse::Rate;
 
+use crate::db::postgres::Pooling;
 use crate::error::{Error, Result};
 
 /// One setting: its name in the environment, its default in words, and what it means.
@@ -44,6 +45,8 @@ pub const SETTINGS: &[Setting] = &[
     setting("BIND", "127.0.0.1:8000", "address and port to listen on"),
     setting("BASE_URL", "", "the site's address as people type it (default: http:// and BIND)"),
     setting("DATABASE_URL", "sqlite://data/switchboard.db", "sqlite://PATH or postgres://USER@HOST/NAME"),
+    setting("DATABASE_POOL", "16", "connections to PostgreSQL that a process keeps at most, 2 to 500"),
+    setting("PGBOUNCER", "false", "whether DATABASE_URL leads to PgBouncer in transaction mode"),
     setting("REDIS_URL", "", "redis://… joins several nodes into one site"),
     secret("SECRET_KEY", "", "signs tokens and cookies (default: generated into data/)"),
     setting("SMTP_URL", "", "smtp://, smtps:// or smtp+starttls://USER:PASS@HOST:PORT"),
@@ -97,6 +100,7 @@ pub struct Config {
     pub bind: SocketAddr,
     pub base_url: Url,
     pub database_url: Secret,
+    pub pooling: Pooling,
     pub redis_url: Option<Secret>,
     pub secret_key: Option<Secret>,
     pub smtp_url: Option<Secret>,

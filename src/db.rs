@@ -1,12 +1,8 @@
-//! The database: the only file that names a driver.
+//! The database: with the files of its folder the only place that names a driver.
 //!
 //! [`Db`] is SQLite or PostgreSQL, chosen at start. [`Db::read`] gives a [`Conn`] to query, [`Db::write`] a [`Tx`]
 //! to change things with. Model functions take `&mut Conn` and run one SQL text on either engine through [`on_db!`].
-//!
-//! SQLite has a pool of readers and exactly one connection that writes: transactions begin `IMMEDIATE` there, and
-//! only it moves the log into the database ([`Db::checkpoint`]), because SQLite before 3.51.3 can, very rarely,
-//! damage a WAL database when two connections checkpoint at once. Every other connection, those of command-line
-//! processes too, opens with `wal_autocheckpoint=0`.
+//! How each engine is opened, and what it does when it is away, full or locked, stands in [`sqlite`] and [`postgres`].
 //!
 //! What a short statement costs on SQLite is mostly the way to its thread and back, some 40 µs of CPU on a busy machine, as
 //! are begin, commit and the pool's look at a connection that comes back. Its look before one is lent is left out: nothing
@@ -14,7 +10,10 @@
 //! holds 50 or 1000; with a buffer of 1 it is 15.
 
 pub mod changes;
+pub mod migrations;
+pub mod postgres;
 pub mod rows;
+mod sqlite;
 pub mod values;
 
 use std::ops::{Deref, DerefMut};
@@ -24,41 +23,34 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{Postgres, Sqlite, Transaction};
-use tower_sessions_sqlx_store::{PostgresStore, SqliteStore};
+use sqlx::postgres::PgConnection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool};
+use sqlx::{Sqlite, Transaction};
+use tower_sessions_sqlx_store::SqliteStore;
 
 use changes::{Changes, Extent, Held};
+use postgres::{Lent, Pooling, Server};
 
+use crate::auth::session::shared::Shared;
 use crate::auth::session::store::Records;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, is_undone};
 
-static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
-
-/// How long a statement waits for another process's write lock on SQLite.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a request waits for a free connection before it is refused with "unavailable".
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-const SQLITE_READERS: u32 = 4;
-const POSTGRES_CONNECTIONS: u32 = 16;
 
 /// Bytes that SQLite's log (`-wal`) may have before the writer moves it into the database even while it has more to do.
 /// Once all of it is moved, SQLite begins the log anew and cuts the file to this length.
 pub const LOG_LIMIT: u64 = 16 << 20;
 
-/// Runs `$body` with `$c` bound to the driver's own connection: the same text and binds on both engines.
+/// Runs `$body` with `$c` bound to the driver's own connection: the same text and binds on both engines. A server that says
+/// nothing is waited for thirty seconds.
 #[macro_export]
 macro_rules! on_db {
     ($conn:expr, $c:ident => $body:expr) => {
         match $conn.engine() {
             $crate::db::Engine::Sqlite($c) => $body,
-            $crate::db::Engine::Postgres($c) => $body,
+            $crate::db::Engine::Postgres($c) => $crate::db::postgres::answered(async { $body }).await,
         }
     };
 }
@@ -67,7 +59,7 @@ macro_rules! on_db {
 #[derive(Clone)]
 pub enum Db {
     Sqlite { readers: SqlitePool, writer: SqlitePool, dirty: Arc<AtomicBool>, changes: Arc<Changes> },
-    Postgres(PgPool),
+    Postgres(Server),
 }
 
 /// A borrowed driver connection; what [`on_db!`] matches on.
@@ -81,9 +73,9 @@ pub struct Conn(Handle);
 
 enum Handle {
     Sqlite(PoolConnection<Sqlite>),
-    Postgres(PoolConnection<Postgres>),
     SqliteTx(Transaction<'static, Sqlite>),
-    PostgresTx(Transaction<'static, Postgres>),
+    /// In a transaction or not.
+    Postgres(Lent),
 }
 
 /// A transaction that writes. Dropped without [`Tx::commit`], it is rolled back.
@@ -96,13 +88,28 @@ pub struct Tx {
     held: Option<Held>,
 }
 
+/// What became of a transaction that failed to commit.
+pub enum Uncommitted {
+    /// Nothing of it stands: the database said so.
+    Undone(Error),
+    /// Nobody knows: the word that it stands may have been lost on its way.
+    Unknown(Error),
+}
+
+impl From<Uncommitted> for Error {
+    fn from(uncommitted: Uncommitted) -> Self {
+        match uncommitted {
+            Uncommitted::Undone(error) | Uncommitted::Unknown(error) => error,
+        }
+    }
+}
+
 impl Conn {
     pub fn engine(&mut self) -> Engine<'_> {
         match &mut self.0 {
             Handle::Sqlite(c) => Engine::Sqlite(c),
-            Handle::Postgres(c) => Engine::Postgres(c),
             Handle::SqliteTx(c) => Engine::Sqlite(c),
-            Handle::PostgresTx(c) => Engine::Postgres(c),
+            Handle::Postgres(c) => Engine::Postgres(c),
         }
     }
 }
@@ -116,17 +123,23 @@ impl Tx {
     /// Makes the changes durable: on SQLite the log is on disk when this returns (`synchronous=FULL`). Once asked for it
     /// is done and counted, whether anybody waits for it or not. Cost: 1 fsync.
     pub async fn commit(self) -> Result<()> {
-        tokio::spawn(self.finish()).await.map_err(Error::internal)?
+        Ok(self.commit_or_say().await?)
     }
 
-    async fn finish(self) -> Result<()> {
+    /// The same for who makes a difference between what was undone and what nobody knows.
+    pub async fn commit_or_say(self) -> Result<(), Uncommitted> {
+        let finished = tokio::spawn(self.finish()).await;
+        finished.unwrap_or_else(|error| Err(Uncommitted::Unknown(Error::internal(error))))
+    }
+
+    async fn finish(self) -> Result<(), Uncommitted> {
         if let Some(changes) = &self.changes {
             changes.trust();
         }
         let committed = match self.conn.0 {
             Handle::SqliteTx(tx) => tx.commit().await,
-            Handle::PostgresTx(tx) => tx.commit().await,
-            Handle::Sqlite(_) | Handle::Postgres(_) => Ok(()),
+            Handle::Postgres(lent) => lent.commit().await,
+            Handle::Sqlite(_) => Ok(()),
         };
         // What failed may stand all the same.
         if let Some(changes) = self.changes {
@@ -136,7 +149,10 @@ impl Tx {
             dirty.store(true, Ordering::Relaxed);
         }
         drop(self.held);
-        Ok(committed?)
+        committed.map_err(|error| match is_undone(&error) {
+            true => Uncommitted::Undone(error.into()),
+            false => Uncommitted::Unknown(error.into()),
+        })
     }
 }
 
@@ -157,22 +173,16 @@ impl Db {
     /// Opens the database at `url` (`sqlite://path` or `postgres://…`), creating a SQLite file (mode 0600) that
     /// isn't there. Errors: an address of another kind, or a database that can't be reached, in a user's words.
     pub async fn open(url: &str) -> Result<Self> {
+        Self::open_with(url, Pooling::default()).await
+    }
+
+    /// The same with a pool of one's own making; SQLite has the one that it has.
+    pub async fn open_with(url: &str, pooling: Pooling) -> Result<Self> {
         if url.starts_with("sqlite:") {
-            return Self::open_sqlite(url).await;
+            let (readers, writer) = sqlite::open(url).await?;
+            return Ok(Self::Sqlite { readers, writer, dirty: Arc::default(), changes: Arc::default() });
         }
-        let options = PgConnectOptions::from_str(url)
-            .map_err(|e| Error::startup(format!("DATABASE_URL can't be read: {e}")))?
-            .application_name("switchboard")
-            // Every query here takes milliseconds; compiling one takes longer than it saves.
-            .options([("jit", "off")]);
-        let place = format!("{}:{}", options.get_host(), options.get_port());
-        let pool = PgPoolOptions::new()
-            .max_connections(POSTGRES_CONNECTIONS)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options)
-            .await
-            .map_err(|e| Error::startup(format!("The PostgreSQL database at {place} can't be reached: {e}")))?;
-        Ok(Self::Postgres(pool))
+        Ok(Self::Postgres(Server::open(url, pooling).await?))
     }
 
     /// The file of a SQLite address.
@@ -180,93 +190,42 @@ impl Db {
         Some(SqliteConnectOptions::from_str(url).ok()?.get_filename().to_owned())
     }
 
-    async fn open_sqlite(url: &str) -> Result<Self> {
-        let fault =
-            |e: &dyn std::fmt::Display| Error::startup(format!("The SQLite database {url} can't be opened: {e}"));
-        let options = SqliteConnectOptions::from_str(url).map_err(|e| fault(&e))?;
-        create_private_file(options.get_filename()).map_err(|e| fault(&e))?;
-        let options = options
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT)
-            .pragma("wal_autocheckpoint", "0")
-            // A batch of messages is more than SQLite keeps in memory to undo one statement: it made, wrote and deleted a
-            // file for each.
-            .pragma("temp_store", "memory");
-        let limited = options.clone().pragma("journal_size_limit", LOG_LIMIT.to_string());
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .min_connections(1)
-            .max_lifetime(None)
-            .idle_timeout(None)
-            .test_before_acquire(false)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(limited)
-            .await
-            .map_err(|e| fault(&e))?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(SQLITE_READERS)
-            .max_lifetime(None)
-            .idle_timeout(None)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .test_before_acquire(false)
-            .connect_lazy_with(options.pragma("query_only", "on"));
-        Ok(Self::Sqlite { readers, writer, dirty: Arc::default(), changes: Arc::default() })
-    }
-
-    /// Applies the migrations that are missing. Errors: a database made by a newer version, or one that was altered.
-    pub async fn migrate(&self) -> Result<()> {
-        let done = match self {
-            Self::Sqlite { writer, .. } => SQLITE_MIGRATIONS.run(writer).await,
-            Self::Postgres(pool) => POSTGRES_MIGRATIONS.run(pool).await,
-        };
-        done.map_err(|e| match e {
-            MigrateError::VersionMissing(n) => Error::startup(format!(
-                "The database was made by a newer Switchboard (it has migration {n}, this version doesn't). \
-                 Start that version, or restore a backup made before the upgrade."
-            )),
-            MigrateError::VersionMismatch(n) => {
-                Error::startup(format!("Migration {n} in the database differs from this version's: was it altered?"))
-            }
-            e => Error::startup(format!("The database can't be migrated: {e}")),
-        })
-    }
-
-    /// How many migrations the database still lacks. Changes nothing.
-    pub async fn pending_migrations(&self) -> Result<usize> {
-        let mut conn = self.read().await?;
-        let known = if matches!(self, Self::Sqlite { .. }) { &SQLITE_MIGRATIONS } else { &POSTGRES_MIGRATIONS };
-        let applied: Result<Vec<i64>, _> = on_db!(conn, c => sqlx::query_scalar("select version from _sqlx_migrations")
-            .fetch_all(c).await);
-        // A database without the table has had none.
-        let applied = applied.unwrap_or_default();
-        Ok(known.iter().filter(|migration| !applied.contains(&migration.version)).count())
-    }
-
     /// A connection for reading. Errors: [`Error::Unavailable`] when none is free within five seconds.
     pub async fn read(&self) -> Result<Conn> {
         Ok(Conn(match self {
             Self::Sqlite { readers, .. } => Handle::Sqlite(readers.acquire().await?),
-            Self::Postgres(pool) => Handle::Postgres(pool.acquire().await?),
+            Self::Postgres(server) => Handle::Postgres(server.lend().await?),
         }))
     }
 
-    /// A transaction for writing. On SQLite there is one at a time, and it holds the write lock from its start.
+    /// A transaction for writing. On SQLite there is one at a time, and it holds the write lock from its start. Errors:
+    /// [`Error::Unavailable`] when it can't begin: the database is away, full, or locked by another process for five seconds.
     pub async fn write(&self) -> Result<Tx> {
-        Ok(match self {
-            Self::Sqlite { writer, dirty, changes, .. } => {
-                let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
-                changes.look(&mut tx).await?;
-                let held = Some(Held::new(changes.clone()));
-                let (dirty, changes) = (Some(dirty.clone()), Some(changes.clone()));
-                Tx { conn: Conn(Handle::SqliteTx(tx)), dirty, changes, extent: Extent::All, held }
-            }
-            Self::Postgres(pool) => {
-                let conn = Conn(Handle::PostgresTx(pool.begin().await?));
-                Tx { conn, dirty: None, changes: None, extent: Extent::All, held: None }
-            }
-        })
+        match self {
+            Self::Sqlite { .. } => self.write_sqlite().await,
+            Self::Postgres(server) => Ok(Self::tx_on(server.begin().await?)),
+        }
+    }
+
+    /// The same for what is done in milliseconds and keeps others back: limits are shorter on PostgreSQL.
+    pub async fn write_briefly(&self) -> Result<Tx> {
+        match self {
+            Self::Sqlite { .. } => self.write_sqlite().await,
+            Self::Postgres(server) => Ok(Self::tx_on(server.begin_briefly().await?)),
+        }
+    }
+
+    fn tx_on(lent: Lent) -> Tx {
+        Tx { conn: Conn(Handle::Postgres(lent)), dirty: None, changes: None, extent: Extent::All, held: None }
+    }
+
+    async fn write_sqlite(&self) -> Result<Tx> {
+        let Self::Sqlite { writer, dirty, changes, .. } = self else { return Err(Error::Unavailable) };
+        let mut tx = sqlite::begin(writer).await?;
+        changes.look(&mut tx).await?;
+        let held = Some(Held::new(changes.clone()));
+        let (dirty, changes) = (Some(dirty.clone()), Some(changes.clone()));
+        Ok(Tx { conn: Conn(Handle::SqliteTx(tx)), dirty, changes, extent: Extent::All, held })
     }
 
     /// Moves what was committed from SQLite's log into the database file, as far as readers allow, on the one
@@ -327,9 +286,10 @@ impl Db {
     pub async fn site_name(&self) -> Result<String> {
         Ok(match self {
             Self::Sqlite { readers, .. } => readers.connect_options().get_filename().display().to_string(),
-            Self::Postgres(pool) => {
+            Self::Postgres(_) => {
                 let name = "select current_database() || cast(min(installed_on) as text) from _sqlx_migrations";
-                sqlx::query_scalar(name).fetch_one(pool).await?
+                let mut conn = self.read().await?;
+                on_db!(conn, c => sqlx::query_scalar(name).fetch_one(c).await)?
             }
         })
     }
@@ -347,27 +307,22 @@ impl Db {
                 readers.close().await;
                 writer.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres(server) => server.close().await,
         }
     }
 
-    /// The session stores on this database: one to load from, one to change. They share PostgreSQL's pool; on SQLite
-    /// what changes goes through the one connection that writes.
-    pub async fn session_stores(&self) -> Result<SessionStores> {
-        Ok(match self {
+    /// Where browser sessions are kept: on SQLite a store to load from and one to change, which goes through the one
+    /// connection that writes.
+    pub fn session_stores(&self) -> SessionStores {
+        match self {
             Self::Sqlite { readers, writer, dirty, .. } => SessionStores::Sqlite {
                 load: SqliteStore::new(readers.clone()),
                 change: SqliteStore::new(writer.clone()),
                 dirty: dirty.clone(),
                 records: Records::default(),
             },
-            Self::Postgres(pool) => {
-                // The store names its schema in every statement; ours is whichever the connection's search path says.
-                let schema: String = sqlx::query_scalar("select current_schema()::text").fetch_one(pool).await?;
-                let store = PostgresStore::new(pool.clone()).with_schema_name(schema).map_err(Error::startup)?;
-                SessionStores::Postgres(store.with_table_name("tower_sessions").map_err(Error::startup)?)
-            }
-        })
+            Self::Postgres(_) => SessionStores::Postgres(Shared::new(self.clone())),
+        }
     }
 }
 
@@ -375,7 +330,7 @@ impl Db {
 #[derive(Clone, Debug)]
 pub enum SessionStores {
     Sqlite { load: SqliteStore, change: SqliteStore, dirty: Arc<AtomicBool>, records: Records },
-    Postgres(PostgresStore),
+    Postgres(Shared),
 }
 
 /// Creates `path` and its folder, readable by their owner only. An existing file is left alone.

@@ -5,7 +5,10 @@ pub mod admin;
 pub mod delivery;
 pub mod letter;
 
+use std::time::Duration;
+
 use crate::clock::Timestamp;
+use crate::db::Conn;
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::EmailId;
 use crate::on_db;
@@ -115,4 +118,14 @@ pub async fn delete(work: &mut Work, id: EmailId) -> Result<()> {
     let gone = on_db!(work, c => sqlx::query("delete from emails where id = $1")
         .bind(id).execute(c).await.map(|done| done.rows_affected()))?;
     if gone == 0 { Err(NO_MAIL) } else { Ok(()) }
+}
+
+/// Deletes mails of ninety days ago and earlier that don't wait any more, at most 500, and says how many: until then the
+/// admin shows them. Cost: 1 indexed statement.
+pub async fn sweep(conn: &mut Conn, now: Timestamp) -> Result<u64> {
+    const KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
+    Ok(on_db!(conn, c => sqlx::query(
+        "delete from emails where id in (
+             select id from emails where created_at < $1 and status <> 'queued' order by created_at, id limit 500)")
+        .bind(now.minus(KEPT)).execute(c).await.map(|done| done.rows_affected()))?)
 }

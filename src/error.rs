@@ -161,17 +161,30 @@ impl From<sqlx::Error> for Error {
 
 /// Whether the same may well succeed in a moment: the database is away, busy or full. By SQLite's result codes
 /// (sqlite.org/rescode.html, with their extended forms) and PostgreSQL's SQLSTATE classes (its manual, appendix A).
-fn is_passing(error: &sqlx::Error) -> bool {
-    use sqlx::Error::{Io, PoolClosed, PoolTimedOut, Tls, WorkerCrashed};
-    if matches!(error, PoolTimedOut | PoolClosed | Io(_) | Tls(_) | WorkerCrashed) {
+pub fn is_passing(error: &sqlx::Error) -> bool {
+    use sqlx::Error::{BeginFailed, Io, PoolClosed, PoolTimedOut, Tls, WorkerCrashed};
+    if matches!(error, PoolTimedOut | PoolClosed | Io(_) | Tls(_) | WorkerCrashed | BeginFailed) {
         return true;
     }
     let Some(code) = error.as_database_error().and_then(|error| error.code()) else { return false };
     match code.parse::<u32>() {
         // busy, locked, I/O error, full: the low byte is the primary code
         Ok(number) if code.len() < 5 => [5, 6, 10, 13].contains(&(number & 0xff)),
-        // connection, serialisation and deadlock, resources, operator's intervention
-        _ => ["08", "40", "53", "57", "58"].iter().any(|class| code.starts_with(class)),
+        // connection, serialisation and deadlock, resources, operator's intervention; a lock that another holds for long, and
+        // a transaction that was ended because nothing came for long
+        _ => ["08", "40", "53", "57", "58", "55P03", "25P03", "25P04"].iter().any(|class| code.starts_with(class)),
+    }
+}
+
+/// Whether a commit that failed so has certainly stored nothing. SQLite, full or locked, hasn't written the end of the
+/// transaction; an I/O error may have come after it. PostgreSQL can't fail any more once it has written that, but it may be
+/// told to stop (57) or lose the connection (08) before it has said so.
+pub fn is_undone(error: &sqlx::Error) -> bool {
+    let Some(code) = error.as_database_error().and_then(|error| error.code()) else { return false };
+    match code.parse::<u32>() {
+        // busy, full, constraint
+        Ok(number) if code.len() < 5 => [5, 13, 19].contains(&(number & 0xff)),
+        _ => ["22", "23", "25", "40", "53", "54"].iter().any(|class| code.starts_with(class)),
     }
 }
 

@@ -10,6 +10,8 @@ use sqlx::FromRow;
 
 use crate::app::App;
 use crate::auth::{random_token, token_hash};
+use crate::clock::Timestamp;
+use crate::db::Conn;
 use crate::emails::letter::{self, Letter};
 use crate::error::{Error, FieldErrors, Result};
 use crate::ids::{InvitationId, UserId};
@@ -130,6 +132,15 @@ pub async fn delete(work: &mut Work, id: InvitationId) -> Result<()> {
     let gone = on_db!(work, c => sqlx::query("delete from invitations where id = $1")
         .bind(id).execute(c).await.map(|done| done.rows_affected()))?;
     if gone == 0 { Err(NO_INVITATION) } else { Ok(()) }
+}
+
+/// Deletes invitations that ran out a year ago, used or not, at most 500, and says how many: until then the admin shows
+/// them. Cost: 1 indexed statement.
+pub async fn sweep(conn: &mut Conn, now: Timestamp) -> Result<u64> {
+    const KEPT: Duration = Duration::from_secs(365 * 24 * 3600);
+    Ok(on_db!(conn, c => sqlx::query(
+        "delete from invitations where id in (select id from invitations where expires_at < $1 order by expires_at limit 500)")
+        .bind(now.minus(KEPT)).execute(c).await.map(|done| done.rows_affected()))?)
 }
 
 async fn write(work: &mut Work, email: &str, token: &str) -> Result<()> {

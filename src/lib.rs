@@ -3,9 +3,10 @@
 //! # The map
 //!
 //! - [`cli`]: one file a command; [`config`]: the settings of a process; [`log`]: where it writes what it does.
-//! - [`app`]: what every handler is given; [`db`]: the only file that names a driver, with [`db::values`] for statements
+//! - [`app`]: what every handler is given; [`db`]: the only place that names a driver, with [`db::postgres`] for what it
+//!   does when its server is away, [`db::values`] for statements
 //!   over several rows, [`db::rows`] for lists in one value and [`db::changes`] for how long what was read may be kept;
-//!   [`jobs`]: work beside requests.
+//!   [`jobs`]: work beside requests, and whose turn it is ([`jobs::lease`]).
 //! - [`routes`]: every address of the server; [`web`]: extractors, answers, pages, the JSON API; [`web::once`]: what a
 //!   page says once; [`web::pieces`]: pages put together from kept parts.
 //! - [`auth`], [`users`], [`rooms`], [`messages`], [`reactions`], [`attachments`], [`interests`], [`invitations`],
@@ -27,7 +28,8 @@
 //!
 //! # Adding a model
 //!
-//! Its table goes into a new migration for each engine under the same number and name, its struct, SQL and acts into
+//! Its table goes into a new migration for each engine under the same number and name, which adds and takes nothing away
+//! ([`db::migrations`]: the version before runs beside it during an upgrade), its struct, SQL and acts into
 //! one file of its name beside `rooms.rs`, its admin into `<model>/admin.rs` ([`admin`] says how, in ten lines), its
 //! handlers into `web/pages`, its routes into [`routes`], and a test through the public door into `tests/it`, on both
 //! engines.

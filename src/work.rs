@@ -11,7 +11,7 @@ use tokio::sync::OwnedMutexGuard;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::db::changes::Extent;
-use crate::db::{Conn, Tx};
+use crate::db::{Conn, Tx, Uncommitted};
 use crate::error::{Error, Result};
 use crate::ids::RoomId;
 use crate::users::Person;
@@ -99,13 +99,18 @@ impl Work {
     }
 
     async fn finish(self) -> Result<()> {
-        let committed = self.tx.commit().await;
-        if committed.is_err() {
-            self.rooms.iter().for_each(|room| self.app.hub.suspect(*room));
-        } else {
-            self.effects.into_iter().for_each(|effect| effect(&self.app));
+        match self.tx.commit_or_say().await {
+            Ok(()) => {
+                self.effects.into_iter().for_each(|effect| effect(&self.app));
+                Ok(())
+            }
+            Err(uncommitted) => {
+                if let Uncommitted::Unknown(_) = &uncommitted {
+                    self.rooms.iter().for_each(|room| self.app.hub.suspect(*room));
+                }
+                Err(uncommitted.into())
+            }
         }
-        committed
     }
 }
 

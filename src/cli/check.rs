@@ -48,7 +48,7 @@ async fn try_database(config: &Config) -> Result<String> {
     if let Some(file) = Db::file(url).filter(|file| !file.exists()) {
         return Ok(format!("{} isn't there yet; the first start makes it", file.display()));
     }
-    let db = Db::open(url).await?;
+    let db = Db::open_with(url, config.pooling).await?;
     db.ping().await?;
     let pending = db.pending_migrations().await?;
     db.close().await;

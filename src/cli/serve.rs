@@ -18,9 +18,11 @@ use crate::{jobs, log, routes};
 
 const SOCKETS_MAY_TAKE: Duration = Duration::from_secs(3);
 const REQUESTS_MAY_TAKE: Duration = Duration::from_secs(3);
+const LATE_SOCKETS_MAY_TAKE: Duration = Duration::from_millis(800);
 /// Mails on their way: beside the sockets and the requests. The leases cover the rest.
 const MAILS_MAY_TAKE: Duration = Duration::from_secs(5);
-const WRITES_MAY_TAKE: Duration = Duration::from_secs(3);
+/// Within the ten seconds that all of it has.
+const WRITES_MAY_TAKE: Duration = Duration::from_millis(2500);
 
 /// Serves until told to stop. Errors: what keeps it from starting, in one line.
 pub async fn run(config: Config) -> Result<()> {
@@ -55,6 +57,8 @@ pub async fn serve(app: App, listener: TcpListener, stop: impl Future<Output = (
     let requests = async {
         let _ = timeout(SOCKETS_MAY_TAKE, app.hub.close_all(Close::Restart)).await;
         let _ = timeout(REQUESTS_MAY_TAKE, &mut server).await;
+        // Handshakes that were under way have ended by now, and what they opened is told to go, too.
+        let _ = timeout(LATE_SOCKETS_MAY_TAKE, app.hub.close_all(Close::Restart)).await;
     };
     let _ = tokio::join!(requests, timeout(MAILS_MAY_TAKE, app.mail.drain()));
     drop(jobs);

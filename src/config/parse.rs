@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use url::Url;
 
 use super::{Config, LogFormat, SETTINGS, Secret, mask};
+use crate::db::postgres::Pooling;
 use crate::error::{Error, Result};
 use crate::link::Server;
 
@@ -34,6 +35,7 @@ pub(super) fn config(texts: Texts) -> Result<Config> {
         database_url: required(&texts, "DATABASE_URL", "sqlite://PATH or postgres://USER@HOST/NAME", |text| {
             has_scheme(text, &["sqlite", "postgres", "postgresql"])
         })?,
+        pooling: pooling(&texts)?,
         redis_url: optional(
             &texts,
             "REDIS_URL",
@@ -73,6 +75,13 @@ pub(super) fn config(texts: Texts) -> Result<Config> {
         })?,
         texts,
     })
+}
+
+fn pooling(texts: &Texts) -> Result<Pooling> {
+    let most = required(texts, "DATABASE_POOL", "a number from 2 to 500", |text| {
+        text.parse().ok().filter(|most| (2..=500).contains(most))
+    })?;
+    Ok(Pooling { most, bouncer: required(texts, "PGBOUNCER", "true or false", boolean)? })
 }
 
 fn optional<T>(

@@ -25,7 +25,7 @@ impl Conn {
                 let names = columns.map(name).collect::<Vec<_>>().join(", ");
                 format!("(select json_group_array(json_array({names})) from ({inner}) t)")
             }
-            Handle::Postgres(_) | Handle::PostgresTx(_) => {
+            Handle::Postgres(_) => {
                 let names = columns.map(|(n, _)| format!("c{n}")).collect::<Vec<_>>().join(", ");
                 format!("(select coalesce(json_agg(json_build_array({names})), '[]') from ({inner}) t)")
             }

@@ -9,7 +9,7 @@ mod there;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
@@ -18,7 +18,7 @@ use self::there::There;
 use super::bus::{Bus, Channel, Signal};
 use super::event::{Event, Frame};
 use super::feed::Cursor;
-use super::mailbox::Mailbox;
+use super::mailbox::{Close, Mailbox};
 use super::pile::Pile;
 use super::room::{Attendance, LiveRoom};
 use crate::ids::{RoomId, UserId};
@@ -40,6 +40,8 @@ struct Inner {
     /// How many those are.
     open: AtomicUsize,
     gone: Notify,
+    /// Why every socket is closed, those that are yet to open, too.
+    ending: OnceLock<Close>,
     /// Rooms with new messages, for `unread` to tell who doesn't follow them.
     touched: Pile<RoomId>,
     /// The same rooms, for the bus to tell other nodes.
@@ -77,6 +79,10 @@ impl Hub {
             self.moved(mailbox.user);
         }
         self.0.open.fetch_add(1, Ordering::Relaxed);
+        // Under the lock: of this and `close_all` one sees the other.
+        if let Some(why) = self.0.ending.get() {
+            mailbox.close(*why);
+        }
     }
 
     /// Forgets a socket and takes it out of every room.
@@ -293,5 +299,28 @@ impl Hub {
             rooms.remove(&room);
             self.0.bus.unfollow(Channel::Room(room));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_that_opens_while_all_are_closed_is_closed_as_well() {
+        let (hub, [early, late]) = (Hub::default(), [1, 2].map(Mailbox::for_tests));
+        hub.open(&early);
+        let closing = tokio::spawn({
+            let hub = hub.clone();
+            async move { hub.close_all(Close::Restart).await }
+        });
+        while !early.is_closing() {
+            tokio::task::yield_now().await;
+        }
+        hub.open(&late);
+        assert_eq!((early.closed(), late.closed()), (Some(Close::Restart), Some(Close::Restart)));
+        hub.shut(&early);
+        hub.shut(&late);
+        closing.await.unwrap();
     }
 }

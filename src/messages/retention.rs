@@ -14,6 +14,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::Result;
 use crate::ids::{EmailId, MessageId, RoomId};
+use crate::jobs::lease::Lease;
 use crate::on_db;
 use crate::work::Work;
 
@@ -21,13 +22,16 @@ use crate::work::Work;
 const BATCH: i64 = 200;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// Deletes every message that is too old by now, a batch of one room at a time; between two batches others write. Two nodes
-/// that do it at once do each batch once. Cost: 2 indexed queries, O(old entries of history); a batch 1 query and 1 write
+/// Deletes every message that is too old by now, a batch of one room at a time, while `lease`, if there is one, holds; between two batches
+/// others write. Two nodes that do it at once do each batch once. Cost: 2 indexed queries, O(old entries of history); a batch 1 query and 1 write
 /// transaction of some 8 statements, O(what refers to its messages).
-pub async fn sweep(app: &App) -> Result<()> {
+pub async fn sweep(app: &App, mut lease: Option<&mut Lease>) -> Result<()> {
     let mut deleted = 0;
     // Asked for anew each time: a choice that is taken back stops it.
     while let Some(before) = oldest_kept(app) {
+        if !Lease::holds(lease.as_deref_mut(), app).await? {
+            break;
+        }
         let Some(room) = next_room(&mut app.db.read().await?, before).await? else { break };
         let mut work = Work::begin(app, None).await?;
         deleted += erase(&mut work, room, before).await?;

@@ -2,16 +2,16 @@
 //! and no timer in a lone message's way. Only after the commit is anybody told, in the order of the commit.
 //!
 //! The queue is bounded: when it is full, a post is refused as unavailable a quarter of a second later, since whoever
-//! sends it can send it again, and thousands that wait would only make each other wait. A batch that fails before its
-//! commit is tried again message by message, so that one bad row can't refuse the others. When the commit itself fails
-//! nobody knows what was stored: nothing is tried again here, the senders are told "unavailable" (their `client_id` makes
-//! sending again safe), and who follows the rooms resumes from the database, so that what may stand there is seen.
+//! sends it can send it again, and thousands that wait would only make each other wait. What happens when a batch fails
+//! stands in `writer/attempt.rs`: while the database is away or full, each message waits for five seconds at most, and is
+//! refused whole.
 //!
 //! SQLite's log is moved into the database after a second in which nothing came, or when it has 16 MiB, and then after the
 //! batch is answered. As soon as the queue is empty would be after every batch of people who wait for their answers: each
 //! batch then pays two more flushes of the disk.
 
 mod admission;
+mod attempt;
 mod marks;
 mod store;
 
@@ -19,12 +19,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::mentions::Named;
 use super::{NewMessage, Posted};
 use crate::clock::Clock;
-use crate::db::changes::Extent;
 use crate::db::values::NOWHERE;
 use crate::db::{Db, LOG_LIMIT};
 use crate::error::{Error, Result};
@@ -57,7 +56,8 @@ pub struct Writer {
 
 enum Job {
     Post(Box<Post>),
-    Read(Mark),
+    /// And since when it waits.
+    Read(Mark, Instant),
     /// Answered when all before it is stored.
     Flush(oneshot::Sender<()>),
 }
@@ -84,6 +84,8 @@ struct Post {
     new: NewMessage,
     html: String,
     named: Named,
+    /// When it came.
+    since: Instant,
     reply: oneshot::Sender<Result<Posted>>,
 }
 
@@ -112,13 +114,13 @@ impl Writer {
     ) -> Result<Posted> {
         let (reply, answer) = oneshot::channel();
         let (sender, via, username) = (person.id, person.via, person.username.clone());
-        let post = Post { room, sender, via, username, new, html, named, reply };
+        let post = Post { room, sender, via, username, new, html, named, since: Instant::now(), reply };
         self.send(Job::Post(Box::new(post))).await?;
         answer.await.map_err(|_| Error::Unavailable)?
     }
 
     pub(super) async fn read(&self, person: &Person, room: RoomId, seq: i64) -> Result<()> {
-        self.send(Job::Read(Mark { room, user: person.id, seq })).await
+        self.send(Job::Read(Mark { room, user: person.id, seq }, Instant::now())).await
     }
 
     /// Returns when everything queued so far is stored.
@@ -148,16 +150,6 @@ struct Loop {
     turn: Arc<Mutex<()>>,
 }
 
-/// Where a transaction failed.
-enum Fault {
-    /// The database can't be written to; nothing was stored.
-    Begin(Error),
-    /// One of the jobs spoiled it, or the database went away; nothing was stored.
-    Job(Error),
-    /// Nobody knows.
-    Commit(Error),
-}
-
 /// What a job came to inside the transaction.
 enum Outcome {
     /// And who is told of it.
@@ -179,8 +171,6 @@ impl Loop {
             match timeout(PAUSE, self.queue.recv_many(&mut jobs, MOST_TOGETHER)).await {
                 Ok(0) => return,
                 Ok(_) => {
-                    // By room, keeping each room's order. Posts go first, as their numbers are dealt out.
-                    jobs.sort_by_key(Job::order);
                     self.write(&mut jobs).await;
                     full_at = self.checkpoint_when_full(full_at).await;
                 }
@@ -217,74 +207,6 @@ impl Loop {
         }
     }
 
-    /// Stores `jobs` together, or, when one of them spoils it, each by itself; publishes and answers.
-    async fn write(&mut self, jobs: &mut Vec<Job>) {
-        let _turn = self.turn.clone().lock_owned().await;
-        let stored = self.store(jobs).await;
-        if let Some(hook) = &self.after_commit {
-            hook();
-        }
-        match stored {
-            Err(Fault::Job(Error::Internal(cause))) if jobs.len() > 1 => {
-                tracing::warn!(%cause, jobs = jobs.len(), "a batch failed; each job is tried by itself");
-                let mut away = false;
-                for job in jobs.drain(..) {
-                    let one = std::slice::from_ref(&job);
-                    let stored = if away { Err(Fault::Begin(Error::Unavailable)) } else { self.store(one).await };
-                    away |= matches!(stored, Err(Fault::Begin(_)));
-                    let mut outcomes = self.told(one, stored);
-                    self.finish(job, outcomes.pop().unwrap_or(Err(Error::Unavailable)));
-                }
-            }
-            stored => {
-                if let Err(Fault::Begin(_)) = &stored {
-                    // These have waited as long: nobody is kept longer than the database's own patience.
-                    while let Ok(job) = self.queue.try_recv() {
-                        jobs.push(job);
-                    }
-                }
-                let outcomes = self.told(jobs, stored);
-                for (job, outcome) in jobs.drain(..).zip(outcomes) {
-                    self.finish(job, outcome);
-                }
-            }
-        }
-    }
-
-    /// Stores all of `jobs` in one transaction.
-    async fn store(&self, jobs: &[Job]) -> Result<Vec<Result<Outcome>>, Fault> {
-        let mut tx = self.db.write().await.map_err(Fault::Begin)?;
-        let now = self.clock.now();
-        let rooms = jobs.iter().filter_map(Job::room).collect();
-        // Only what is said moves a room in the lists of those who aren't in it.
-        let public = jobs.iter().any(|job| matches!(job, Job::Post(_)));
-        tx.changes_only(Extent::Talk { rooms, public });
-        let outcomes = store::batch(&mut tx, jobs, now).await.map_err(Fault::Job)?;
-        tx.commit().await.map_err(Fault::Commit)?;
-        Ok(outcomes)
-    }
-
-    /// An outcome for each job, whatever became of the transaction.
-    fn told(&self, jobs: &[Job], stored: Result<Vec<Result<Outcome>>, Fault>) -> Vec<Result<Outcome>> {
-        let (error, unknown) = match stored {
-            Ok(outcomes) => return outcomes,
-            Err(Fault::Begin(error) | Fault::Job(error)) => (error, false),
-            Err(Fault::Commit(error)) => (error, true),
-        };
-        match error {
-            Error::Internal(cause) => tracing::error!(%cause, unknown, jobs = jobs.len(), "nothing can be stored"),
-            // What keeps the database away was logged where it was met.
-            _ => tracing::warn!(unknown, jobs = jobs.len(), "nothing can be stored for the moment"),
-        }
-        let refuse = |job: &Job| {
-            if let (true, Job::Post(post)) = (unknown, job) {
-                self.hub.suspect(post.room);
-            }
-            Err(Error::Unavailable)
-        };
-        jobs.iter().map(refuse).collect()
-    }
-
     /// Publishes what was stored, then answers who asked.
     fn finish(&self, job: Job, outcome: Result<Outcome>) {
         match (job, outcome) {
@@ -302,15 +224,15 @@ impl Loop {
                 // Nobody waits any more when the client is gone; the message stands all the same.
                 let _ = post.reply.send(outcome);
             }
-            (Job::Read(Mark { room, user, .. }), Ok(Outcome::Read { members, seq, last_seq })) => {
+            (Job::Read(Mark { room, user, .. }, _), Ok(Outcome::Read { members, seq, last_seq })) => {
                 self.hub.publish_read(room, user, seq, members);
                 self.hub.tell(user, &Event::Unread { room_id: room, count: last_seq - seq, last_seq }.frame());
             }
             (Job::Flush(reply), _) => {
                 let _ = reply.send(());
             }
-            (Job::Read(_), Err(error)) => tracing::warn!(%error, "a read mark can't be stored"),
-            (Job::Read(_), Ok(_)) => {}
+            (Job::Read(..), Err(error)) => tracing::warn!(%error, "a read mark can't be stored"),
+            (Job::Read(..), Ok(_)) => {}
         }
     }
 }
@@ -319,7 +241,7 @@ impl Job {
     fn order(&self) -> (RoomId, bool) {
         match self {
             Self::Post(post) => (post.room, false),
-            Self::Read(mark) => (mark.room, true),
+            Self::Read(mark, _) => (mark.room, true),
             // Last: answered when the others are stored.
             Self::Flush(_) => (RoomId(i64::MAX), true),
         }
@@ -328,8 +250,25 @@ impl Job {
     fn room(&self) -> Option<RoomId> {
         match self {
             Self::Post(post) => Some(post.room),
-            Self::Read(mark) => Some(mark.room),
+            Self::Read(mark, _) => Some(mark.room),
             Self::Flush(_) => None,
+        }
+    }
+
+    /// When it came; `None` for what waits for others only.
+    fn since(&self) -> Option<Instant> {
+        match self {
+            Self::Post(post) => Some(post.since),
+            Self::Read(_, since) => Some(*since),
+            Self::Flush(_) => None,
+        }
+    }
+
+    /// Whether doing it twice does no more than doing it once.
+    fn is_repeatable(&self) -> bool {
+        match self {
+            Self::Post(post) => post.new.client_id.is_some(),
+            Self::Read(..) | Self::Flush(_) => true,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Mails that sum up what somebody missed while they were away, for those who chose to get them: unread mentions and
-//! replies, and the rooms with unread messages. The choice is made in the settings; [`run`] is a job, and each digest is
-//! claimed in the transaction that queues it, so that any number of nodes send it once.
+//! replies, and the rooms with unread messages. The choice is made in the settings; [`run`] is a job of one node at a time,
+//! and each digest is claimed in the transaction that queues it, so that it is sent once even if two are at it.
 
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use crate::db::{Conn, rows};
 use crate::emails::letter::{self, Letter};
 use crate::error::{Error, Result};
 use crate::ids::{MessageId, UserId};
+use crate::jobs::lease::{Holder, Lease};
 use crate::messages::acts::with_room;
 use crate::messages::excerpt;
 use crate::on_db;
@@ -21,6 +22,8 @@ use crate::users::Person;
 use crate::work::Work;
 
 const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// Over before the next look: a node that dies holds up none.
+const LOOK_LASTS: Duration = Duration::from_secs(50);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Whoever was seen since isn't away.
@@ -78,13 +81,20 @@ pub async fn choose(app: &App, person: &Person, digest: Digest) -> Result<()> {
 
 /// The job: sends what is due each minute, until it is dropped.
 pub async fn run(app: App) {
-    let mut every = tokio::time::interval(LOOK_EVERY);
+    let (mut every, holder) = (tokio::time::interval(LOOK_EVERY), Holder::default());
     loop {
         every.tick().await;
-        if let Err(error) = send_due(&app).await {
+        if let Err(error) = send_as(&app, &holder).await {
             tracing::warn!(%error, "digests can't be sent");
         }
     }
+}
+
+/// Queues what is due, unless another node does; whether it did. Cost: 1 write transaction, and those of [`send_due`].
+pub async fn send_as(app: &App, holder: &Holder) -> Result<bool> {
+    let Some(mut lease) = Lease::take(app, holder, "digests", LOOK_LASTS).await? else { return Ok(false) };
+    send_while(app, Some(&mut lease)).await?;
+    Ok(true)
 }
 
 /// Somebody who is away and whose last digest is long enough ago.
@@ -100,15 +110,23 @@ struct Reader {
     seen_at: Timestamp,
 }
 
-/// Queues a digest for everyone who is due one and has missed something. Once a minute; tests, whose clock leaps, call it.
-/// Cost: 1 query for each 100 who are due, and for each of them 2 queries, some 3 for each mention, and 1 write transaction.
+/// Queues a digest for everyone who is due one and has missed something, whoever else does so. Tests, whose clock leaps,
+/// call it. Cost: 1 query for each 100 who are due, and for each of them 2 queries, some 3 for each mention, and 1 write
+/// transaction.
 pub async fn send_due(app: &App) -> Result<()> {
+    send_while(app, None).await
+}
+
+async fn send_while(app: &App, mut lease: Option<&mut Lease>) -> Result<()> {
     let mut after = UserId(0);
     loop {
         let due = due(&mut app.db.read().await?, app.clock.now(), after).await?;
         let Some(last) = due.last() else { return Ok(()) };
         after = last.id;
         for reader in due.iter().filter(|reader| !app.hub.is_online(reader.id)) {
+            if !Lease::holds(lease.as_deref_mut(), app).await? {
+                return Ok(());
+            }
             if let Err(error) = sum_up(app, reader).await {
                 tracing::warn!(%error, user = reader.id.0, "a digest can't be sent");
             }

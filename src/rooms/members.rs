@@ -12,7 +12,8 @@ use sqlx::FromRow;
 
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::db::Conn;
+use crate::db::postgres::answered;
+use crate::db::{Conn, Engine};
 use crate::error::{Error, Result};
 use crate::ids::{MembershipId, RoomId, UserId};
 use crate::rooms::Room;
@@ -243,9 +244,22 @@ pub async fn remove(app: &App, person: &Person, room: RoomId, user: UserId) -> R
 }
 
 /// Takes a person whose account goes out of every room, as a part of `work`: each counts one member less, and where
-/// they alone were the owner, the member who has been there longest owns it. Cost: 3 statements and one for each room
-/// that they alone owned.
+/// they alone were the owner, the member who has been there longest owns it. Cost: 3 statements, on PostgreSQL 4, and one for
+/// each room that they alone owned.
 pub async fn remove_everywhere(work: &mut Work, user: UserId) -> Result<()> {
+    // Lowest id first, as the message writer takes them: an update takes them in any order, and two nodes could wait for each
+    // other.
+    if let Engine::Postgres(c) = work.engine() {
+        answered(
+            sqlx::query(
+                "select id from rooms where id in (select room_id from memberships where user_id = $1)
+             order by id for no key update",
+            )
+            .bind(user)
+            .execute(c),
+        )
+        .await?;
+    }
     on_db!(work, c => sqlx::query(
         "update rooms set member_count = member_count - 1
          where id in (select room_id from memberships where user_id = $1)").bind(user).execute(c).await.map(|_| ()))?;

@@ -100,8 +100,9 @@ impl Hub {
         }
     }
 
-    /// Closes every socket and returns when the last one is gone.
+    /// Closes every socket, those that open from now on, too, and returns when the last one is gone.
     pub async fn close_all(&self, why: Close) {
+        let why = *self.0.ending.get_or_init(|| why);
         for mailbox in sound(self.0.sockets.read()).values().flatten() {
             mailbox.close(why);
         }

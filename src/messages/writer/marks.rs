@@ -33,7 +33,7 @@ pub(super) async fn store(
 ) -> Result<()> {
     let mut furthest: HashMap<(RoomId, UserId), (usize, Mark)> = HashMap::new();
     for (place, job) in jobs.iter().enumerate() {
-        if let Job::Read(mark) = job {
+        if let Job::Read(mark, _) = job {
             let best = furthest.entry((mark.room, mark.user)).or_insert((place, *mark));
             if mark.seq > best.1.seq {
                 *best = (place, *mark);

@@ -1,0 +1,71 @@
+//! SQLite's side of [`super::Db`]: how its file is opened, and how a transaction begins. Called by `db.rs`.
+//!
+//! There is a pool of readers and exactly one connection that writes: transactions begin `IMMEDIATE` there, and
+//! only it moves the log into the database ([`super::Db::checkpoint`]), because SQLite before 3.51.3 can, very rarely,
+//! damage a WAL database when two connections checkpoint at once. Every other connection, those of command-line
+//! processes too, opens with `wal_autocheckpoint=0`.
+
+use std::fmt::Display;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous, SqliteTransactionManager,
+};
+use sqlx::{Sqlite, Transaction, TransactionManager};
+
+use super::{ACQUIRE_TIMEOUT, LOG_LIMIT, create_private_file};
+use crate::error::{Error, Result};
+
+/// How long a statement waits for another process's write lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const READERS: u32 = 4;
+
+/// The pool of readers and that of the one connection that writes. Errors: [`Error::Startup`] in a user's words.
+pub(super) async fn open(url: &str) -> Result<(SqlitePool, SqlitePool)> {
+    let fault = |e: &dyn Display| Error::startup(format!("The SQLite database {url} can't be opened: {e}"));
+    let options = SqliteConnectOptions::from_str(url).map_err(|e| fault(&e))?;
+    create_private_file(options.get_filename()).map_err(|e| fault(&e))?;
+    let options = options
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .pragma("wal_autocheckpoint", "0")
+        // A batch of messages is more than SQLite keeps in memory to undo one statement: it made, wrote and deleted a file
+        // for each.
+        .pragma("temp_store", "memory");
+    let limited = options.clone().pragma("journal_size_limit", LOG_LIMIT.to_string());
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .min_connections(1)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .test_before_acquire(false)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(limited)
+        .await
+        .map_err(|e| fault(&e))?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .connect_lazy_with(options.pragma("query_only", "on"));
+    Ok((readers, writer))
+}
+
+/// Begins a transaction on the connection that writes. Cost: 1 statement.
+///
+/// On a full or broken disk SQLite rolls back by itself (sqlite.org/lang_transaction.html, 3.1). The driver's own rollback
+/// fails then, and it goes on counting the transaction as open and refuses the next, until that connection is closed.
+pub(super) async fn begin(writer: &SqlitePool) -> Result<Transaction<'static, Sqlite>> {
+    let mut conn = writer.acquire().await?;
+    if SqliteTransactionManager::get_transaction_depth(&conn) > 0 {
+        tracing::warn!("SQLite has given up a transaction: its connection is opened anew");
+        conn.close().await?;
+        conn = writer.acquire().await?;
+    }
+    Ok(Transaction::begin(conn, Some("BEGIN IMMEDIATE".into())).await?)
+}
