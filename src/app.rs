@@ -124,7 +124,7 @@ impl App {
             pages: Pages::default(),
             tallies: Tallies::default(),
             imports: Imports::default(),
-            throttle: Throttle::new(&config, seams.clock.clone(), redis.clone().map(Lasting::new)),
+            throttle: Throttle::new(&config, seams.clock.clone(), &keys, redis.clone().map(Lasting::new))?,
             recent: redis.clone().map(|server| Recent::new(Lasting::new(server), site)),
             redis,
             exports: Turns::default(),

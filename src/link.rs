@@ -1,9 +1,12 @@
 //! The way to Redis, which every part that uses it takes: one server, the master that Sentinels name, or a Cluster. Called
 //! by `live/bus/talk.rs`, `auth/throttle/shared.rs`, `messages/recent.rs`, `/health` and `check`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use redis::aio::{ConnectionLike, MultiplexedConnection};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use redis::aio::{AsyncPushSender, ConnectionLike, MultiplexedConnection, SendError};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
@@ -12,7 +15,6 @@ use redis::{
     RedisError, RedisFuture, RedisResult, TlsMode, Value,
 };
 use tokio::sync::Mutex;
-use tokio::sync::mpsc::UnboundedSender;
 use url::Url;
 
 use crate::config::mask_password;
@@ -20,6 +22,8 @@ use crate::error::{Error, Result};
 
 /// How long a connection may take to be made, and an answer to come.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Questions to the servers of a cluster that are open at a time.
+const AT_ONCE: usize = 64;
 
 /// Where Redis is, as REDIS_URL says it.
 #[derive(Clone, Debug)]
@@ -42,6 +46,23 @@ struct Hosts {
     password: Option<String>,
     places: Vec<(String, u16)>,
     tls: bool,
+}
+
+/// Takes what is said on channels; never waits.
+#[derive(Clone)]
+pub struct Ear(Arc<dyn Fn(PushInfo) + Send + Sync>);
+
+impl Ear {
+    pub fn new(take: impl Fn(PushInfo) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(take))
+    }
+}
+
+impl AsyncPushSender for Ear {
+    fn send(&self, said: PushInfo) -> Result<(), SendError> {
+        (self.0)(said);
+        Ok(())
+    }
 }
 
 /// A connection. Cloning shares it.
@@ -101,13 +122,13 @@ impl Server {
     }
 
     /// Connects; what is said on channels goes to `heard`. Errors: Redis isn't there within two seconds.
-    pub async fn connect(&self, heard: Option<UnboundedSender<PushInfo>>) -> RedisResult<Link> {
+    pub async fn connect(&self, heard: Option<Ear>) -> RedisResult<Link> {
         tokio::time::timeout(2 * PATIENCE, self.connect_at_last(heard))
             .await
             .unwrap_or_else(|_| Err(RedisError::from((redis::ErrorKind::Io, "no answer"))))
     }
 
-    async fn connect_at_last(&self, heard: Option<UnboundedSender<PushInfo>>) -> RedisResult<Link> {
+    async fn connect_at_last(&self, heard: Option<Ear>) -> RedisResult<Link> {
         let mut config =
             AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENCE)).set_response_timeout(Some(PATIENCE));
         match &self.kind {
@@ -158,7 +179,11 @@ impl Hosts {
     }
 
     fn sentinel(&self, service: &str, db: i64) -> RedisResult<redis::sentinel::SentinelClient> {
-        let places = self.places.iter().map(|(host, port)| ConnectionAddr::Tcp(host.clone(), *port));
+        let place = |(host, port): &(String, u16)| match self.tls {
+            true => ConnectionAddr::TcpTls { host: host.clone(), port: *port, insecure: false, tls_params: None },
+            false => ConnectionAddr::Tcp(host.clone(), *port),
+        };
+        let places = self.places.iter().map(place);
         let mut builder = SentinelClientBuilder::new(places, service, SentinelServerType::Master)?
             .set_client_to_redis_protocol(ProtocolVersion::RESP3)
             .set_client_to_redis_db(db);
@@ -225,10 +250,11 @@ impl Link {
         match self {
             Self::One(link) => link.subscribe(channels).await,
             Self::Cluster(link) => {
-                for channel in channels {
-                    link.ssubscribe(channel).await?;
-                }
-                Ok(())
+                let follow = |channel: &String| {
+                    let (mut link, channel) = (link.clone(), channel.clone());
+                    async move { link.ssubscribe(channel).await }
+                };
+                stream::iter(channels.iter().map(follow)).buffer_unordered(AT_ONCE).try_collect().await
             }
         }
     }
@@ -238,10 +264,11 @@ impl Link {
         match self {
             Self::One(link) => link.unsubscribe(channels).await,
             Self::Cluster(link) => {
-                for channel in channels {
-                    link.sunsubscribe(channel).await?;
-                }
-                Ok(())
+                let unfollow = |channel: &String| {
+                    let (mut link, channel) = (link.clone(), channel.clone());
+                    async move { link.sunsubscribe(channel).await }
+                };
+                stream::iter(channels.iter().map(unfollow)).buffer_unordered(AT_ONCE).try_collect().await
             }
         }
     }
@@ -275,29 +302,40 @@ impl ConnectionLike for Link {
     }
 }
 
-/// A connection that is made when it is needed, and anew after a fault.
+/// A connection that is made when it is needed, and anew after a fault. Who has no patience finds it made the next time.
 pub struct Lasting {
     server: Server,
-    link: Mutex<Option<Link>>,
+    link: Arc<Mutex<Option<Link>>>,
 }
 
 impl Lasting {
     pub fn new(server: Server) -> Self {
-        Self { server, link: Mutex::default() }
+        Self { server, link: Arc::default() }
     }
 
-    /// The connection. Errors: Redis isn't there.
+    /// The connection; while somebody makes it, this waits. Errors: Redis isn't there.
     pub async fn get(&self) -> RedisResult<Link> {
-        let mut link = self.link.lock().await;
-        if let Some(link) = &*link {
+        let mut place = self.link.clone().lock_owned().await;
+        if let Some(link) = &*place {
             return Ok(link.clone());
         }
-        Ok(link.insert(self.server.connect(None).await?).clone())
+        let server = self.server.clone();
+        // It goes on when whoever asked has given up.
+        let made = tokio::spawn(async move { Ok(place.insert(server.connect(None).await?).clone()) });
+        made.await.unwrap_or_else(|_| Err(RedisError::from((redis::ErrorKind::Io, "the connection can't be made"))))
     }
 
-    /// It didn't answer: the next caller makes another.
-    pub async fn forget(&self) {
-        self.link.lock().await.take();
+    /// What went wrong on it; when it is broken the next caller makes another.
+    pub fn blame(&self, error: &RedisError) {
+        if error.is_io_error() || error.is_unrecoverable_error() {
+            self.forget();
+        }
+    }
+
+    fn forget(&self) {
+        if let Ok(mut link) = self.link.try_lock() {
+            link.take();
+        }
     }
 }
 

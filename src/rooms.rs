@@ -308,11 +308,13 @@ pub async fn delete(app: &App, person: &Person, id: RoomId) -> Result<()> {
     work.commit().await
 }
 
-/// The revisions of those of `rooms` that are there. Cost: 1 indexed query a 256 rooms.
-pub(crate) async fn revisions(conn: &mut Conn, rooms: &[RoomId]) -> Result<Vec<(RoomId, i64)>> {
+/// How far those of `rooms` have come that are there: the last revision, and the number of the last message.
+/// Cost: 1 indexed query a 256 rooms.
+pub(crate) async fn progress(conn: &mut Conn, rooms: &[RoomId]) -> Result<Vec<(RoomId, i64, i64)>> {
     let mut found = Vec::with_capacity(rooms.len());
     for rooms in rooms.chunks(256) {
-        let sql = format!("select id, last_rev from rooms where id in (values {})", places(1, 1, rooms.len()));
+        let sql =
+            format!("select id, last_rev, last_seq from rooms where id in (values {})", places(1, 1, rooms.len()));
         found.append(&mut on_db!(conn, c => {
             let query = filled(rooms, &RoomId(NOWHERE)).fold(sqlx::query_as(&sql), |query, room| query.bind(room));
             query.fetch_all(c).await

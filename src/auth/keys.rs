@@ -23,6 +23,8 @@ pub enum Purpose {
     MessageId,
     /// The private key that pushes are signed with, in the database.
     Push,
+    /// The name of what nodes count together, in Redis.
+    Throttle,
 }
 
 impl Purpose {
@@ -33,6 +35,7 @@ impl Purpose {
             Self::Once => "once",
             Self::MessageId => "message-id",
             Self::Push => "push",
+            Self::Throttle => "throttle",
         }
     }
 }

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use crate::auth::keys::Keys;
 use crate::clock::{Clock, Timestamp};
 use crate::config::{Config, Rate};
 use crate::error::{Error, Result};
@@ -81,10 +82,11 @@ enum Verdict {
 }
 
 impl Throttle {
-    /// With `redis`, nodes count together.
-    pub fn new(config: &Config, clock: Clock, redis: Option<Lasting>) -> Self {
-        let shared = redis.filter(|_| config.login_rate.is_some()).map(Shared::new);
-        Self { rate: config.login_rate, clock, buckets: Mutex::default(), decided: Notify::new(), shared }
+    /// With `redis`, nodes of the same SECRET_KEY count together.
+    pub fn new(config: &Config, clock: Clock, keys: &Keys, redis: Option<Lasting>) -> Result<Self> {
+        let redis = redis.filter(|_| config.login_rate.is_some());
+        let shared = redis.map(|redis| Shared::new(redis, keys)).transpose()?;
+        Ok(Self { rate: config.login_rate, clock, buckets: Mutex::default(), decided: Notify::new(), shared })
     }
 
     /// One try that counts in each of `keys`, if it fails. Waits while tries that are being decided might use up what is
@@ -132,10 +134,13 @@ impl Throttle {
 
     /// Takes up what other nodes have counted.
     fn raise(&self, keys: &[Key], full_at: &[i64]) {
+        let Some(rate) = self.rate else { return };
+        let most = self.clock.now().0.saturating_add(interval(rate).saturating_mul(rate.burst.get().into()));
         let mut buckets = self.buckets();
         for (key, full_at) in keys.iter().zip(full_at).filter(|(_, full_at)| **full_at > 0) {
             let bucket = buckets.entry(key.clone()).or_default();
-            bucket.full_at = bucket.full_at.max(*full_at);
+            // A node whose clock is ahead locks nobody out for longer than an empty bucket takes to fill.
+            bucket.full_at = bucket.full_at.max((*full_at).min(most));
         }
     }
 

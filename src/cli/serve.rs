@@ -22,6 +22,8 @@ const LATE_SOCKETS_MAY_TAKE: Duration = Duration::from_millis(800);
 /// Mails on their way: beside the sockets and the requests. The leases cover the rest.
 const MAILS_MAY_TAKE: Duration = Duration::from_secs(5);
 /// Within the ten seconds that all of it has.
+/// To other nodes.
+const LAST_WORDS_MAY_TAKE: Duration = Duration::from_millis(300);
 const WRITES_MAY_TAKE: Duration = Duration::from_millis(2500);
 
 /// Serves until told to stop. Errors: what keeps it from starting, in one line.
@@ -61,6 +63,9 @@ pub async fn serve(app: App, listener: TcpListener, stop: impl Future<Output = (
         let _ = timeout(LATE_SOCKETS_MAY_TAKE, app.hub.close_all(Close::Restart)).await;
     };
     let _ = tokio::join!(requests, timeout(MAILS_MAY_TAKE, app.mail.drain()));
+    // Once more: while its sockets went it said that it lives.
+    app.hub.say_bye();
+    let _ = timeout(LAST_WORDS_MAY_TAKE, app.hub.bus().said()).await;
     drop(jobs);
     let _ = timeout(WRITES_MAY_TAKE, async {
         app.writer.flush().await?;

@@ -9,17 +9,20 @@ pub mod talk;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::time::sleep;
 
 use super::frame::Frame;
 use super::presence::Node;
 use crate::ids::{RoomId, UserId};
 use crate::link::Server;
 
-/// What waits to be said; what comes beyond isn't.
-const MOST_WAITING: usize = 16 * 1024;
+/// Bytes that wait to be said. Who has more to say than Redis takes begins anew: other nodes read what they missed.
+const MOST_WAITING: usize = 64 << 20;
 
 /// Cheap to clone.
 #[derive(Clone, Default)]
@@ -39,7 +42,10 @@ pub struct Outbox {
     orders: UnboundedSender<Order>,
     /// The other end, until the talk begins.
     queue: Mutex<Option<UnboundedReceiver<Order>>>,
+    /// Bytes in it.
     waiting: AtomicUsize,
+    /// More was to be said than fits, or heard.
+    overflown: Arc<Notify>,
     is_up: AtomicBool,
 }
 
@@ -83,7 +89,7 @@ impl Channel {
 #[serde(tag = "say", rename_all = "snake_case")]
 pub enum Signal {
     /// Of a room: the text is a frame for everyone in it.
-    Frame { rev: Option<i64>, last: bool },
+    Frame { rev: Option<i64>, seq: Option<i64>, last: bool },
     /// Of a room: who has come to it at this node; `all`: and nobody else is there.
     Here { people: Vec<(UserId, String)>, all: bool },
     /// Of a room: who has no socket in it at this node any more.
@@ -98,8 +104,8 @@ pub enum Signal {
     Online { came: Vec<UserId>, went: Vec<UserId>, all: bool },
     /// Still alive, with so many people online, whose ids come to this sum.
     Beat { count: usize, sum: u64 },
-    /// What `of` says of itself isn't known here.
-    WhoIsOnline { of: Node },
+    /// What `of` said of itself isn't known here any more; with nobody named, what anybody said.
+    WhoIsOnline { of: Option<Node> },
     /// There are new messages in these rooms.
     Touched { rooms: Vec<RoomId> },
     /// This node goes: nobody is there any more.
@@ -118,8 +124,8 @@ impl Bus {
     pub fn redis(server: Server, prefix: String) -> Self {
         let (orders, queue) = mpsc::unbounded_channel();
         let queue = Mutex::new(Some(queue));
-        let (waiting, is_up) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Self::Redis(Arc::new(Outbox { node: Node::new(), server, prefix, orders, queue, waiting, is_up }))
+        let (waiting, overflown, is_up) = (AtomicUsize::new(0), Arc::default(), AtomicBool::new(false));
+        Self::Redis(Arc::new(Outbox { node: Node::named_by_chance(), server, prefix, orders, queue, waiting, overflown, is_up }))
     }
 
     /// Whether there may be other nodes.
@@ -142,7 +148,11 @@ impl Bus {
     /// Sends a room's frame to other nodes.
     pub fn publish(&self, room: RoomId, frame: &Frame) {
         if self.is_up() {
-            self.send(Channel::Room(room), Signal::Frame { rev: frame.rev, last: frame.last }, frame.text());
+            self.send(
+                Channel::Room(room),
+                Signal::Frame { rev: frame.rev, seq: frame.seq, last: frame.last },
+                frame.text(),
+            );
         }
     }
 
@@ -155,11 +165,26 @@ impl Bus {
 
     fn send(&self, channel: Channel, signal: Signal, text: &str) {
         let Self::Redis(outbox) = self else { return };
-        if outbox.waiting.fetch_add(1, Ordering::Relaxed) >= MOST_WAITING {
-            outbox.waiting.fetch_sub(1, Ordering::Relaxed);
-            return;
+        let said = encode(outbox.node, signal, text);
+        if outbox.waiting.fetch_add(said.len(), Ordering::Relaxed) > MOST_WAITING {
+            return outbox.overflown.notify_one();
         }
-        let _ = outbox.orders.send(Order::Say(channel, encode(outbox.node, signal, text)));
+        let _ = outbox.orders.send(Order::Say(channel, said));
+    }
+
+    /// Bytes that wait to be said.
+    pub fn waiting(&self) -> usize {
+        match self {
+            Self::Redis(outbox) if self.is_up() => outbox.waiting.load(Ordering::Relaxed),
+            _ => 0,
+        }
+    }
+
+    /// Returns when nothing waits to be said.
+    pub async fn said(&self) {
+        while self.waiting() > 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// What concerns `channel` is wanted here from now on.
@@ -209,13 +234,13 @@ mod tests {
 
     #[test]
     fn what_is_said_is_understood_and_nonsense_is_not() {
-        let node = Node::new();
+        let node = Node::named_by_chance();
         let signals = [
-            Signal::Frame { rev: Some(7), last: false },
+            Signal::Frame { rev: Some(7), seq: Some(5), last: false },
             Signal::Here { people: vec![(UserId(1), "Ann".into())], all: true },
             Signal::Online { came: vec![UserId(1)], went: vec![], all: false },
             Signal::Beat { count: 3, sum: u64::MAX },
-            Signal::WhoIsOnline { of: node },
+            Signal::WhoIsOnline { of: Some(node) },
             Signal::Bye,
         ];
         for signal in signals {

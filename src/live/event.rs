@@ -123,7 +123,8 @@ impl<'a> Event<'a> {
             Self::RoomDeleted { .. } => (None, true),
             _ => (None, false),
         };
-        Frame { rev, follows: rev.map_or(0, |rev| rev - 1), last, ..Frame::of(self) }
+        let seq = if let Self::Message(message) = self { Some(message.seq) } else { None };
+        Frame { rev, follows: rev.map_or(0, |rev| rev.saturating_sub(1)), seq, last, ..Frame::of(self) }
     }
 
     pub fn error(error: &Error, about: About<'a>) -> Self {

@@ -127,6 +127,10 @@ impl Feed {
             log.bytes -= dropped;
         }
         self.wake(&log);
+        if log.ended {
+            // A socket that never takes its place would keep the feed, and the feed that socket.
+            log.readers.clear();
+        }
     }
 
     /// Something may be missing here: every reader is to resume from the database.
@@ -211,7 +215,8 @@ impl Cursor {
                 Some(true) => {
                     joined.extend_from_slice(frame.bytes(packed));
                     if let Some(rev) = frame.rev {
-                        let first = revs.unwrap_or(Revs { follows: frame.follows, first: rev, last: rev });
+                        let first = if frame.strict { frame.follows + 1 } else { rev };
+                        let first = revs.unwrap_or(Revs { follows: frame.follows, first, last: rev });
                         revs = Some(Revs { last: rev, ..first });
                     }
                 }
@@ -239,6 +244,7 @@ impl Cursor {
         match frame.rev {
             Some(rev) if rev <= self.after_rev => return Some(false),
             Some(_) if frame.follows > self.after_rev => return None,
+            Some(_) if frame.strict && frame.follows < self.after_rev => return None,
             Some(rev) => self.after_rev = rev,
             None => {}
         }

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep_until};
 
 use self::there::There;
 use super::bus::{Bus, Channel, Signal};
-use super::event::{Event, Frame};
+use super::event::Event;
 use super::feed::Cursor;
 use super::mailbox::{Close, Mailbox};
 use super::pile::Pile;
@@ -48,8 +48,13 @@ struct Inner {
     news: Pile<RoomId>,
     /// Rooms where something may be missing, for `catch_up` to look.
     suspected: Pile<RoomId>,
+    /// Rooms where a change waits for one before it, likewise.
+    waiting: Pile<RoomId>,
     /// People who came or went, for the bus to tell.
     moved: Pile<UserId>,
+    /// Rooms of which other nodes ask who is there, and whether they ask who is online.
+    asked: Pile<RoomId>,
+    all_asked: Pile<()>,
     /// Who has sockets at other nodes.
     there: RwLock<There>,
 }
@@ -120,10 +125,10 @@ impl Hub {
         live.feed.join(mailbox)
     }
 
-    /// A socket that joined has read `room` at `rev` since. False when that isn't enough: it is to read again.
+    /// A socket that joined has read `room` at `rev` since, its newest message being number `seq`. False when that isn't enough: it is to read again.
     /// Cost: O(1), O(what waits) for the first.
-    pub fn begin(&self, room: RoomId, rev: i64) -> bool {
-        self.room(room).is_none_or(|live| live.begin(rev))
+    pub fn begin(&self, room: RoomId, rev: i64, seq: i64) -> bool {
+        self.room(room).is_none_or(|live| live.begin(rev, seq))
     }
 
     /// Counts a socket's person as here and tells the room. Cost: O(sockets in the room) when the person is new there, else O(1).
@@ -205,7 +210,7 @@ impl Hub {
         let frame = event.frame();
         self.0.bus.publish(room, &frame);
         if live.is_some_and(|live| !live.accept(frame)) {
-            self.suspect(room);
+            self.0.waiting.put(room);
         }
     }
 
@@ -231,6 +236,16 @@ impl Hub {
         self.0.suspected.take().await
     }
 
+    /// Rooms where a change waits for one before it; waits for one.
+    pub async fn waiting(&self) -> HashSet<RoomId> {
+        self.0.waiting.take().await
+    }
+
+    /// Whether somebody here follows `room`. Cost: O(1).
+    pub fn is_in_use(&self, room: RoomId) -> bool {
+        sound(self.0.rooms.read()).contains_key(&room)
+    }
+
     /// Rooms that somebody here follows. Cost: O(rooms).
     pub fn in_use(&self) -> Vec<RoomId> {
         sound(self.0.rooms.read()).keys().copied().collect()
@@ -247,16 +262,16 @@ impl Hub {
     }
 
     /// Publishes what was read from the database after [`Self::gap`]; `to`: the room's revision, read before.
-    pub fn fill(&self, room: RoomId, frames: Vec<Frame>, to: i64) {
+    pub fn fill(&self, room: RoomId, missed: &[Message], to: i64) {
         if let Some(live) = self.room(room) {
-            live.fill(frames, to);
+            live.fill(missed, to);
         }
     }
 
     /// So much is missing that everyone who follows `room` is to resume from the database.
-    pub fn restart(&self, room: RoomId, rev: i64) {
+    pub fn restart(&self, room: RoomId, rev: i64, seq: i64) {
         if let Some(live) = self.room(room) {
-            live.restart(rev);
+            live.restart(rev, seq);
         }
     }
 

@@ -26,10 +26,15 @@ impl<T: Eq + Hash> Pile<T> {
         }
     }
 
+    /// All that lies there. Cost: O(1).
+    pub fn take_now(&self) -> HashSet<T> {
+        std::mem::take(&mut *self.things.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// All that was put there since the last call; waits for the first. For one taker.
     pub async fn take(&self) -> HashSet<T> {
         loop {
-            let things = std::mem::take(&mut *self.things.lock().unwrap_or_else(PoisonError::into_inner));
+            let things = self.take_now();
             if !things.is_empty() {
                 return things;
             }

@@ -59,7 +59,7 @@ pub struct Node(pub u64);
 
 impl Node {
     /// A name for this process that no other has.
-    pub fn new() -> Self {
+    pub fn named_by_chance() -> Self {
         Self(rand::random::<u64>() | ELSEWHERE)
     }
 }
@@ -187,9 +187,9 @@ impl Presence {
         self.listed = None;
     }
 
-    /// Whether anybody types: who doesn't need not be asked for each message.
-    pub fn is_anyone_typing(&self) -> bool {
-        !self.typing.is_empty()
+    /// Whether this person is shown as typing.
+    pub fn is_typing(&self, user: UserId) -> bool {
+        !self.typing.is_empty() && self.people.get(&user).is_some_and(|here| self.typing.contains_key(&here.name))
     }
 
     pub fn names(&self) -> Vec<String> {
@@ -210,6 +210,17 @@ impl Presence {
     pub fn here(&self) -> Vec<(UserId, String)> {
         let here = self.people.iter().filter(|(_, here)| here.is_here());
         here.map(|(user, here)| (*user, here.name.to_string())).collect()
+    }
+
+    /// Nobody knows any more who is at other nodes: they leave, unless their node says soon that they are there.
+    /// Cost: O(people).
+    pub fn doubt_others(&mut self, now: Instant) {
+        let elsewhere = |(user, here): (&UserId, &Here)| {
+            let nodes = here.sockets.iter().filter(|socket| **socket & ELSEWHERE != 0);
+            nodes.map(|node| (*user, *node)).collect::<Vec<_>>()
+        };
+        let far: Vec<(UserId, u64)> = self.people.iter().flat_map(elsewhere).collect();
+        far.into_iter().for_each(|(user, node)| self.leave(user, node, now));
     }
 
     /// Everybody who is at another node. Cost: O(people).

@@ -1,21 +1,30 @@
 //! A room that somebody here follows: its feed, its changes in their order, and who is in it. Made and forgotten by
 //! `live/hub.rs`.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 
-use super::event::Frame;
+use super::event::{Event, Frame};
 use super::feed::Feed;
 use super::presence::Presence;
 use super::sequence::{Sequence, Step};
 use crate::ids::RoomId;
+use crate::messages::Message;
 
 pub(super) struct LiveRoom {
     pub feed: Arc<Feed>,
     /// Held while what it hands on is published.
-    changes: Mutex<Sequence<Frame>>,
+    changes: Mutex<Changes>,
     attendance: Mutex<Attendance>,
+}
+
+#[derive(Default)]
+struct Changes {
+    sequence: Sequence<Frame>,
+    /// The number of the newest message that was handed on, or was there before.
+    seq: i64,
 }
 
 #[derive(Default)]
@@ -34,11 +43,15 @@ impl LiveRoom {
         self.attendance.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A reader with a place in the feed has read the room at `rev`; whether that is enough. See [`Sequence::begin`].
-    pub fn begin(&self, rev: i64) -> bool {
+    /// A reader with a place in the feed has read the room at `rev`, its newest message being number `seq`; whether that is
+    /// enough. See [`Sequence::begin`].
+    pub fn begin(&self, rev: i64, seq: i64) -> bool {
         let mut changes = self.changes();
-        let (enough, steps) = changes.begin(rev);
-        self.publish(steps);
+        if !changes.sequence.has_begun() {
+            changes.seq = seq;
+        }
+        let (enough, steps) = changes.sequence.begin(rev);
+        self.publish(&mut changes, steps);
         enough
     }
 
@@ -50,45 +63,93 @@ impl LiveRoom {
             return true;
         };
         let mut changes = self.changes();
-        let steps = changes.accept(rev, frame);
-        self.publish(steps);
-        changes.gap().is_none()
+        let steps = changes.sequence.accept(rev, frame);
+        self.publish(&mut changes, steps);
+        changes.sequence.gap().is_none()
     }
 
     /// The database has changes up to `rev`. Whether all of them came here.
     pub fn hear(&self, rev: i64) -> bool {
         let mut changes = self.changes();
-        changes.hear(rev);
-        changes.gap().is_none()
+        changes.sequence.hear(rev);
+        changes.sequence.gap().is_none()
     }
 
     /// The revision after which something is missing.
     pub fn gap(&self) -> Option<i64> {
-        self.changes().gap()
+        self.changes().sequence.gap()
     }
 
-    /// See [`Sequence::fill`].
-    pub fn fill(&self, frames: Vec<Frame>, to: i64) {
+    /// Publishes messages that were read from the database; see [`Sequence::fill`].
+    pub fn fill(&self, missed: &[Message], to: i64) {
         let mut changes = self.changes();
-        let steps = changes.fill(frames.into_iter().map(|frame| (frame.rev.unwrap_or_default(), frame)), to);
-        self.publish(steps);
+        let Some(after) = changes.sequence.last() else { return };
+        let frames = told_late(missed, after, changes.seq);
+        let steps = changes.sequence.fill(frames, to);
+        self.publish(&mut changes, steps);
     }
 
-    /// More is missing than is read at once: begins anew at `rev`, and every reader resumes from the database.
-    pub fn restart(&self, rev: i64) {
+    /// More is missing than is read at once: begins anew at `rev` and message number `seq`, and every reader resumes from
+    /// the database.
+    pub fn restart(&self, rev: i64, seq: i64) {
         let mut changes = self.changes();
+        changes.seq = seq;
         self.feed.lose();
-        let steps = changes.restart(rev);
-        self.publish(steps);
+        let steps = changes.sequence.restart(rev);
+        self.publish(&mut changes, steps);
     }
 
-    fn changes(&self) -> MutexGuard<'_, Sequence<Frame>> {
+    fn changes(&self) -> MutexGuard<'_, Changes> {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn publish(&self, steps: Vec<Step<Frame>>) {
+    fn publish(&self, changes: &mut Changes, steps: Vec<Step<Frame>>) {
         for Step { follows, change, .. } in steps {
+            changes.seq = changes.seq.max(change.seq.unwrap_or_default());
             self.feed.publish(Frame { follows, ..change });
         }
+    }
+}
+
+/// What is said of `missed`, messages in the order of their revisions, to who has all up to revision `after` and message
+/// number `seen`: new ones in the order of their numbers, and changes of others.
+///
+/// A new message that was changed since stands behind newer ones by its revision. It is said before them, as it is, at a
+/// revision that no other change has any more: the one at which it was new is among those. Cost: O(missed).
+fn told_late(missed: &[Message], after: i64, seen: i64) -> Vec<(i64, Frame)> {
+    let taken: HashSet<i64> = missed.iter().map(|message| message.rev).collect();
+    let mut frames = Vec::with_capacity(missed.len());
+    let mut new: Vec<&Message> = missed.iter().filter(|message| message.rev > after && message.seq > seen).collect();
+    new.sort_unstable_by_key(|message| std::cmp::Reverse(message.seq));
+    let mut before = i64::MAX;
+    for message in new {
+        let free = (after + 1..before.min(message.rev)).rev().find(|rev| !taken.contains(rev));
+        match free.filter(|_| message.rev >= before) {
+            Some(rev) => {
+                before = rev;
+                let new = Event::Message(&Message { rev, ..message.clone() }).frame();
+                // Who has read the room in between may know it already: they resume.
+                frames.push((rev, Frame { strict: true, ..new }));
+                frames.push((message.rev, changed(message)));
+            }
+            None => {
+                before = message.rev;
+                let new = Event::Message(message).frame();
+                // Without a free revision before it this is the one at which it was new.
+                frames.push((message.rev, Frame { strict: free.is_some(), ..new }));
+            }
+        }
+    }
+    let old = missed.iter().filter(|message| message.rev > after && message.seq <= seen);
+    frames.extend(old.map(|message| (message.rev, changed(message))));
+    frames.sort_by_key(|(rev, _)| *rev);
+    frames
+}
+
+fn changed(message: &Message) -> Frame {
+    let Message { id, room_id, seq, rev, deleted_at, .. } = *message;
+    match deleted_at {
+        Some(_) => Event::MessageDeleted { id, room_id, seq, rev }.frame(),
+        None => Event::MessageEdited(message).frame(),
     }
 }

@@ -67,6 +67,16 @@ impl<T> Sequence<T> {
         self.known = self.known.max(rev);
     }
 
+    /// Whether somebody has read the room.
+    pub fn has_begun(&self) -> bool {
+        self.last.is_some()
+    }
+
+    /// All up to here was handed on.
+    pub fn last(&self) -> Option<i64> {
+        self.last
+    }
+
     /// The revision after which something is missing here. `None` when nothing is.
     pub fn gap(&self) -> Option<i64> {
         self.last.filter(|last| self.known > *last)
@@ -85,6 +95,8 @@ impl<T> Sequence<T> {
         }
         self.last = Some(last.max(to));
         steps.extend(self.drain());
+        // The database is right: what was heard of and isn't there, nobody waits for.
+        self.known = self.last.into_iter().chain(self.waiting.last_key_value().map(|(rev, _)| *rev)).max().unwrap_or(0);
         steps
     }
 

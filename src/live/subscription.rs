@@ -16,9 +16,12 @@ use crate::users::Person;
 
 /// Rooms that one socket may follow.
 const MOST_FOLLOWED: usize = 64;
+/// Looks at a room until one isn't behind what others have read.
+const MOST_TURNS: u32 = 10;
 
 /// Makes `mailbox` follow `room`; with `after`, what is new or changed since that revision comes first. Errors:
-/// [`Error::NotFound`], or [`Error::Invalid`] beyond 64 rooms. Cost: 1 query, with `after` 2, O(what was missed).
+/// [`Error::NotFound`], or [`Error::Invalid`] beyond 64 rooms. Cost: 1 query, with `after` 2, O(what was missed); 1 more for the
+/// first here who follows it.
 pub async fn subscribe(
     app: &App,
     person: &Person,
@@ -52,13 +55,22 @@ async fn take_up(
     after: Option<i64>,
     again: bool,
 ) -> Result<()> {
+    // A room that nobody here follows is made only for who may: other nodes hear of it.
+    if !app.hub.is_in_use(room) {
+        rooms::see(&mut app.db.read().await?, person.id, room).await?;
+    }
     let mut cursor = app.hub.join(mailbox, room).ok_or(NO_ROOM)?;
     // Asked only now: who is removed after this look is found among the room's followers and closed.
     let mut conn = app.db.read().await?;
     let mut seen = rooms::see(&mut conn, person.id, room).await?;
     // Somebody has read a later revision, and what led to it was handed on before this socket had its place: once more.
-    while !app.hub.begin(room, seen.last_rev) {
+    let mut turns = 0;
+    while !app.hub.begin(room, seen.last_rev, seen.last_seq) {
         seen = rooms::see(&mut conn, person.id, room).await?;
+        turns += 1;
+        if turns > MOST_TURNS {
+            return Err(Error::Unavailable);
+        }
     }
     let connected = Event::Connected {
         user_id: person.id,

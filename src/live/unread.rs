@@ -41,7 +41,7 @@ async fn tell(app: &App, room: RoomId) -> Result<()> {
     let mut conn = app.db.read().await?;
     for (user, read, last_seq) in members::unread_of(&mut conn, room, &elsewhere).await? {
         let frame = Event::Unread { room_id: room, count: last_seq - read, last_seq }.frame();
-        app.hub.tell_elsewhere(user, room, &frame);
+        app.hub.tell_here(user, Some(room), &frame);
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! account that went with its reactions) is asked of the database each time. Called by `messages/history.rs`.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use redis::RedisResult;
@@ -10,10 +11,11 @@ use sqlx::FromRow;
 use tokio::time::timeout;
 
 use super::{Message, stored};
+use crate::clock::{Clock, Timestamp};
 use crate::db::Conn;
 use crate::db::values::{NOWHERE, filled, places};
 use crate::error::Result;
-use crate::ids::MessageId;
+use crate::ids::{MessageId, RoomId};
 use crate::link::Lasting;
 use crate::on_db;
 use crate::rooms::Room;
@@ -24,16 +26,24 @@ pub const KEPT: i64 = 100;
 const LIFETIME: u64 = 24 * 3600;
 /// How long Redis may take: the database is quicker than a cache that is slow.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// How long it isn't asked when it did not answer.
+const REST: Duration = Duration::from_secs(5);
 
 pub struct Recent {
     redis: Lasting,
     prefix: String,
+    /// Until when Redis isn't asked, after it kept somebody waiting.
+    rests_until: AtomicI64,
 }
 
 /// What may change in a message without a revision.
 #[derive(FromRow)]
 struct Passing {
     id: MessageId,
+    room_id: RoomId,
+    rev: i64,
+    created_at: Timestamp,
+    reply_to: Option<MessageId>,
     username: Option<String>,
     reactions: i64,
 }
@@ -41,13 +51,14 @@ struct Passing {
 impl Recent {
     /// `prefix` begins the keys of this site.
     pub fn new(redis: Lasting, prefix: String) -> Self {
-        Self { redis, prefix }
+        Self { redis, prefix, rests_until: AtomicI64::new(0) }
     }
 
     /// The newest messages of `room`, oldest first, at most [`KEPT`]; and whether they come from the cache. `room` was read
     /// just before. Cost: 1 round trip to Redis and 1 indexed query; 2 and 1 when they aren't there.
     pub async fn newest(&self, conn: &mut Conn, room: &Room) -> Result<(Vec<Message>, bool)> {
-        let key = format!("{}:recent:{}", self.prefix, room.id);
+        // Another version may write another text.
+        let key = format!("{}:recent:{}:{}", self.prefix, env!("CARGO_PKG_VERSION"), room.id);
         if let Some((rev, text)) = self.in_time(self.get(&key)).await.flatten()
             && rev == room.last_rev
             && let Ok(messages) = stored::of_text(&text)
@@ -75,14 +86,17 @@ impl Recent {
 
     /// What Redis says, if it says so soon: without it everything is in the database.
     async fn in_time<T>(&self, asked: impl Future<Output = RedisResult<T>>) -> Option<T> {
-        match timeout(PATIENCE, asked).await {
-            Ok(Ok(answer)) => Some(answer),
-            Ok(Err(_)) => {
-                self.redis.forget().await;
-                None
-            }
-            Err(_) => None,
+        let now = Clock::System.now();
+        if self.rests_until.load(Ordering::Relaxed) > now.0 {
+            return None;
         }
+        match timeout(PATIENCE, asked).await {
+            Ok(Ok(answer)) => return Some(answer),
+            Ok(Err(error)) => self.redis.blame(&error),
+            Err(_) => {}
+        }
+        self.rests_until.store(now.plus(REST).0, Ordering::Relaxed);
+        None
     }
 }
 
@@ -91,7 +105,7 @@ impl Recent {
 async fn fresh(conn: &mut Conn, mut messages: Vec<Message>) -> Result<Option<Vec<Message>>> {
     let ids: Vec<MessageId> = messages.iter().map(|message| message.id).collect();
     let sql = format!(
-        "select m.id, u.username, (select count(*) from reactions e where e.message_id = m.id) as reactions
+        "select m.id, m.room_id, m.rev, m.created_at, m.reply_to, u.username, (select count(*) from reactions e where e.message_id = m.id) as reactions
          from messages m left join users u on u.id = m.sender_id where m.id in (values {})",
         places(1, 1, ids.len())
     );
@@ -103,10 +117,14 @@ async fn fresh(conn: &mut Conn, mut messages: Vec<Message>) -> Result<Option<Vec
     for message in &mut messages {
         let Some(now) = found.remove(&message.id) else { return Ok(None) };
         let reactions: usize = message.reactions.iter().map(|reaction| reaction.count).sum();
-        if i64::try_from(reactions) != Ok(now.reactions) || message.user_id.is_some() != now.username.is_some() {
+        // A database that was put back to an earlier state gives the same ids and revisions to others.
+        let is_same = (now.room_id, now.rev, now.created_at) == (message.room_id, message.rev, message.created_at);
+        let has_same =
+            i64::try_from(reactions) == Ok(now.reactions) && message.user_id.is_some() == now.username.is_some();
+        if !is_same || !has_same {
             return Ok(None);
         }
-        message.username = now.username;
+        (message.username, message.reply_to) = (now.username, now.reply_to);
     }
     Ok(Some(messages))
 }

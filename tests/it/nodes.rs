@@ -162,7 +162,7 @@ async fn without_redis_nodes_meet_in_the_database() {
     let id = nodes[0].number("select max(id) from messages").await;
     ann.post(&format!("/chat/messages/{id}/edit"), &[("content", "once")]).await;
     ann.post(&format!("/chat/messages/{id}/edit"), &[("content", "twice")]).await;
-    while message(&mut bobs).await.0 != "twice" {}
+    while bobs.expect("message_edited").await["content"] != "twice" {}
     bobs.say("and on", "c1").await;
     assert_eq!(message(&mut bobs).await.0, "and on");
     ann.post(&format!("/rooms/{room}/delete"), &[]).await;

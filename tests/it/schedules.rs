@@ -80,6 +80,8 @@ struct Reader {
     stage: Stage,
     /// The revision that it has.
     rev: i64,
+    /// The number of the newest message that it has.
+    seq: i64,
     /// Each message as it knows it: revision and text.
     known: BTreeMap<i64, (i64, String)>,
 }
@@ -88,15 +90,15 @@ enum Stage {
     Away,
     /// It has a place in the feed.
     Joined,
-    /// And has read the room.
-    Read(i64),
+    /// And has read the room: its revision, and the number of its newest message.
+    Read(i64, i64),
     Live,
 }
 
 impl Reader {
     fn new(n: i64, node: usize) -> Self {
         let mailbox = Mailbox::new(UserId(n), Via::Session(SessionId(n)));
-        Self { node, mailbox, cursor: None, stage: Stage::Away, rev: 0, known: BTreeMap::new() }
+        Self { node, mailbox, cursor: None, stage: Stage::Away, rev: 0, seq: 0, known: BTreeMap::new() }
     }
 
     /// One more step of taking up the room, as `live/subscription.rs` does it, or a look at what it is owed.
@@ -108,15 +110,15 @@ impl Reader {
                 self.cursor = hub.join(&self.mailbox, ROOM);
                 self.stage = Stage::Joined;
             }
-            Stage::Joined => self.stage = Stage::Read(store.rev),
-            Stage::Read(rev) if !hub.begin(ROOM, rev) => self.stage = Stage::Joined,
-            Stage::Read(rev) => {
+            Stage::Joined => self.stage = Stage::Read(store.rev, store.messages.len() as i64),
+            Stage::Read(rev, seq) if !hub.begin(ROOM, rev, seq) => self.stage = Stage::Joined,
+            Stage::Read(rev, _) => {
                 let mut last = rev;
                 for message in store.since(self.rev) {
                     self.show(message.seq, message.rev, &message.content);
                     last = last.max(message.rev);
                 }
-                self.rev = last;
+                (self.rev, self.seq) = (last, store.messages.len() as i64);
                 self.cursor.as_mut().unwrap().after_rev = last;
                 self.stage = Stage::Live;
             }
@@ -135,13 +137,21 @@ impl Reader {
             let rev = frame["rev"].as_i64().unwrap();
             assert!(rev > self.rev, "{rev} after {}", self.rev);
             self.rev = rev;
-            self.show(frame["seq"].as_i64().unwrap(), rev, frame["content"].as_str().unwrap());
+            let seq = frame["seq"].as_i64().unwrap();
+            match frame["type"].as_str().unwrap() {
+                "message" => {
+                    assert_eq!(seq, self.seq + 1, "messages in the order of their numbers, each once");
+                    self.seq = seq;
+                }
+                _ => assert!(seq <= self.seq, "a change of message {seq}, which never came"),
+            }
+            self.show(seq, rev, frame["content"].as_str().unwrap());
         }
     }
 
     fn show(&mut self, seq: i64, rev: i64, content: &str) {
         let before = self.known.insert(seq, (rev, content.to_owned()));
-        assert!(before.is_none_or(|(older, _)| older < rev), "message {seq} twice");
+        assert!(before.is_none_or(|(older, _)| older < rev), "message {seq} as it was before");
     }
 
     fn go(&mut self, hub: &Hub) {
@@ -175,7 +185,7 @@ enum CatchUp {
         to: i64,
     },
     Found {
-        changes: Vec<Frame>,
+        changes: Vec<Message>,
         to: i64,
     },
 }
@@ -260,11 +270,10 @@ impl Play {
                 _ => CatchUp::Idle,
             },
             CatchUp::Asked { after, to } => {
-                let frames = self.store.since(after).into_iter().map(|message| Event::Message(message).frame());
-                CatchUp::Found { changes: frames.collect(), to }
+                CatchUp::Found { changes: self.store.since(after).into_iter().cloned().collect(), to }
             }
             CatchUp::Found { changes, to } => {
-                hub.fill(ROOM, changes, to);
+                hub.fill(ROOM, &changes, to);
                 CatchUp::Idle
             }
         };

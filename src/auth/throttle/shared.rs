@@ -8,7 +8,9 @@ use redis::{RedisResult, Script};
 use tokio::time::timeout;
 
 use super::Key;
+use crate::auth::keys::{Keys, Purpose};
 use crate::clock::Timestamp;
+use crate::error::Result;
 use crate::link::Lasting;
 
 /// How long a log-in waits for Redis at most.
@@ -18,14 +20,16 @@ const RESTS: i64 = 5_000_000;
 
 pub struct Shared {
     redis: Lasting,
+    site: String,
     count: Script,
     /// Until when it isn't asked.
     rests_until: AtomicI64,
 }
 
 impl Shared {
-    /// Connects at the first use.
-    pub fn new(redis: Lasting) -> Self {
+    /// Connects at the first use. Several sites may share a Redis: each has names of its own.
+    pub fn new(redis: Lasting, keys: &Keys) -> Result<Self> {
+        let site = keys.mark(Purpose::Throttle, "site")?[..16].to_owned();
         // All keys at once, so that two nodes never lose one another's count.
         let count = Script::new(
             "for _, key in ipairs(KEYS) do
@@ -34,12 +38,12 @@ impl Shared {
                redis.call('SET', key, string.format('%.0f', full), 'PX', lasts)
              end",
         );
-        Self { redis, count, rests_until: AtomicI64::new(0) }
+        Ok(Self { redis, site, count, rests_until: AtomicI64::new(0) })
     }
 
-    fn name(key: &Key) -> String {
+    fn name(&self, key: &Key) -> String {
         // The braces keep them on one node of a Redis cluster.
-        format!("switchboard:{{throttle}}:{}", key.0)
+        format!("switchboard:{{{}}}:throttle:{}", self.site, key.0)
     }
 
     /// When each bucket is full again; 0 where nothing counted or Redis is away. Cost: 1 round trip.
@@ -48,7 +52,7 @@ impl Shared {
         if self.rests() {
             return none;
         }
-        let names: Vec<String> = keys.iter().map(Self::name).collect();
+        let names: Vec<String> = keys.iter().map(|key| self.name(key)).collect();
         let mut command = redis::cmd("MGET");
         command.arg(&names);
         let asked = async { self.redis.get().await?.ask::<Vec<Option<i64>>>(&command).await };
@@ -65,7 +69,7 @@ impl Shared {
         }
         let mut call = self.count.prepare_invoke();
         keys.iter().for_each(|key| {
-            call.key(Self::name(key));
+            call.key(self.name(key));
         });
         call.arg(now.0).arg(interval);
         self.in_time(async { call.invoke_async::<()>(&mut self.redis.get().await?).await }).await;
@@ -75,10 +79,12 @@ impl Shared {
     async fn in_time<T>(&self, asked: impl Future<Output = RedisResult<T>>) -> Option<T> {
         let error = match timeout(PATIENCE, asked).await {
             Ok(Ok(answer)) => return Some(answer),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "no answer".to_owned(),
+            Ok(Err(error)) => {
+                self.redis.blame(&error);
+                error.to_string()
+            }
+            Err(_) => "no answer in time".to_owned(),
         };
-        self.redis.forget().await;
         tracing::warn!(error, "Redis can't be asked; this node counts log-ins alone for a while");
         self.rests_until.store(crate::clock::Clock::System.now().0.saturating_add(RESTS), Ordering::Relaxed);
         None

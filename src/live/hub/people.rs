@@ -45,9 +45,9 @@ impl Hub {
         });
     }
 
-    /// Whether this person has a socket at any node. Cost: O(nodes).
+    /// Whether this person has a socket at any node; while other nodes can't be heard, at this one. Cost: O(nodes).
     pub fn is_online(&self, user: UserId) -> bool {
-        self.is_online_here(user) || sound(self.0.there.read()).has(user)
+        self.is_online_here(user) || (self.bus().is_up() && sound(self.0.there.read()).has(user))
     }
 
     pub(super) fn is_online_here(&self, user: UserId) -> bool {
@@ -122,7 +122,7 @@ impl Hub {
 
     /// How many people have an open socket at any node. Cost: O(1), O(people online) with several nodes.
     pub fn people_online(&self) -> usize {
-        match sound(self.0.there.read()).is_empty() {
+        match !self.bus().is_up() || sound(self.0.there.read()).is_empty() {
             true => sound(self.0.sockets.read()).len(),
             false => self.online().len(),
         }
@@ -131,7 +131,9 @@ impl Hub {
     /// Who they are. Cost: O(people online).
     pub fn online(&self) -> HashSet<UserId> {
         let mut online: HashSet<UserId> = sound(self.0.sockets.read()).keys().copied().collect();
-        sound(self.0.there.read()).add_to(&mut online);
+        if self.bus().is_up() {
+            sound(self.0.there.read()).add_to(&mut online);
+        }
         online
     }
 

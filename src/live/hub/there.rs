@@ -58,24 +58,28 @@ impl Hub {
             return self.end_room_here(room, frame);
         }
         if self.room(room).is_some_and(|live| !live.accept(frame)) {
-            self.suspect(room);
+            self.0.waiting.put(room);
         }
     }
 
     /// These people have sockets in `room` at `node`; `all`: and nobody else has. Cost: O(people).
     pub fn came_there(&self, node: Node, room: RoomId, people: Vec<(UserId, String)>, all: bool) {
+        // Whoever says something lives; if nothing else comes, it is silent one day.
+        if !people.is_empty() {
+            sound(self.0.there.write()).node(node, Instant::now());
+        }
         let Some(live) = self.room(room) else { return };
         let mut attendance = live.attendance();
         if all {
+            // Who was there before this node asked isn't said to come.
             let standing: HashSet<UserId> = people.iter().map(|(user, _)| *user).collect();
             for user in attendance.presence.at(node).into_iter().filter(|user| !standing.contains(user)) {
                 attendance.presence.leave(user, node.0, Instant::now());
             }
         }
         for (user, name) in people {
-            for frame in attendance.presence.join(room, user, node.0, &name).into_iter().flatten() {
-                live.feed.publish(frame);
-            }
+            let came = attendance.presence.join(room, user, node.0, &name).filter(|_| !all);
+            came.into_iter().flatten().for_each(|frame| live.feed.publish(frame));
         }
         self.settle(&live, attendance);
     }
@@ -89,11 +93,42 @@ impl Hub {
         }
     }
 
+    /// Who is in `room` here is to be said: once to all who ask meanwhile.
+    pub fn ask(&self, room: RoomId) {
+        self.0.asked.put(room);
+    }
+
+    /// The same of all rooms in use, and of who is online. Cost: O(rooms).
+    pub fn ask_all(&self) {
+        self.0.all_asked.put(());
+        self.in_use().into_iter().for_each(|room| self.ask(room));
+    }
+
+    /// Waits until somebody asks who is where; the rooms that are asked about.
+    pub async fn asked(&self) -> Vec<RoomId> {
+        self.0.asked.take().await.into_iter().collect()
+    }
+
+    /// Waits until somebody asks who is online here.
+    pub async fn all_asked(&self) {
+        self.0.all_asked.take().await;
+    }
+
     /// Says who is in `room` here. Cost: O(people).
     pub fn say_all_here(&self, room: RoomId) {
         if let Some(live) = self.room(room) {
             let people = live.attendance().presence.here();
             self.bus().say(Channel::Room(room), || Signal::Here { people, all: true });
+        }
+    }
+
+    /// What was known of other nodes may be wrong by now: whoever isn't said to be there soon, isn't. Cost: O(people).
+    pub fn doubt_others(&self) {
+        sound(self.0.there.write()).0.clear();
+        for live in self.in_use().into_iter().filter_map(|room| self.room(room)) {
+            let mut attendance = live.attendance();
+            attendance.presence.doubt_others(Instant::now());
+            self.settle(&live, attendance);
         }
     }
 
@@ -108,7 +143,7 @@ impl Hub {
 
     /// Who has sent what they typed types no longer.
     pub(super) fn has_typed(&self, user: UserId, room: RoomId) {
-        if self.room(room).is_some_and(|live| live.attendance().presence.is_anyone_typing()) {
+        if self.room(room).is_some_and(|live| live.attendance().presence.is_typing(user)) {
             self.typing(user, room, false);
         }
     }
@@ -121,9 +156,8 @@ impl Hub {
     }
 
     pub(super) fn tell_there(&self, user: UserId, unless_in: Option<RoomId>, frame: &Frame) {
-        if self.bus().is_up() && sound(self.0.there.read()).has(user) {
-            self.bus().tell(user, unless_in, frame);
-        }
+        // Whoever came a moment ago isn't known yet: what nobody follows costs Redis next to nothing.
+        self.bus().tell(user, unless_in, frame);
     }
 
     pub(super) fn moved(&self, user: UserId) {
@@ -151,9 +185,15 @@ impl Hub {
         self.bus().say(Channel::All, || Signal::Online { came, went: Vec::new(), all: true });
     }
 
-    /// Says that this node lives. Cost: O(people online).
+    /// Says that this node lives; before that who came and went since it was said, so that the sum is right.
+    /// Cost: O(people online).
     pub fn say_beat(&self) {
         let sockets = sound(self.0.sockets.read());
+        let moved = self.0.moved.take_now();
+        let (came, went): (Vec<_>, Vec<_>) = moved.into_iter().partition(|user| sockets.contains_key(user));
+        if !came.is_empty() || !went.is_empty() {
+            self.bus().say(Channel::All, || Signal::Online { came, went, all: false });
+        }
         let (count, sum) = (sockets.len(), sum(sockets.keys()));
         self.bus().say(Channel::All, || Signal::Beat { count, sum });
     }
