@@ -43,6 +43,8 @@ pub struct Book {
     next: AtomicU64,
     acknowledged: AtomicU64,
     refused: AtomicU64,
+    /// Of those, answered by a frame.
+    refused_by_frame: AtomicU64,
     gaps: AtomicU64,
     doubts: AtomicU64,
     inner: Mutex<Inner>,
@@ -86,6 +88,7 @@ impl Book {
             next: zero(),
             acknowledged: zero(),
             refused: zero(),
+            refused_by_frame: zero(),
             gaps: zero(),
             doubts: zero(),
             inner: Mutex::new(inner),
@@ -128,8 +131,9 @@ impl Book {
     }
 
     /// The server says that it can't now.
-    pub fn refuse(&self) {
+    pub fn refuse(&self, by_frame: bool) {
         self.refused.fetch_add(1, Ordering::Relaxed);
+        self.refused_by_frame.fetch_add(u64::from(by_frame), Ordering::Relaxed);
     }
 
     /// No answer: it may be stored or not.
@@ -217,7 +221,7 @@ impl Book {
         let of = |room| inner.had.iter().filter(|(of, _)| *of == room).map(|(_, seq)| *seq).min();
         let had: Vec<i64> = (0..inner.newest.len()).map(|room| of(room).unwrap_or(i64::MAX)).collect();
         json!({"acknowledged": self.acknowledged.load(Ordering::Relaxed), "refused": self.refused.load(Ordering::Relaxed),
-               "live": inner.live.len(), "marks": inner.marks.len(), "back": back,
+               "refused_by_frame": self.refused_by_frame.load(Ordering::Relaxed), "live": inner.live.len(), "marks": inner.marks.len(), "back": back,
                "last": inner.newest, "had": had, "silent_ms": inner.last.map(|last| last.elapsed().as_millis() as u64)})
     }
 

@@ -73,7 +73,7 @@ impl Writer<'_> {
         loop {
             match attempt(self) {
                 Ok(done) => return Some(done),
-                Err(Again::NotNow) => self.run.book.refuse(),
+                Err(Again::NotNow) => self.run.book.refuse(self.by_socket),
                 Err(Again::Gone) => {
                     self.run.book.doubt();
                     self.line = None;
