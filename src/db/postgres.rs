@@ -49,6 +49,8 @@ const BACK: Duration = Duration::from_secs(2);
 /// Unused for so long, a connection is closed; used for so long, it is made anew.
 const IDLE: Duration = Duration::from_secs(10 * 60);
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
+/// Of a process's connections: one at work, and one that is on its way back.
+const FOR_BATCHES: u32 = 2;
 
 /// What holds for every statement. Every query here takes milliseconds: compiling one takes longer than it saves.
 const SETTINGS: [(&str, &str); 4] = [
@@ -80,6 +82,8 @@ impl Default for Pooling {
 #[derive(Clone)]
 pub struct Server {
     pool: PgPool,
+    /// For the writer's batches alone: who reads much keeps no message back.
+    batches: PgPool,
     bouncer: bool,
     /// Somebody has waited for a connection in vain, and nobody has got one since.
     is_away: Arc<AtomicBool>,
@@ -99,38 +103,39 @@ impl Server {
             false => options.options(SETTINGS),
         };
         let place = format!("{}:{}", options.get_host(), options.get_port());
-        let pool = PgPoolOptions::new()
-            .max_connections(pooling.most)
+        let pools = PgPoolOptions::new()
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .idle_timeout(IDLE)
             .max_lifetime(LIFETIME)
             .test_before_acquire(false)
             .before_acquire(|conn, about| Box::pin(async move { Ok(about.idle_for < RESTED || is_alive(conn).await) }))
-            .connect_with(options)
-            .await
-            .map_err(|e| unreachable(&place, &e))?;
-        Ok(Self { pool, bouncer: pooling.bouncer, is_away: Arc::default(), scout: Arc::default() })
+            .max_connections(FOR_BATCHES);
+        let batches = pools.clone().connect_lazy_with(options.clone());
+        let most = pooling.most.saturating_sub(FOR_BATCHES).max(1);
+        let pool = pools.max_connections(most).connect_with(options).await.map_err(|e| unreachable(&place, &e))?;
+        Ok(Self { pool, batches, bouncer: pooling.bouncer, is_away: Arc::default(), scout: Arc::default() })
     }
 
     /// A connection for reading. Errors: [`Error::Unavailable`] when there is none in time. Cost: nothing, or 1 round trip
     /// after a rest; behind PgBouncer 1 more, and another when it is given back.
     pub async fn lend(&self) -> Result<Lent> {
         let statement = self.bouncer.then(|| self.beginning("begin read only"));
-        self.lend_in_time(statement).await
+        self.lend_in_time(&self.pool, statement).await
     }
 
     /// A transaction. Errors: as [`Self::lend`]. Cost: 1 round trip more.
     pub async fn begin(&self) -> Result<Lent> {
-        self.lend_in_time(Some(self.beginning("begin"))).await
+        self.lend_in_time(&self.pool, Some(self.beginning("begin"))).await
     }
 
-    /// The same for a batch of the writer, under limits that suit one.
+    /// The same for a batch of the writer, under limits that suit one, on connections of its own.
     pub async fn begin_briefly(&self) -> Result<Lent> {
-        self.lend_in_time(Some(format!("{}; {BRIEFLY}", self.beginning("begin")))).await
+        self.lend_in_time(&self.batches, Some(format!("{}; {BRIEFLY}", self.beginning("begin")))).await
     }
 
     pub async fn close(&self) {
         self.pool.close().await;
+        self.batches.close().await;
     }
 
     /// The statement that begins a transaction, with what has to be said in each behind PgBouncer.
@@ -143,13 +148,13 @@ impl Server {
     }
 
     /// Tries again, since nothing has been done yet, as long as the server may be back in time.
-    async fn lend_in_time(&self, begin: Option<String>) -> Result<Lent> {
+    async fn lend_in_time(&self, pool: &PgPool, begin: Option<String>) -> Result<Lent> {
         let is_away = self.is_away.load(Ordering::Relaxed);
         let scout = is_away.then(|| self.scout.try_lock().ok()).flatten();
         let patience = if is_away && scout.is_none() { ACQUIRE_WHILE_AWAY } else { ACQUIRE_TIMEOUT };
         let by = Instant::now() + patience;
         loop {
-            match self.attempt(begin.as_deref(), by).await {
+            match attempt(pool, begin.as_deref(), by).await {
                 Ok(lent) => {
                     self.is_away.store(false, Ordering::Relaxed);
                     return Ok(lent);
@@ -163,18 +168,19 @@ impl Server {
             }
         }
     }
+}
 
-    async fn attempt(&self, begin: Option<&str>, by: Instant) -> sqlx::Result<Lent> {
-        let conn = timeout_at(by, self.pool.acquire()).await.map_err(|_| sqlx::Error::PoolTimedOut)??;
-        let mut lent = Lent { conn, is_sound: begin.is_none() };
-        if let Some(begin) = begin {
-            // Until it is known whether a transaction has begun there, nobody else may get this one.
-            let begun = PgTransactionManager::begin(&mut lent.conn, Some(begin.to_owned().into()));
-            timeout_at(by, begun).await.map_err(|_| timed_out())??;
-            lent.is_sound = true;
-        }
-        Ok(lent)
+/// One try; nothing has been done on a connection that isn't returned.
+async fn attempt(pool: &PgPool, begin: Option<&str>, by: Instant) -> sqlx::Result<Lent> {
+    let conn = timeout_at(by, pool.acquire()).await.map_err(|_| sqlx::Error::PoolTimedOut)??;
+    let mut lent = Lent { conn, is_sound: begin.is_none() };
+    if let Some(begin) = begin {
+        // Until it is known whether a transaction has begun there, nobody else may get this one.
+        let begun = PgTransactionManager::begin(&mut lent.conn, Some(begin.to_owned().into()));
+        timeout_at(by, begun).await.map_err(|_| timed_out())??;
+        lent.is_sound = true;
     }
+    Ok(lent)
 }
 
 fn unreachable(place: &str, error: &sqlx::Error) -> Error {

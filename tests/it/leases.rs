@@ -179,10 +179,8 @@ both! {
             pair.site.sql(&format!("insert into invitations (email, token_hash, created_at, expires_at) values ('b@example.org', 'hash{at}', {at}, {at})")).await;
         }
         pair.pass(60);
-        let (one, two) = tokio::join!(
-            jobs::tidy_as(&pair.site.app, &Holder::default()),
-            jobs::tidy_as(&pair.other, &Holder::default())
-        );
+        let (here, there) = (Holder::default(), Holder::default());
+        let (one, two) = tokio::join!(jobs::tidy_as(&pair.site.app, &here), jobs::tidy_as(&pair.other, &there));
         assert!(one.unwrap() != two.unwrap(), "one of them did it");
         assert_eq!(pair.site.number("select count(*) from emails").await, 4);
         assert_eq!(pair.site.number("select count(*) from emails where status = 'queued'").await, 2);
