@@ -3,9 +3,9 @@
 //!
 //! A server that is away refuses, hangs up, or says nothing at all (a cable, a frozen machine). None of these may hold a
 //! request or a job for long, and none needs a restart. Whoever wants a connection waits for five seconds; once somebody has
-//! waited in vain, one at a time does, and the others for half a second; an answer is waited for thirty seconds; a connection that is given back has two to show
-//! that it lives, or is let go of. The server ends statements by itself before we stop waiting for them, locks that nobody
-//! gets, and transactions of a node that froze: their locks are others' rooms.
+//! waited in vain, one at a time does, and the others for half a second. An answer is waited for thirty seconds. A connection
+//! that is given back has two to show that it lives, or is let go of. The server ends statements by itself before we stop
+//! waiting for them, waits for locks, and transactions of a node that froze: their locks are others' rooms.
 //!
 //! Each connection is asked whether it lives before it is lent, as sqlx does, but not for longer than a second. Not to ask
 //! those that were used a quarter of a second ago saves a round trip, and was tried: after a restart of the server as short
