@@ -45,7 +45,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("BIND", "127.0.0.1:8000", "address and port to listen on"),
     setting("BASE_URL", "", "the site's address as people type it (default: http:// and BIND)"),
     setting("DATABASE_URL", "sqlite://data/switchboard.db", "sqlite://PATH or postgres://USER@HOST/NAME"),
-    setting("DATABASE_POOL", "16", "connections to PostgreSQL that a process keeps at most, 2 to 500"),
+    setting("DATABASE_POOL", "16", "connections to PostgreSQL that a process has at most, 4 to 500"),
     setting("PGBOUNCER", "false", "whether DATABASE_URL leads to PgBouncer in transaction mode"),
     setting("REDIS_URL", "", "redis://… joins several nodes into one site"),
     secret("SECRET_KEY", "", "signs tokens and cookies (default: generated into data/)"),

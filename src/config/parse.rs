@@ -78,8 +78,8 @@ pub(super) fn config(texts: Texts) -> Result<Config> {
 }
 
 fn pooling(texts: &Texts) -> Result<Pooling> {
-    let most = required(texts, "DATABASE_POOL", "a number from 2 to 500", |text| {
-        text.parse().ok().filter(|most| (2..=500).contains(most))
+    let most = required(texts, "DATABASE_POOL", "a number from 4 to 500", |text| {
+        text.parse().ok().filter(|most| (4..=500).contains(most))
     })?;
     Ok(Pooling { most, bouncer: required(texts, "PGBOUNCER", "true or false", boolean)? })
 }

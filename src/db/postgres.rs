@@ -3,12 +3,13 @@
 //!
 //! A server that is away refuses, hangs up, or says nothing at all (a cable, a frozen machine). None of these may hold a
 //! request or a job for long, and none needs a restart. Whoever wants a connection waits for five seconds; once somebody has
-//! waited in vain, one at a time does, and the others for half a second; an answer is waited for thirty seconds; a connection that is given back has two to show
-//! that it lives, or is let go of. The server ends statements by itself before we stop waiting for them, locks that nobody
-//! gets, and transactions of a node that froze: their locks are others' rooms.
+//! waited in vain, one at a time does, and the others for half a second. An answer is waited for thirty seconds. A connection
+//! that is given back has two to show that it lives, or is let go of. The server ends statements by itself before we stop
+//! waiting for them, waits for locks, and transactions of a node that froze: their locks are others' rooms.
 //!
-//! sqlx asks a connection whether it lives each time it is lent, a round trip as long as a short statement. Here it is asked
-//! only after a rest: what was used a quarter of a second ago has shown that it lives.
+//! Each connection is asked whether it lives before it is lent, as sqlx does, but not for longer than a second. Not to ask
+//! those that were used a quarter of a second ago saves a round trip, and was tried: after a restart of the server as short
+//! as that, every page that got one of them failed once.
 //!
 //! Behind PgBouncer in transaction mode ([`Pooling::bouncer`]) a connection is another one in each transaction: limits are set
 //! within it, no statement is kept, and what is read is read in a transaction, too, since a statement's text and its values
@@ -36,9 +37,7 @@ use crate::error::{Error, Result, is_passing};
 const ACQUIRE_WHILE_AWAY: Duration = Duration::from_millis(500);
 /// Between two tries within these.
 const PAUSE: Duration = Duration::from_millis(50);
-/// A connection that has rested for longer is asked whether it lives.
-const RESTED: Duration = Duration::from_millis(250);
-/// How long it may take to say so.
+/// How long a connection may take to say that it lives.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(1);
 /// The longest wait for a statement: a little more than the server gives it.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -49,6 +48,8 @@ const BACK: Duration = Duration::from_secs(2);
 /// Unused for so long, a connection is closed; used for so long, it is made anew.
 const IDLE: Duration = Duration::from_secs(10 * 60);
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
+/// Of a process's connections: one at work, and one that is on its way back.
+const FOR_BATCHES: u32 = 2;
 
 /// What holds for every statement. Every query here takes milliseconds: compiling one takes longer than it saves.
 const SETTINGS: [(&str, &str); 4] = [
@@ -80,6 +81,8 @@ impl Default for Pooling {
 #[derive(Clone)]
 pub struct Server {
     pool: PgPool,
+    /// For the writer's batches alone: who reads much keeps no message back.
+    batches: PgPool,
     bouncer: bool,
     /// Somebody has waited for a connection in vain, and nobody has got one since.
     is_away: Arc<AtomicBool>,
@@ -99,38 +102,39 @@ impl Server {
             false => options.options(SETTINGS),
         };
         let place = format!("{}:{}", options.get_host(), options.get_port());
-        let pool = PgPoolOptions::new()
-            .max_connections(pooling.most)
+        let pools = PgPoolOptions::new()
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .idle_timeout(IDLE)
             .max_lifetime(LIFETIME)
             .test_before_acquire(false)
-            .before_acquire(|conn, about| Box::pin(async move { Ok(about.idle_for < RESTED || is_alive(conn).await) }))
-            .connect_with(options)
-            .await
-            .map_err(|e| unreachable(&place, &e))?;
-        Ok(Self { pool, bouncer: pooling.bouncer, is_away: Arc::default(), scout: Arc::default() })
+            .before_acquire(|conn, _| Box::pin(async move { Ok(is_alive(conn).await) }))
+            .max_connections(FOR_BATCHES);
+        let batches = pools.clone().connect_lazy_with(options.clone());
+        let most = pooling.most.saturating_sub(FOR_BATCHES).max(1);
+        let pool = pools.max_connections(most).connect_with(options).await.map_err(|e| unreachable(&place, &e))?;
+        Ok(Self { pool, batches, bouncer: pooling.bouncer, is_away: Arc::default(), scout: Arc::default() })
     }
 
-    /// A connection for reading. Errors: [`Error::Unavailable`] when there is none in time. Cost: nothing, or 1 round trip
-    /// after a rest; behind PgBouncer 1 more, and another when it is given back.
+    /// A connection for reading. Errors: [`Error::Unavailable`] when there is none in time. Cost: 1 round trip;
+    /// behind PgBouncer 1 more, and another when it is given back.
     pub async fn lend(&self) -> Result<Lent> {
         let statement = self.bouncer.then(|| self.beginning("begin read only"));
-        self.lend_in_time(statement).await
+        self.lend_in_time(&self.pool, statement).await
     }
 
     /// A transaction. Errors: as [`Self::lend`]. Cost: 1 round trip more.
     pub async fn begin(&self) -> Result<Lent> {
-        self.lend_in_time(Some(self.beginning("begin"))).await
+        self.lend_in_time(&self.pool, Some(self.beginning("begin"))).await
     }
 
-    /// The same for a batch of the writer, under limits that suit one.
+    /// The same for a batch of the writer, under limits that suit one, on connections of its own.
     pub async fn begin_briefly(&self) -> Result<Lent> {
-        self.lend_in_time(Some(format!("{}; {BRIEFLY}", self.beginning("begin")))).await
+        self.lend_in_time(&self.batches, Some(format!("{}; {BRIEFLY}", self.beginning("begin")))).await
     }
 
     pub async fn close(&self) {
         self.pool.close().await;
+        self.batches.close().await;
     }
 
     /// The statement that begins a transaction, with what has to be said in each behind PgBouncer.
@@ -143,13 +147,13 @@ impl Server {
     }
 
     /// Tries again, since nothing has been done yet, as long as the server may be back in time.
-    async fn lend_in_time(&self, begin: Option<String>) -> Result<Lent> {
+    async fn lend_in_time(&self, pool: &PgPool, begin: Option<String>) -> Result<Lent> {
         let is_away = self.is_away.load(Ordering::Relaxed);
         let scout = is_away.then(|| self.scout.try_lock().ok()).flatten();
         let patience = if is_away && scout.is_none() { ACQUIRE_WHILE_AWAY } else { ACQUIRE_TIMEOUT };
         let by = Instant::now() + patience;
         loop {
-            match self.attempt(begin.as_deref(), by).await {
+            match attempt(pool, begin.as_deref(), by).await {
                 Ok(lent) => {
                     self.is_away.store(false, Ordering::Relaxed);
                     return Ok(lent);
@@ -163,18 +167,19 @@ impl Server {
             }
         }
     }
+}
 
-    async fn attempt(&self, begin: Option<&str>, by: Instant) -> sqlx::Result<Lent> {
-        let conn = timeout_at(by, self.pool.acquire()).await.map_err(|_| sqlx::Error::PoolTimedOut)??;
-        let mut lent = Lent { conn, is_sound: begin.is_none() };
-        if let Some(begin) = begin {
-            // Until it is known whether a transaction has begun there, nobody else may get this one.
-            let begun = PgTransactionManager::begin(&mut lent.conn, Some(begin.to_owned().into()));
-            timeout_at(by, begun).await.map_err(|_| timed_out())??;
-            lent.is_sound = true;
-        }
-        Ok(lent)
+/// One try; nothing has been done on a connection that isn't returned.
+async fn attempt(pool: &PgPool, begin: Option<&str>, by: Instant) -> sqlx::Result<Lent> {
+    let conn = timeout_at(by, pool.acquire()).await.map_err(|_| sqlx::Error::PoolTimedOut)??;
+    let mut lent = Lent { conn, is_sound: begin.is_none() };
+    if let Some(begin) = begin {
+        // Until it is known whether a transaction has begun there, nobody else may get this one.
+        let begun = PgTransactionManager::begin(&mut lent.conn, Some(begin.to_owned().into()));
+        timeout_at(by, begun).await.map_err(|_| timed_out())??;
+        lent.is_sound = true;
     }
+    Ok(lent)
 }
 
 fn unreachable(place: &str, error: &sqlx::Error) -> Error {

@@ -40,7 +40,9 @@ impl Pair {
     }
 
     fn pass(&self, seconds: i64) {
-        self.clocks.iter().for_each(|clock| drop(clock.fetch_add(seconds * SECOND, Ordering::Relaxed)));
+        for clock in &self.clocks {
+            clock.fetch_add(seconds * SECOND, Ordering::Relaxed);
+        }
     }
 }
 
@@ -179,9 +181,8 @@ both! {
             pair.site.sql(&format!("insert into invitations (email, token_hash, created_at, expires_at) values ('b@example.org', 'hash{at}', {at}, {at})")).await;
         }
         pair.pass(60);
-        let holders = [Holder::default(), Holder::default()];
-        let (one, two) =
-            tokio::join!(jobs::tidy_as(&pair.site.app, &holders[0]), jobs::tidy_as(&pair.other, &holders[1]));
+        let (here, there) = (Holder::default(), Holder::default());
+        let (one, two) = tokio::join!(jobs::tidy_as(&pair.site.app, &here), jobs::tidy_as(&pair.other, &there));
         assert!(one.unwrap() != two.unwrap(), "one of them did it");
         assert_eq!(pair.site.number("select count(*) from emails").await, 4);
         assert_eq!(pair.site.number("select count(*) from emails where status = 'queued'").await, 2);

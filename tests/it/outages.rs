@@ -1,9 +1,8 @@
 //! A database that is away, silent, locked or lost in the middle: what waits is stored once or refused whole, sockets stay
 //! open, and all of it goes on by itself.
 
-use rusqlite::Connection;
 use serde_json::json;
-use switchboard::db::Db;
+use sqlx::Connection;
 use switchboard::on_db;
 
 use crate::support::actors::Visitor;
@@ -127,15 +126,14 @@ async fn a_room_that_another_node_holds_refuses_nothing_in_the_others() {
     let Some((_site, proxy, mut ann, hall)) = behind_a_proxy().await else { return };
     let yard = ann.public_room("Yard").await;
     let (mut halls, mut yards) = (ann.follows(hall).await, ann.follows(yard).await);
-    let other = Db::open(&proxy.direct).await.unwrap();
-    let mut held = other.write().await.unwrap();
-    on_db!(held, c => sqlx::query("update rooms set id = id where id = $1").bind(hall).execute(c).await.map(|_| ()))
-        .unwrap();
+    let mut other = sqlx::PgConnection::connect(&proxy.direct).await.unwrap();
+    let hold = format!("begin; update rooms set id = id where id = {hall}");
+    sqlx::raw_sql(&hold).execute(&mut other).await.unwrap();
     halls.say("held", "c1").await;
     yards.say("free", "c1").await;
     assert_eq!(yards.expect("message").await["seq"], 1);
     assert_eq!(halls.expect("error").await["code"], "unavailable");
-    drop(held);
+    sqlx::raw_sql("rollback").execute(&mut other).await.unwrap();
     halls.say("free again", "c1").await;
     assert_eq!(halls.expect("message").await["seq"], 1);
 }
@@ -146,7 +144,7 @@ async fn a_file_that_another_process_has_locked_is_waited_for() {
     let mut ann = Visitor::registered(&site, "ann").await;
     let hall = ann.public_room("Hall").await;
     let mut socket = ann.follows(hall).await;
-    let other = Connection::open(site.database.folder.path().join("test.db")).unwrap();
+    let other = rusqlite::Connection::open(site.database.folder.path().join("test.db")).unwrap();
     other.execute_batch("begin immediate").unwrap();
     is_refused(&mut socket, "c1").await;
     let page = ann.post("/rooms/new", &[("kind", "public"), ("name", "Yard")]).await;

@@ -8,7 +8,8 @@ use tempfile::tempdir;
 use crate::support::actors::Visitor;
 use crate::support::app::{Database, Options, Site, postgres_url};
 
-const MESSAGES: usize = 120;
+const MESSAGES: usize = 60;
+const PAGES: usize = 24;
 
 /// A database of its own, since PgBouncer takes no search path; `None` where there is no PgBouncer.
 async fn behind_it() -> Option<Database> {
@@ -31,7 +32,7 @@ async fn two_nodes_work_through_fewer_connections_than_each_has() {
     let hall = ann.public_room("Hall").await;
     let mut socket = ann.follows(hall).await;
     let second = App::start(site.app.config.clone(), Seams::default()).await.unwrap();
-    let asked = join_all((0..MESSAGES).map(|n| {
+    let asked = join_all((0..PAGES).map(|n| {
         let (ann, second) = (ann.clone(), second.clone());
         async move {
             let page = match n % 4 {

@@ -221,10 +221,8 @@ fn take_in(hub: &Hub, outbox: &Outbox, channel: Channel, bytes: &[u8]) {
         (Channel::Room(room), Signal::WhoIsHere) => hub.ask(room),
         (Channel::Person(user), Signal::Tell { unless_in }) => hub.tell_here(user, unless_in, &Frame::of_text(text)),
         (Channel::All, Signal::Online { came, went, all }) => hub.online_there(node, &came, &went, all, Instant::now()),
-        (Channel::All, Signal::Beat { count, sum }) => {
-            if !hub.beat_there(node, count, sum, Instant::now()) {
-                hub.bus().say(Channel::All, || Signal::WhoIsOnline { of: Some(node) });
-            }
+        (Channel::All, Signal::Beat { count, sum }) if !hub.beat_there(node, count, sum, Instant::now()) => {
+            hub.bus().say(Channel::All, || Signal::WhoIsOnline { of: Some(node) });
         }
         // Who doesn't know what this node said may not know who is in its rooms either.
         (Channel::All, Signal::WhoIsOnline { of: Some(of) }) if of == outbox.node => hub.ask_all(),
