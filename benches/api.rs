@@ -116,7 +116,7 @@ fn reading(site: &Site, path: &str) {
         let person = token::person(&site.app, &site.bearer).await.unwrap();
         let mut conn = site.app.db.read().await.unwrap();
         let room = rooms::see(&mut conn, person.id, site.room).await.unwrap();
-        history(&mut conn, &room, Stretch::Before(i64::MAX), 50).await.unwrap()
+        history(&mut conn, None, &room, Stretch::Before(i64::MAX), 50).await.unwrap()
     };
     let talk = site.runtime.block_on(domain());
     let json = || std::hint::black_box(serde_json::to_vec(&talk).unwrap().len());

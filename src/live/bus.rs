@@ -125,7 +125,16 @@ impl Bus {
         let (orders, queue) = mpsc::unbounded_channel();
         let queue = Mutex::new(Some(queue));
         let (waiting, overflown, is_up) = (AtomicUsize::new(0), Arc::default(), AtomicBool::new(false));
-        Self::Redis(Arc::new(Outbox { node: Node::named_by_chance(), server, prefix, orders, queue, waiting, overflown, is_up }))
+        Self::Redis(Arc::new(Outbox {
+            node: Node::named_by_chance(),
+            server,
+            prefix,
+            orders,
+            queue,
+            waiting,
+            overflown,
+            is_up,
+        }))
     }
 
     /// Whether there may be other nodes.

@@ -59,14 +59,18 @@ struct Revs {
     follows: i64,
     first: i64,
     last: i64,
+    /// Only for who took up the room at this revision or before.
+    doubt: i64,
 }
 
 /// A socket's place in a feed.
 pub struct Cursor {
     pub feed: Arc<Feed>,
     next: u64,
-    /// The revision that the socket has; the next one it gets is one more.
-    pub after_rev: i64,
+    /// The revision that the socket has.
+    after_rev: i64,
+    /// The one that it had when it took up the room.
+    began: i64,
 }
 
 /// What a socket is owed by a feed.
@@ -96,7 +100,12 @@ impl Feed {
             return None;
         }
         log.readers.insert(mailbox.id, mailbox.clone());
-        Some(Cursor { feed: self.clone(), next: self.next.load(Ordering::Acquire), after_rev: i64::MIN })
+        Some(Cursor {
+            feed: self.clone(),
+            next: self.next.load(Ordering::Acquire),
+            after_rev: i64::MIN,
+            began: i64::MIN,
+        })
     }
 
     pub fn leave(&self, mailbox: &Mailbox) {
@@ -151,6 +160,16 @@ impl Feed {
 }
 
 impl Cursor {
+    /// The socket has the room up to `rev` otherwise: it is owed what comes after.
+    pub fn start(&mut self, rev: i64) {
+        (self.after_rev, self.began) = (rev, rev);
+    }
+
+    /// The revision that the socket has.
+    pub fn rev(&self) -> i64 {
+        self.after_rev
+    }
+
     /// Whether anything was published since the last look. Cost: one atomic read.
     pub fn is_behind(&self) -> bool {
         self.feed.next.load(Ordering::Acquire) != self.next
@@ -172,7 +191,7 @@ impl Cursor {
             drop(log);
             return self.take_one(&frame, packed, out);
         }
-        let fitting = |revs: Revs| (revs.follows..revs.first).contains(&self.after_rev);
+        let fitting = |revs: Revs| (revs.follows..revs.first).contains(&self.after_rev) && self.began <= revs.doubt;
         let fits = |stretch: &&Stretch| {
             stretch.from == self.next && stretch.packed == packed && stretch.revs.is_none_or(fitting)
         };
@@ -215,9 +234,10 @@ impl Cursor {
                 Some(true) => {
                     joined.extend_from_slice(frame.bytes(packed));
                     if let Some(rev) = frame.rev {
-                        let first = if frame.strict { frame.follows + 1 } else { rev };
-                        let first = revs.unwrap_or(Revs { follows: frame.follows, first, last: rev });
-                        revs = Some(Revs { last: rev, ..first });
+                        let first = Revs { follows: frame.follows, first: rev, last: rev, doubt: i64::MAX };
+                        let before = revs.unwrap_or(first);
+                        let doubt = before.doubt.min(frame.doubt.unwrap_or(i64::MAX));
+                        revs = Some(Revs { last: rev, doubt, ..before });
                     }
                 }
                 Some(false) => skipped = true,
@@ -244,7 +264,7 @@ impl Cursor {
         match frame.rev {
             Some(rev) if rev <= self.after_rev => return Some(false),
             Some(_) if frame.follows > self.after_rev => return None,
-            Some(_) if frame.strict && frame.follows < self.after_rev => return None,
+            Some(_) if frame.doubt.is_some_and(|doubt| self.began > doubt) => return None,
             Some(rev) => self.after_rev = rev,
             None => {}
         }
@@ -280,7 +300,7 @@ mod tests {
         let mut cursor = feed.join(&Mailbox::for_tests(1)).expect("a new feed is open");
         assert!(revs(&mut cursor, 1000).is_empty());
         (2..5).for_each(|rev| feed.publish(frame(rev)));
-        cursor.after_rev = 2;
+        cursor.start(2);
         assert_eq!(revs(&mut cursor, 1000), [3, 4]);
         assert!(revs(&mut cursor, 1000).is_empty());
     }
@@ -290,9 +310,9 @@ mod tests {
         let feed = Arc::new(Feed::new(RoomId(1)));
         let mut cursors: Vec<_> = (0..3).map(|user| feed.join(&Mailbox::for_tests(user)).unwrap()).collect();
         (1..6).for_each(|rev| feed.publish(frame(rev)));
-        cursors[0].after_rev = 0;
-        cursors[1].after_rev = 0;
-        cursors[2].after_rev = 3;
+        cursors[0].start(0);
+        cursors[1].start(0);
+        cursors[2].start(3);
         let [mut one, mut two] = [Vec::new(), Vec::new()];
         cursors[0].take(false, 1000, &mut one);
         cursors[1].take(false, 1000, &mut two);
@@ -308,7 +328,7 @@ mod tests {
     fn much_is_taken_in_several_turns() {
         let feed = Arc::new(Feed::new(RoomId(1)));
         let mut cursor = feed.join(&Mailbox::for_tests(1)).unwrap();
-        cursor.after_rev = 0;
+        cursor.start(0);
         (1..10).for_each(|rev| feed.publish(frame(rev)));
         let mut seen = Vec::new();
         let mut turns = 0;
@@ -324,11 +344,11 @@ mod tests {
     fn nobody_is_shown_a_gap() {
         let feed = Arc::new(Feed::new(RoomId(1)));
         let mut cursor = feed.join(&Mailbox::for_tests(1)).expect("a new feed is open");
-        cursor.after_rev = 7;
+        cursor.start(7);
         feed.publish(frame(9));
         assert_eq!(revs(&mut cursor, 1000), [-1]);
         let mut other = feed.join(&Mailbox::for_tests(2)).expect("a feed is open");
-        other.after_rev = 9;
+        other.start(9);
         [10, 12].into_iter().for_each(|rev| feed.publish(frame(rev)));
         assert_eq!(revs(&mut other, 1000), [-1], "nor in the midst of several");
         let mut third = feed.join(&Mailbox::for_tests(3)).expect("a feed is open");

@@ -21,8 +21,8 @@ pub struct Frame {
     /// Who has this revision misses nothing before that one: mostly the one before it, less for what was read from the
     /// database and stands for several changes.
     pub follows: i64,
-    /// Only for who has exactly the revision that it follows: others can't be told whether they have it.
-    pub strict: bool,
+    /// Who took up the room after this revision may know this message already: nobody can tell.
+    pub doubt: Option<i64>,
     /// The number of the message that is new with it.
     pub seq: Option<i64>,
     /// The feed ends with this frame.
@@ -62,7 +62,7 @@ impl Frame {
         let start = header::write(&mut frame, Opcode::Text, false);
         let plain = Bytes::from(frame).slice(start..);
         let forms = Forms { plain, text: header::MOST - start, packed: OnceLock::new() };
-        Self { rev: None, follows: 0, strict: false, seq: None, last: false, bytes: Arc::new(forms) }
+        Self { rev: None, follows: 0, doubt: None, seq: None, last: false, bytes: Arc::new(forms) }
     }
 
     /// What is written to a socket, packed if it takes that and it pays. Packs at most once, whoever asks. Cost: O(1).

@@ -128,15 +128,15 @@ fn told_late(missed: &[Message], after: i64, seen: i64) -> Vec<(i64, Frame)> {
             Some(rev) => {
                 before = rev;
                 let new = Event::Message(&Message { rev, ..message.clone() }).frame();
-                // Who has read the room in between may know it already: they resume.
-                frames.push((rev, Frame { strict: true, ..new }));
+                // Who has read the room since may know it already: they resume.
+                frames.push((rev, Frame { doubt: Some(after), ..new }));
                 frames.push((message.rev, changed(message)));
             }
             None => {
                 before = message.rev;
                 let new = Event::Message(message).frame();
                 // Without a free revision before it this is the one at which it was new.
-                frames.push((message.rev, Frame { strict: free.is_some(), ..new }));
+                frames.push((message.rev, Frame { doubt: free.map(|_| after), ..new }));
             }
         }
     }

@@ -80,7 +80,7 @@ async fn take_up(
         rev: Some(seen.last_rev),
     };
     let mut replay = vec![connected.frame()];
-    cursor.after_rev = seen.last_rev;
+    cursor.start(seen.last_rev);
     match after {
         Some(after) => missed(&mut conn, &seen, after.max(0), &mut cursor, &mut replay).await?,
         // Followed already and nothing asked for: the place it has is the right one.
@@ -101,9 +101,9 @@ async fn missed(conn: &mut Conn, room: &Room, after: i64, cursor: &mut Cursor, r
         replay.push(Event::Gap { room_id: room.id, from: after + 1, to: room.last_rev }.frame());
     } else {
         let messages = messages::since(conn, room.id, after, 2 * MOST_REPLAYED).await?;
-        cursor.after_rev = messages.last().map_or(room.last_rev, |last| last.rev.max(room.last_rev));
+        cursor.start(messages.last().map_or(room.last_rev, |last| last.rev.max(room.last_rev)));
         replay.extend(messages.iter().map(|message| Event::Message(message).frame()));
     }
-    replay.push(Event::Synced { room_id: room.id, rev: cursor.after_rev }.frame());
+    replay.push(Event::Synced { room_id: room.id, rev: cursor.rev() }.frame());
     Ok(())
 }

@@ -119,7 +119,7 @@ impl Reader {
                     last = last.max(message.rev);
                 }
                 (self.rev, self.seq) = (last, store.messages.len() as i64);
-                self.cursor.as_mut().unwrap().after_rev = last;
+                self.cursor.as_mut().unwrap().start(last);
                 self.stage = Stage::Live;
             }
             Stage::Live => self.look(hub),

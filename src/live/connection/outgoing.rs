@@ -213,7 +213,7 @@ impl Connection {
                     pieces.extend(replay.iter().map(|frame| frame.bytes(*packs).clone()));
                     // Taken up again: what came live before this replay doesn't come a second time after it.
                     if let Some(at) = cursors.iter().position(|other| other.feed.room == cursor.feed.room) {
-                        cursor.after_rev = cursor.after_rev.max(cursors.swap_remove(at).after_rev);
+                        cursor.start(cursor.rev().max(cursors.swap_remove(at).rev()));
                     }
                     if cursors.capacity() == cursors.len() {
                         cursors.reserve_exact(1);
