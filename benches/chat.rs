@@ -80,7 +80,8 @@ fn fan_out_to_1000_subscribers(bencher: Bencher) {
     let mailboxes: Vec<_> = (0..1000).map(|n| Mailbox::new(UserId(n), Via::Session(SessionId(n)))).collect();
     let mut cursors: Vec<Cursor> = mailboxes.iter().map(|mailbox| hub.join(mailbox, room).unwrap()).collect();
     let mut message = sample(room);
-    cursors.iter_mut().for_each(|cursor| cursor.after_rev = message.rev);
+    cursors.iter_mut().for_each(|cursor| cursor.start(message.rev));
+    hub.begin(room, message.rev, message.seq);
     let mut out = Vec::new();
     bencher.bench_local(|| {
         message.rev += 1;

@@ -26,6 +26,10 @@
 //! wakes the room's sockets, which write all they are owed. A socket that comes back says the last revision it has;
 //! [`live::subscription`] gives it a place in the feed first and reads what is newer from the database second.
 //!
+//! With several nodes the hub also hands the frame to [`live::bus`], and takes in what the bus brings of others; either way
+//! [`live::sequence`] puts a room's changes in the order of their revisions, and [`live::catch_up`] reads from the database
+//! what nobody brought. What has to be done once by all of them is held by a [`jobs::lease`].
+//!
 //! # Adding a model
 //!
 //! Its table goes into a new migration for each engine under the same number and name, which adds and takes nothing away
