@@ -1,7 +1,6 @@
 //! A room that somebody here follows: its feed, its changes in their order, and who is in it. Made and forgotten by
 //! `live/hub.rs`.
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
@@ -112,37 +111,40 @@ impl LiveRoom {
 }
 
 /// What is said of `missed`, messages in the order of their revisions, to who has all up to revision `after` and message
-/// number `seen`: new ones in the order of their numbers, and changes of others.
+/// number `seen`: something at each revision, new messages in the order of their numbers.
 ///
-/// A new message that was changed since stands behind newer ones by its revision. It is said before them, as it is, at a
-/// revision that no other change has any more: the one at which it was new is among those. Cost: O(missed).
-fn told_late(missed: &[Message], after: i64, seen: i64) -> Vec<(i64, Frame)> {
-    let taken: HashSet<i64> = missed.iter().map(|message| message.rev).collect();
-    let mut frames = Vec::with_capacity(missed.len());
+/// A message that was changed since has left its earlier revisions: nobody has them any more, and the one at which it was
+/// new is among them. At such a revision the next message that is still new is said, as it is, else one that changes later.
+/// So each is said no later than it was first, and none before a lower number. Cost: O(missed).
+fn told_late(missed: &[Message], after: i64, mut seen: i64) -> Vec<(i64, Frame)> {
+    let mut later = missed.iter().filter(|message| message.rev > after).peekable();
     let mut new: Vec<&Message> = missed.iter().filter(|message| message.rev > after && message.seq > seen).collect();
-    new.sort_unstable_by_key(|message| std::cmp::Reverse(message.seq));
-    let mut before = i64::MAX;
-    for message in new {
-        let free = (after + 1..before.min(message.rev)).rev().find(|rev| !taken.contains(rev));
-        match free.filter(|_| message.rev >= before) {
-            Some(rev) => {
-                before = rev;
-                let new = Event::Message(&Message { rev, ..message.clone() }).frame();
-                // Who has read the room since may know it already: they resume.
-                frames.push((rev, Frame { doubt: Some(after), ..new }));
-                frames.push((message.rev, changed(message)));
+    new.sort_unstable_by_key(|message| message.seq);
+    let mut new = new.into_iter().peekable();
+    let mut frames = Vec::with_capacity(missed.len());
+    let (mut rev, mut doubt) = (after, None);
+    while let Some(&next) = later.peek() {
+        rev += 1;
+        let frame = if next.rev == rev {
+            later.next();
+            match next.seq <= seen {
+                true => changed(next),
+                false => {
+                    new.next_if(|message| message.seq == next.seq);
+                    seen = next.seq;
+                    Event::Message(next).frame()
+                }
             }
-            None => {
-                before = message.rev;
-                let new = Event::Message(message).frame();
-                // Without a free revision before it this is the one at which it was new.
-                frames.push((message.rev, Frame { doubt: free.map(|_| after), ..new }));
-            }
-        }
+        } else if let Some(early) = new.next() {
+            seen = early.seq;
+            // Who has read the room since may know it already, or not yet what changes later: they resume.
+            doubt = Some(after);
+            Event::Message(&Message { rev, ..early.clone() }).frame()
+        } else {
+            changed(&Message { rev, ..next.clone() })
+        };
+        frames.push((rev, Frame { doubt, ..frame }));
     }
-    let old = missed.iter().filter(|message| message.rev > after && message.seq <= seen);
-    frames.extend(old.map(|message| (message.rev, changed(message))));
-    frames.sort_by_key(|(rev, _)| *rev);
     frames
 }
 

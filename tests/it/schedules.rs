@@ -19,7 +19,7 @@ use switchboard::users::Via;
 
 const ROOM: RoomId = RoomId(1);
 const NODES: usize = 2;
-const SCHEDULES: u64 = 1000;
+const SCHEDULES: u64 = 3000;
 const STEPS: usize = 120;
 
 /// The room as it is stored: each message with the revision of its last change.
@@ -135,7 +135,7 @@ impl Reader {
         for text in texts(&out.concat()) {
             let frame: Value = serde_json::from_str(&text).unwrap();
             let rev = frame["rev"].as_i64().unwrap();
-            assert!(rev > self.rev, "{rev} after {}", self.rev);
+            assert_eq!(rev, self.rev + 1, "something at each revision, in order");
             self.rev = rev;
             let seq = frame["seq"].as_i64().unwrap();
             match frame["type"].as_str().unwrap() {
