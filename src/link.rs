@@ -239,7 +239,7 @@ impl Link {
                     let mut link = link.clone();
                     async move { command.query_async::<i64>(&mut link).await }
                 };
-                // In order where it matters, as one channel is on one server: sent in order, they come in order.
+                // Of two on one channel the later may come first: revisions don't mind, and who is where is told again.
                 futures_util::future::try_join_all(said.iter().map(one)).await.map(|_| ())
             }
         }
@@ -249,13 +249,7 @@ impl Link {
     pub async fn follow(&mut self, channels: &[String]) -> RedisResult<()> {
         match self {
             Self::One(link) => link.subscribe(channels).await,
-            Self::Cluster(link) => {
-                let follow = |channel: &String| {
-                    let (mut link, channel) = (link.clone(), channel.clone());
-                    async move { link.ssubscribe(channel).await }
-                };
-                stream::iter(channels.iter().map(follow)).buffer_unordered(AT_ONCE).try_collect().await
-            }
+            Self::Cluster(link) => on_each(link, channels, true).await,
         }
     }
 
@@ -263,15 +257,22 @@ impl Link {
     pub async fn unfollow(&mut self, channels: &[String]) -> RedisResult<()> {
         match self {
             Self::One(link) => link.unsubscribe(channels).await,
-            Self::Cluster(link) => {
-                let unfollow = |channel: &String| {
-                    let (mut link, channel) = (link.clone(), channel.clone());
-                    async move { link.sunsubscribe(channel).await }
-                };
-                stream::iter(channels.iter().map(unfollow)).buffer_unordered(AT_ONCE).try_collect().await
-            }
+            Self::Cluster(link) => on_each(link, channels, false).await,
         }
     }
+}
+
+async fn on_each(link: &ClusterConnection, channels: &[String], follows: bool) -> RedisResult<()> {
+    let ask = |channel: &String| {
+        let (mut link, channel) = (link.clone(), channel.clone());
+        async move {
+            match follows {
+                true => link.ssubscribe(channel).await,
+                false => link.sunsubscribe(channel).await,
+            }
+        }
+    };
+    stream::iter(channels.iter().map(ask)).buffer_unordered(AT_ONCE).try_collect().await
 }
 
 impl ConnectionLike for Link {

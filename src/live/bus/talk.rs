@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use redis::{FromRedisValue, PushInfo, PushKind, RedisError};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, Receiver, UnboundedReceiver};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
@@ -43,7 +45,8 @@ pub async fn run(app: App) {
         let (heard, hears) = mpsc::channel(MOST_HEARD);
         let full = outbox.overflown.clone();
         let ear = Ear::new(move |said| {
-            if heard.try_send(said).is_err() {
+            // A connection that is done with may still have something to say, to nobody.
+            if let Err(TrySendError::Full(_)) = heard.try_send(said) {
                 full.notify_one();
             }
         });
@@ -76,6 +79,7 @@ async fn talk(
     // From before: other nodes ask the database.
     while queue.try_recv().is_ok() {}
     outbox.waiting.store(0, Ordering::Relaxed);
+    let _ = outbox.overflown.notified().now_or_never();
     outbox.is_up.store(true, Ordering::Relaxed);
     // What they know of this node, and this one of them, is told anew: much may have gone unheard.
     hub.say_bye();
