@@ -61,6 +61,7 @@ class Socket:
 
     def __init__(self, node, credentials, path, buffer=None, patience=20, wait=True):
         self.line, self.bytes, self.rev, self.code, self.path, self.is_open = socket.socket(), b"", 0, None, path, False
+        self.came_with_the_answer = []
         if buffer:
             # Before the connection is made: its window is agreed on there.
             self.line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
@@ -73,6 +74,7 @@ class Socket:
         while wait and not self.is_open:
             if not self.read(4096):
                 raise Failed(f"a socket at {path} was closed before it was open")
+            self.came_with_the_answer = self.last
 
     def welcome(self):
         """Takes the handshake's answer off what was read, once it is whole."""
@@ -97,7 +99,7 @@ class Socket:
         except ConnectionError:
             part = b""
         self.bytes += part
-        self.frames()
+        self.last = self.frames()
         return bool(part) and self.code is None
 
     def frames(self):
@@ -129,7 +131,7 @@ class Socket:
 
     def until(self, kind):
         """The frames up to the first of this kind."""
-        found = []
+        found, self.came_with_the_answer = self.came_with_the_answer, []
         while not any(said["type"] == kind for said in found):
             part = self.line.recv(65536)
             if not part:
