@@ -24,6 +24,7 @@ use crate::mail::Mail;
 use crate::messages::limit::MessageLimit;
 use crate::messages::recent::Recent;
 use crate::messages::writer::{AfterCommit, Writer};
+use crate::metrics::Metrics;
 use crate::push::Push;
 use crate::push::keys::SiteKey;
 use crate::push::network::Reach;
@@ -53,6 +54,7 @@ pub struct Parts {
     pub access_tokens: Verified,
     /// Pages of rooms, likewise.
     pub pages: Pages,
+    pub metrics: Arc<Metrics>,
     pub mail: Mail,
     pub push: Push,
     pub clock: Clock,
@@ -116,8 +118,11 @@ impl App {
             Some(server) if db.has_other_writers() => Bus::redis(server.clone(), site.clone()),
             _ => Bus::Local,
         });
+        let metrics = Arc::new(Metrics::new()?);
+        let (clock, after_commit) = (seams.clock.clone(), seams.after_commit);
         Ok(Self(Arc::new(Parts {
-            writer: Writer::start(db.clone(), hub.clone(), push.clone(), seams.clock.clone(), seams.after_commit),
+            writer: Writer::start(db.clone(), hub.clone(), push.clone(), metrics.clone(), clock, after_commit),
+            metrics,
             message_limit: MessageLimit::new(config.message_rate),
             sessions: Sessions::default(),
             access_tokens: Verified::default(),

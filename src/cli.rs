@@ -47,8 +47,8 @@ pub enum Command {
 pub fn parse() -> (Command, Sources) {
     let flags = SETTINGS.iter().map(|setting| {
         let help = match setting.default {
-            "" => setting.meaning.to_owned(),
-            default => format!("{} [default: {default}]", setting.meaning),
+            "" => setting.plain(),
+            default => format!("{} [default: {default}]", setting.plain()),
         };
         let name = setting.key.to_lowercase().replace('_', "-");
         Arg::new(setting.key).long(name).value_name("VALUE").help(help).global(true).help_heading("Settings")

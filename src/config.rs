@@ -4,6 +4,7 @@
 //! A name that isn't a setting is refused where all names are ours (the file, `.env`), as is a value of the wrong
 //! kind, in one line. Choices of the running site are rows of the model `settings` instead: see `crate::settings`.
 
+pub mod advice;
 mod parse;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,13 @@ pub struct Setting {
     pub meaning: &'static str,
 }
 
+impl Setting {
+    /// The meaning without the marks of Markdown.
+    pub fn plain(&self) -> String {
+        self.meaning.replace('`', "")
+    }
+}
+
 const fn setting(key: &'static str, default: &'static str, meaning: &'static str) -> Setting {
     Setting { key, default, secret: false, meaning }
 }
@@ -40,28 +48,86 @@ const fn secret(key: &'static str, default: &'static str, meaning: &'static str)
 
 /// Every setting there is. Flags are the same names, `--like-this`; the file has them `like_this`.
 pub const SETTINGS: &[Setting] = &[
-    setting("DEBUG", "false", "JSON API, browsable API pages, mail preview, detailed error pages"),
-    setting("API", "", "serve /api/v1 also without DEBUG (default: as DEBUG)"),
-    setting("BIND", "127.0.0.1:8000", "address and port to listen on"),
-    setting("BASE_URL", "", "the site's address as people type it (default: http:// and BIND)"),
-    setting("DATABASE_URL", "sqlite://data/switchboard.db", "sqlite://PATH or postgres://USER@HOST/NAME"),
-    setting("DATABASE_POOL", "16", "connections to PostgreSQL that a process has at most, 4 to 500"),
-    setting("PGBOUNCER", "false", "whether DATABASE_URL leads to PgBouncer in transaction mode"),
-    setting("REDIS_URL", "", "redis://… joins several nodes into one site"),
-    secret("SECRET_KEY", "", "signs tokens and cookies (default: generated into data/)"),
-    setting("SMTP_URL", "", "smtp://, smtps:// or smtp+starttls://USER:PASS@HOST:PORT"),
+    setting(
+        "DEBUG",
+        "false",
+        "JSON API, pages for its addresses, `/docs`, `/redoc`, mail previews and detailed errors; not for a site that others can reach",
+    ),
+    setting("API", "", "serve `/api/v1` also without `DEBUG` (default: as `DEBUG`)"),
+    setting("BIND", "127.0.0.1:8000", "address and port to listen on; what systemd hands over goes first"),
+    setting(
+        "BASE_URL",
+        "",
+        "the site's address as people type it (default: `http://` and `BIND`); `https` makes cookies `Secure` and sends HSTS",
+    ),
+    setting(
+        "DATABASE_URL",
+        "sqlite://data/switchboard.db",
+        "`sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME` (PostgreSQL 14 or later)",
+    ),
+    setting(
+        "DATABASE_POOL",
+        "16",
+        "connections to PostgreSQL that a process has at most, 4 to 500; two of them are for messages alone",
+    ),
+    setting("PGBOUNCER", "false", "`true` when `DATABASE_URL` leads to PgBouncer in transaction mode"),
+    setting(
+        "REDIS_URL",
+        "",
+        "joins several nodes into one site: `redis://` or `rediss://HOST`, `redis+sentinel://HOST,HOST/SERVICE`, `redis+cluster://HOST,HOST`; with `USER:PASSWORD@` where it asks",
+    ),
+    secret(
+        "SECRET_KEY",
+        "",
+        "signs tokens and cookies, at least 32 characters (default: generated into `data/`); the same for all nodes",
+    ),
+    setting(
+        "SMTP_URL",
+        "",
+        "`smtp://`, `smtps://` or `smtp+starttls://USER:PASS@HOST:PORT`; without it mails wait in the backoffice, readable by administrators, and a new e-mail address counts at once. Certificates are checked against the system's store (`SSL_CERT_FILE` adds another)",
+    ),
     setting("MAIL_FROM", "", "the sender of mails"),
-    setting("UPLOAD_DIR", "data/uploads", "where attachments are kept"),
+    setting(
+        "UPLOAD_DIR",
+        "data/uploads",
+        "where attachments are kept, readable by their owner only; the same for all nodes",
+    ),
     setting("UPLOAD_MAX_BYTES", "25 MiB", "the largest attachment"),
-    setting("LOG_DIR", "", "write switchboard.log and access.log there, rotated daily, 14 kept"),
-    setting("LOG_FORMAT", "text", "text or json"),
+    setting(
+        "LOG_DIR",
+        "",
+        "write `switchboard.log` and `access.log` there, rotated daily, 14 kept; otherwise to standard output",
+    ),
+    setting("LOG_FORMAT", "text", "`text` or `json`"),
     setting("RUST_LOG", "info", "what is logged, as the tracing crate's filter says it"),
-    setting("MESSAGE_RATE", "1/s burst 5", "messages per user per room; off disables"),
-    setting("LOGIN_RATE", "5/min", "failed log-ins per account and per address; off disables"),
-    setting("CORS_ORIGINS", "", "origins that may call the API with a Bearer token, by commas"),
-    setting("TRUSTED_PROXIES", "", "addresses or networks whose X-Forwarded-For is believed, by commas"),
-    secret("METRICS_TOKEN", "", "who may read /metrics"),
+    setting("MESSAGE_RATE", "1/s burst 5", "messages per person and room; `off` disables"),
+    setting(
+        "LOGIN_RATE",
+        "5/min",
+        "failed log-ins per name and per address, and registrations, resets and second-factor codes per address; `off` disables",
+    ),
+    setting(
+        "CORS_ORIGINS",
+        "",
+        "origins whose pages may call the API with a token, by commas; a cookie of theirs counts for nothing",
+    ),
+    setting("TRUSTED_PROXIES", "", "addresses or networks whose `X-Forwarded-For` is believed, by commas"),
+    secret(
+        "METRICS_TOKEN",
+        "",
+        "who shows it as a Bearer token may read `/metrics`; without it and `DEBUG` that isn't there",
+    ),
 ];
+
+/// The settings as the README has them: a table in Markdown, made of [`SETTINGS`].
+pub fn table() -> String {
+    let mut table = String::from("| setting | default | meaning |\n|---|---|---|\n");
+    for Setting { key, default, meaning, .. } in SETTINGS {
+        let default = if default.is_empty() { "none".into() } else { format!("`{default}`") };
+        table.push_str(&format!("| `{key}` | {default} | {meaning} |\n"));
+    }
+    table
+}
 
 /// Names that may stand in `.env` beside the settings, because tools around the program read them.
 const FOREIGN_IN_DOTENV: &[&str] = &["RUST_BACKTRACE", "TZ", "LANG", "PATH"];
@@ -157,12 +223,15 @@ impl Config {
     }
 }
 
+/// Where the generated key is kept.
+pub const KEY_FILE: &str = "data/secret_key";
+
 /// The key that signs tokens and cookies: the setting, or a file in `data/`, made at first start (0600).
 pub fn secret_key(config: &Config) -> Result<Secret> {
     if let Some(key) = &config.secret_key {
         return Ok(key.clone());
     }
-    let path = Path::new("data/secret_key");
+    let path = Path::new(KEY_FILE);
     let fault = |e: std::io::Error| Error::startup(format!("The secret key {} can't be kept: {e}", path.display()));
     crate::db::create_private_file(path).map_err(fault)?;
     let mut key = std::fs::read_to_string(path).map_err(fault)?;

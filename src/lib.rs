@@ -2,7 +2,8 @@
 //!
 //! # The map
 //!
-//! - [`cli`]: one file a command; [`config`]: the settings of a process; [`log`]: where it writes what it does.
+//! - [`cli`]: one file a command; [`config`]: the settings of a process; [`log`]: where it writes what it does;
+//!   [`metrics`]: what it counts of itself.
 //! - [`app`]: what every handler is given; [`db`]: the only place that names a driver, with [`db::postgres`] for what it
 //!   does when its server is away, [`db::values`] for statements
 //!   over several rows, [`db::rows`] for lists in one value and [`db::changes`] for how long what was read may be kept;
@@ -59,6 +60,7 @@ pub mod live;
 pub mod log;
 pub mod mail;
 pub mod messages;
+pub mod metrics;
 pub mod notifications;
 pub mod picture;
 pub mod push;

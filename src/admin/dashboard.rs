@@ -70,20 +70,9 @@ pub struct Queues {
 /// view counts first (see [`tally`]).
 pub async fn stats(app: &App) -> Result<Stats> {
     let tally = tally::now(app).await?;
+    let queues = queues(app).await?;
     let mut conn = app.db.read().await?;
     let now = app.clock.now();
-    let limit = MOST_COUNTED + 1;
-    let count = |of: &str| format!("(select count(*) from (select 1 from {of} limit {limit}) as counted)");
-    let sql = format!(
-        "select {} as mails_queued, {} as mails_stuck, {} as mails_failed, {} as reports_open, {} as reports_overdue",
-        count("emails where status = 'queued'"),
-        count("emails where status = 'queued' and next_attempt_at < $1"),
-        count("emails where status = 'failed'"),
-        count("reports where status = 'open'"),
-        count("reports where status = 'open' and created_at < $2"),
-    );
-    let queues = on_db!(conn, c => sqlx::query_as(&sql)
-        .bind(now.minus(STUCK_AFTER)).bind(now.minus(OVERDUE_AFTER)).fetch_one(c).await)?;
     let messages = tally.messages.since(&mut conn, tally.counted_at, now).await?;
     let signups = tally.people.since(&mut conn, tally.counted_at, now).await?;
     Ok(Stats {
@@ -99,4 +88,22 @@ pub async fn stats(app: &App) -> Result<Stats> {
         counted_at: tally.counted_at,
         disks: tally.disks.clone(),
     })
+}
+
+/// How long the queues are. Cost: 1 query of bounded counts.
+pub async fn queues(app: &App) -> Result<Queues> {
+    let now = app.clock.now();
+    let limit = MOST_COUNTED + 1;
+    let count = |of: &str| format!("(select count(*) from (select 1 from {of} limit {limit}) as counted)");
+    let sql = format!(
+        "select {} as mails_queued, {} as mails_stuck, {} as mails_failed, {} as reports_open, {} as reports_overdue",
+        count("emails where status = 'queued'"),
+        count("emails where status = 'queued' and next_attempt_at < $1"),
+        count("emails where status = 'failed'"),
+        count("reports where status = 'open'"),
+        count("reports where status = 'open' and created_at < $2"),
+    );
+    let mut conn = app.db.read().await?;
+    Ok(on_db!(conn, c => sqlx::query_as(&sql)
+        .bind(now.minus(STUCK_AFTER)).bind(now.minus(OVERDUE_AFTER)).fetch_one(c).await)?)
 }

@@ -1,11 +1,12 @@
-//! `switchboard check`: prints the effective settings, and tries what they name. Changes nothing.
+//! `switchboard check`: prints the effective settings, tries what they name, and says what else is amiss in them. Changes
+//! nothing.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::config::{Config, Secret};
+use crate::config::{self, Config, Secret};
 use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::mail::smtp::Server;
@@ -23,6 +24,13 @@ pub async fn run(config: &Config) -> ExitCode {
     sound &= report("redis", redis.into_iter()).await;
     let smtp = config.smtp_url.as_ref().map(try_smtp);
     sound &= report("smtp", smtp.into_iter()).await;
+    let advice = config::advice::all(config);
+    if !advice.is_empty() {
+        println!();
+    }
+    for config::advice::Advice { what, advice } in advice {
+        println!("{:18} {what} {advice}", "advice");
+    }
     if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

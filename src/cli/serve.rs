@@ -5,6 +5,7 @@ use std::future::IntoFuture;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use listenfd::ListenFd;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -21,18 +22,16 @@ const REQUESTS_MAY_TAKE: Duration = Duration::from_secs(3);
 const LATE_SOCKETS_MAY_TAKE: Duration = Duration::from_millis(800);
 /// Mails on their way: beside the sockets and the requests. The leases cover the rest.
 const MAILS_MAY_TAKE: Duration = Duration::from_secs(5);
-/// Within the ten seconds that all of it has.
 /// To other nodes.
 const LAST_WORDS_MAY_TAKE: Duration = Duration::from_millis(300);
+/// Within the ten seconds that all of it has.
 const WRITES_MAY_TAKE: Duration = Duration::from_millis(2500);
 
 /// Serves until told to stop. Errors: what keeps it from starting, in one line.
 pub async fn run(config: Config) -> Result<()> {
     log::start(&config)?;
     private_folder(&config)?;
-    let listener = TcpListener::bind(config.bind)
-        .await
-        .map_err(|e| Error::startup(format!("BIND = \"{}\" can't be listened on: {e}", config.bind)))?;
+    let listener = listen(&config).await?;
     let address = listener.local_addr().map_err(Error::internal)?;
     let app = App::start(with_address(config, address)?, Seams::default()).await?;
     announce(&app, address);
@@ -76,6 +75,20 @@ pub async fn serve(app: App, listener: TcpListener, stop: impl Future<Output = (
     .await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The socket that systemd hands over (`LISTEN_FDS`, sd_listen_fds(3)), which stays open between two runs; otherwise one
+/// of our own.
+async fn listen(config: &Config) -> Result<TcpListener> {
+    let handed = ListenFd::from_env().take_tcp_listener(0);
+    let handed = handed.map_err(|e| Error::startup(format!("The socket that was handed over isn't TCP: {e}")))?;
+    if let Some(socket) = handed {
+        socket.set_nonblocking(true).map_err(Error::internal)?;
+        return TcpListener::from_std(socket).map_err(Error::internal);
+    }
+    TcpListener::bind(config.bind)
+        .await
+        .map_err(|e| Error::startup(format!("BIND = \"{}\" can't be listened on: {e}", config.bind)))
 }
 
 /// With port 0 the system chose one; the site's own address follows it.

@@ -132,6 +132,11 @@ impl Server {
         self.lend_in_time(&self.batches, Some(format!("{}; {BRIEFLY}", self.beginning("begin")))).await
     }
 
+    /// Connections that are open beside the writer's, and how many of those are free.
+    pub fn count(&self) -> (usize, usize) {
+        (usize::try_from(self.pool.size()).unwrap_or(usize::MAX), self.pool.num_idle())
+    }
+
     pub async fn close(&self) {
         self.pool.close().await;
         self.batches.close().await;

@@ -1,6 +1,6 @@
 //! SQLite's side of [`super::Db`]: how its file is opened, and how a transaction begins. Called by `db.rs`.
 //!
-//! There is a pool of readers and exactly one connection that writes: transactions begin `IMMEDIATE` there, and
+//! There are some that read ([`super::readers`]) and exactly one connection that writes: transactions begin `IMMEDIATE` there, and
 //! only it moves the log into the database ([`super::Db::checkpoint`]), because SQLite before 3.51.3 can, very rarely,
 //! damage a WAL database when two connections checkpoint at once. Every other connection, those of command-line
 //! processes too, opens with `wal_autocheckpoint=0`.
@@ -14,15 +14,24 @@ use sqlx::sqlite::{
 };
 use sqlx::{Sqlite, Transaction, TransactionManager};
 
+use super::readers::Readers;
 use super::{ACQUIRE_TIMEOUT, LOG_LIMIT, create_private_file};
 use crate::error::{Error, Result};
 
 /// How long a statement waits for another process's write lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-const READERS: u32 = 4;
+/// Connections that load browser sessions that aren't kept; their store wants the driver's own pool.
+const LOADERS: u32 = 2;
 
-/// The pool of readers and that of the one connection that writes. Errors: [`Error::Startup`] in a user's words.
-pub(super) async fn open(url: &str) -> Result<(SqlitePool, SqlitePool)> {
+/// What reads, what writes, and what loads sessions.
+pub(super) struct Opened {
+    pub(super) readers: Readers,
+    pub(super) writer: SqlitePool,
+    pub(super) sessions: SqlitePool,
+}
+
+/// Opens the file at `url` with the one connection that writes. Errors: [`Error::Startup`] in a user's words.
+pub(super) async fn open(url: &str) -> Result<Opened> {
     let fault = |e: &dyn Display| Error::startup(format!("The SQLite database {url} can't be opened: {e}"));
     let options = SqliteConnectOptions::from_str(url).map_err(|e| fault(&e))?;
     create_private_file(options.get_filename()).map_err(|e| fault(&e))?;
@@ -46,14 +55,15 @@ pub(super) async fn open(url: &str) -> Result<(SqlitePool, SqlitePool)> {
         .connect_with(limited)
         .await
         .map_err(|e| fault(&e))?;
-    let readers = SqlitePoolOptions::new()
-        .max_connections(READERS)
+    let reading = options.pragma("query_only", "on");
+    let sessions = SqlitePoolOptions::new()
+        .max_connections(LOADERS)
         .max_lifetime(None)
         .idle_timeout(None)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
-        .connect_lazy_with(options.pragma("query_only", "on"));
-    Ok((readers, writer))
+        .connect_lazy_with(reading.clone());
+    Ok(Opened { readers: Readers::new(reading)?, writer, sessions })
 }
 
 /// Begins a transaction on the connection that writes. Cost: 1 statement.

@@ -190,7 +190,9 @@ impl Session {
             Command::Subscribe { .. } if self.notices_only => {
                 Err(Error::Malformed("This socket carries your notices only; open /ws for rooms.".into()))
             }
-            Command::Subscribe { room, after } => subscription::subscribe(app, person, mailbox, room, after).await,
+            Command::Subscribe { room, after } => {
+                subscription::subscribe(app, person, mailbox, room, after, None).await
+            }
             Command::Unsubscribe { room } => {
                 app.hub.leave(mailbox, room);
                 mailbox.push(Item::Detach(room));

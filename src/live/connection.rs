@@ -23,10 +23,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use self::incoming::Incomings;
 use self::outgoing::Outgoing;
 use super::command::Session;
-use super::hub::Hub;
 use super::mailbox::{Close, Mailbox};
 use super::wire::Fault;
 use super::wire::header::{self, Opcode};
+use crate::app::App;
 
 const PING_EVERY: Duration = Duration::from_secs(30);
 const SILENT_AFTER: Duration = Duration::from_secs(75);
@@ -65,19 +65,23 @@ enum Ending {
 struct Gone;
 
 /// Forgets the socket when its task ends, however it ends.
-pub struct Open(Hub, Arc<Mailbox>);
+pub struct Open(App, Arc<Mailbox>);
 
 impl Open {
     /// Makes the socket known to the hub.
-    pub fn new(hub: &Hub, mailbox: &Arc<Mailbox>) -> Self {
-        hub.open(mailbox);
-        Self(hub.clone(), mailbox.clone())
+    pub fn new(app: &App, mailbox: &Arc<Mailbox>) -> Self {
+        app.hub.open(mailbox);
+        Self(app.clone(), mailbox.clone())
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.shut(&self.1);
+        let Self(app, mailbox) = self;
+        app.hub.shut(mailbox);
+        if let Some(why) = mailbox.closed() {
+            app.metrics.closed(why.code());
+        }
     }
 }
 

@@ -9,21 +9,27 @@ use url::form_urlencoded;
 
 use crate::app::App;
 use crate::auth::token;
+use crate::db::changes::Moment;
 use crate::error::{Error, Result};
 use crate::users::Person;
 use crate::web::api::caller;
 use crate::web::extract::Visitor;
+use crate::web::headers::Asker;
 use crate::web::render::Plain;
 
 /// Somebody who may open a socket. By `Authorization: Bearer` or `?token=`, whatever else comes along; else by the cookie,
-/// and then `Origin` has to be the site's own. Errors: 401, 403. Cost: 1 or 2 indexed queries.
-pub struct Guest(pub Person);
+/// and then `Origin` has to be the site's own. With the moment from which on that is known, where it can be. Errors: 401,
+/// 403. Cost: 1 or 2 indexed queries.
+pub struct Guest(pub Person, pub Option<Moment>);
 
 impl FromRequestParts<App> for Guest {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
-        enter(parts, app).await.map(Self).map_err(|error| Plain(error).into_response())
+        let since = app.db.moment().await;
+        let person = enter(parts, app).await.map_err(|error| Plain(error).into_response())?;
+        Asker::tell(&parts.extensions, &person);
+        Ok(Self(person, since))
     }
 }
 

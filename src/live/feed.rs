@@ -12,6 +12,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 
@@ -50,7 +51,16 @@ struct Stretch {
     packed: bool,
     revs: Option<Revs>,
     ends: bool,
+    share: Share,
     bytes: Bytes,
+}
+
+/// What a socket takes of a feed at once, to be counted when it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    pub frames: u64,
+    /// When the first of them was made.
+    pub since: Instant,
 }
 
 /// The revisions that a stretch brings: whoever has one from `follows` on, but not yet the first, takes all of it.
@@ -77,9 +87,10 @@ pub struct Cursor {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Owed {
     Nothing,
-    /// It was handed over; the feed ends with it, or there may be more.
+    /// It was handed over, unless the socket had it; the feed ends with it, or there may be more.
     Some {
         ends: bool,
+        share: Option<Share>,
     },
     Lagged,
 }
@@ -196,12 +207,12 @@ impl Cursor {
             stretch.from == self.next && stretch.packed == packed && stretch.revs.is_none_or(fitting)
         };
         if let Some(stretch) = log.stretches.iter().find(fits) {
-            let (to, revs, ends) = (stretch.to, stretch.revs, stretch.ends);
+            let (to, revs, ends, share) = (stretch.to, stretch.revs, stretch.ends, stretch.share);
             out.push(stretch.bytes.clone());
             drop(log);
             self.next = to;
             self.after_rev = revs.map_or(self.after_rev, |revs| revs.last);
-            return Owed::Some { ends };
+            return Owed::Some { ends, share: Some(share) };
         }
         let mut bytes = 0;
         let within = |frame: &&Frame| {
@@ -216,23 +227,26 @@ impl Cursor {
 
     fn take_one(&mut self, frame: &Frame, packed: bool, out: &mut Vec<Bytes>) -> Owed {
         self.next += 1;
-        match self.is_next(frame) {
-            Some(true) => out.push(frame.bytes(packed).clone()),
-            Some(false) => {}
+        let is_new = match self.is_next(frame) {
+            Some(is_new) => is_new,
             None => return Owed::Lagged,
+        };
+        if is_new {
+            out.push(frame.bytes(packed).clone());
         }
-        Owed::Some { ends: frame.last }
+        Owed::Some { ends: frame.last, share: is_new.then_some(Share { frames: 1, since: frame.made }) }
     }
 
     /// Joins frames to one stretch and leaves it to whoever stands at the same place.
     fn take_many(&mut self, frames: &[Frame], packed: bool, out: &mut Vec<Bytes>) -> Owed {
         let (from, to) = (self.next, self.next + frames.len() as u64);
-        let (mut ends, mut revs, mut skipped) = (false, None::<Revs>, false);
+        let (mut ends, mut revs, mut skipped, mut share) = (false, None::<Revs>, false, None::<Share>);
         let mut joined = BytesMut::with_capacity(frames.iter().map(|frame| frame.bytes(packed).len()).sum());
         for frame in frames {
             match self.is_next(frame) {
                 Some(true) => {
                     joined.extend_from_slice(frame.bytes(packed));
+                    share.get_or_insert(Share { frames: 0, since: frame.made }).frames += 1;
                     if let Some(rev) = frame.rev {
                         let first = Revs { follows: frame.follows, first: rev, last: rev, doubt: i64::MAX };
                         let before = revs.unwrap_or(first);
@@ -251,12 +265,12 @@ impl Cursor {
             out.push(bytes.clone());
         }
         // Who takes up a feed passes over what it has: such a stretch is nobody else's.
-        if !skipped {
+        if let (false, Some(share)) = (skipped, share) {
             let mut log = self.feed.lock();
             log.stretches.truncate(STRETCHES - 1);
-            log.stretches.push_front(Stretch { from, to, packed, revs, ends, bytes });
+            log.stretches.push_front(Stretch { from, to, packed, revs, ends, share, bytes });
         }
-        Owed::Some { ends }
+        Owed::Some { ends, share }
     }
 
     /// Whether `frame` is the next for this socket (true) or one it has already; `None` when one is missing between.
@@ -363,7 +377,8 @@ mod tests {
         feed.publish(Frame { last: true, ..Event::Pong.frame() });
         feed.publish(Event::Pong.frame());
         let mut out = Vec::new();
-        assert_eq!((cursor.take(false, 1000, &mut out), out.len()), (Owed::Some { ends: true }, 1));
+        assert!(matches!(cursor.take(false, 1000, &mut out), Owed::Some { ends: true, .. }));
+        assert_eq!(out.len(), 1);
         assert!(feed.join(&Mailbox::for_tests(2)).is_none());
     }
 

@@ -2,6 +2,7 @@
 //! `live/event.rs`, kept by `live/feed.rs` and mailboxes, written by `live/connection.rs`.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -27,6 +28,8 @@ pub struct Frame {
     pub seq: Option<i64>,
     /// The feed ends with this frame.
     pub last: bool,
+    /// When it was made: once the change that it tells of is stored.
+    pub made: Instant,
     pub(super) bytes: Arc<Forms>,
 }
 
@@ -62,7 +65,15 @@ impl Frame {
         let start = header::write(&mut frame, Opcode::Text, false);
         let plain = Bytes::from(frame).slice(start..);
         let forms = Forms { plain, text: header::MOST - start, packed: OnceLock::new() };
-        Self { rev: None, follows: 0, doubt: None, seq: None, last: false, bytes: Arc::new(forms) }
+        Self {
+            rev: None,
+            follows: 0,
+            doubt: None,
+            seq: None,
+            last: false,
+            made: Instant::now(),
+            bytes: Arc::new(forms),
+        }
     }
 
     /// What is written to a socket, packed if it takes that and it pays. Packs at most once, whoever asks. Cost: O(1).

@@ -241,11 +241,6 @@ impl Hub {
         self.0.waiting.take().await
     }
 
-    /// Whether somebody here follows `room`. Cost: O(1).
-    pub fn is_in_use(&self, room: RoomId) -> bool {
-        sound(self.0.rooms.read()).contains_key(&room)
-    }
-
     /// Rooms that somebody here follows. Cost: O(rooms).
     pub fn in_use(&self) -> Vec<RoomId> {
         sound(self.0.rooms.read()).keys().copied().collect()

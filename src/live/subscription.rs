@@ -8,6 +8,7 @@ use super::feed::Cursor;
 use super::mailbox::{Item, Mailbox};
 use crate::app::App;
 use crate::db::Conn;
+use crate::db::changes::Moment;
 use crate::error::{Error, Result};
 use crate::ids::RoomId;
 use crate::messages::{self, MOST_REPLAYED};
@@ -19,22 +20,54 @@ const MOST_FOLLOWED: usize = 64;
 /// Looks at a room until one isn't behind what others have read.
 const MOST_TURNS: u32 = 10;
 
-/// Makes `mailbox` follow `room`; with `after`, what is new or changed since that revision comes first. Errors:
-/// [`Error::NotFound`], or [`Error::Invalid`] beyond 64 rooms. Cost: 1 query, with `after` 2, O(what was missed); 1 more for the
-/// first here who follows it.
+/// A room as somebody saw it, and from which moment on it was so, where that can be known.
+pub struct Seen {
+    room: Room,
+    since: Option<Moment>,
+}
+
+impl Seen {
+    /// Errors: as [`rooms::see`]. Cost: 1 indexed query.
+    pub async fn look(app: &App, person: &Person, id: RoomId) -> Result<Self> {
+        let since = app.db.moment().await;
+        let room = rooms::see(&mut app.db.read().await?, person.id, id).await?;
+        Ok(Self { room, since })
+    }
+
+    pub fn id(&self) -> RoomId {
+        self.room.id
+    }
+
+    pub fn is_member(&self) -> bool {
+        self.room.is_member()
+    }
+
+    /// The room as it is now. Cost: 1 indexed query, none where nothing was changed meanwhile.
+    async fn now(self, app: &App, person: &Person) -> Result<Room> {
+        match (app.db.moment().await, self.since) {
+            (Some(_), Some(since)) if app.db.holds(since, Some(&[self.id()]), false) => Ok(self.room),
+            _ => rooms::see(&mut app.db.read().await?, person.id, self.id()).await,
+        }
+    }
+}
+
+/// Makes `mailbox` follow `room`, which may have been `seen` already; with `after`, what is new or changed since that revision comes first. Errors:
+/// [`Error::NotFound`], or [`Error::Invalid`] beyond 64 rooms. Cost: 1 query, 1 more if the room was
+/// changed since it was seen, with `after` 1 more, O(what was missed).
 pub async fn subscribe(
     app: &App,
     person: &Person,
     mailbox: &Arc<Mailbox>,
     room: RoomId,
     after: Option<i64>,
+    seen: Option<Seen>,
 ) -> Result<()> {
     let followed = mailbox.follow(room);
     if followed.is_some_and(|count| count > MOST_FOLLOWED) {
         mailbox.unfollow(room);
         return Err(Error::field("room_id", format!("One socket follows at most {MOST_FOLLOWED} rooms.")));
     }
-    let taken = take_up(app, person, mailbox, room, after, followed.is_none()).await;
+    let taken = take_up(app, person, mailbox, room, after, seen, followed.is_none()).await;
     match taken {
         Ok(()) if followed.is_some() => app.hub.arrive(mailbox, room, &person.username),
         // Followed before and still allowed to: a passing fault leaves the place it has.
@@ -53,20 +86,21 @@ async fn take_up(
     mailbox: &Arc<Mailbox>,
     room: RoomId,
     after: Option<i64>,
+    seen: Option<Seen>,
     again: bool,
 ) -> Result<()> {
     // A room that nobody here follows is made only for who may: other nodes hear of it.
-    if !app.hub.is_in_use(room) {
-        rooms::see(&mut app.db.read().await?, person.id, room).await?;
-    }
+    let seen = match seen {
+        Some(seen) => seen,
+        None => Seen::look(app, person, room).await?,
+    };
     let mut cursor = app.hub.join(mailbox, room).ok_or(NO_ROOM)?;
     // Asked only now: who is removed after this look is found among the room's followers and closed.
-    let mut conn = app.db.read().await?;
-    let mut seen = rooms::see(&mut conn, person.id, room).await?;
+    let mut seen = seen.now(app, person).await?;
     // Somebody has read a later revision, and what led to it was handed on before this socket had its place: once more.
     let mut turns = 0;
     while !app.hub.begin(room, seen.last_rev, seen.last_seq) {
-        seen = rooms::see(&mut conn, person.id, room).await?;
+        seen = rooms::see(&mut app.db.read().await?, person.id, room).await?;
         turns += 1;
         if turns > MOST_TURNS {
             return Err(Error::Unavailable);
@@ -82,7 +116,7 @@ async fn take_up(
     let mut replay = vec![connected.frame()];
     cursor.start(seen.last_rev);
     match after {
-        Some(after) => missed(&mut conn, &seen, after.max(0), &mut cursor, &mut replay).await?,
+        Some(after) => missed(&mut app.db.read().await?, &seen, after.max(0), &mut cursor, &mut replay).await?,
         // Followed already and nothing asked for: the place it has is the right one.
         None if again => {
             mailbox.send(connected.frame());

@@ -30,6 +30,7 @@ use crate::error::{Error, Result};
 use crate::ids::{RoomId, UserId};
 use crate::live::event::Event;
 use crate::live::hub::Hub;
+use crate::metrics::Metrics;
 use crate::notifications::Told;
 use crate::push::Push;
 use crate::users::{Person, Via};
@@ -91,10 +92,17 @@ struct Post {
 
 impl Writer {
     /// Starts the task that writes.
-    pub fn start(db: Db, hub: Hub, push: Push, clock: Clock, after_commit: Option<AfterCommit>) -> Self {
+    pub fn start(
+        db: Db,
+        hub: Hub,
+        push: Push,
+        metrics: Arc<Metrics>,
+        clock: Clock,
+        after_commit: Option<AfterCommit>,
+    ) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let turn = Arc::new(Mutex::new(()));
-        tokio::spawn(Loop { db, hub, push, clock, after_commit, queue, turn: turn.clone() }.run());
+        tokio::spawn(Loop { db, hub, push, metrics, clock, after_commit, queue, turn: turn.clone() }.run());
         Self { jobs, turn }
     }
 
@@ -135,6 +143,11 @@ impl Writer {
         self.jobs.capacity() > 0
     }
 
+    /// Jobs that wait for their batch.
+    pub fn waiting(&self) -> usize {
+        self.jobs.max_capacity() - self.jobs.capacity()
+    }
+
     async fn send(&self, job: Job) -> Result<()> {
         self.jobs.send_timeout(job, PATIENCE).await.map_err(|_| Error::Unavailable)
     }
@@ -144,6 +157,7 @@ struct Loop {
     db: Db,
     hub: Hub,
     push: Push,
+    metrics: Arc<Metrics>,
     clock: Clock,
     after_commit: Option<AfterCommit>,
     queue: mpsc::Receiver<Job>,
@@ -216,6 +230,7 @@ impl Loop {
                     Outcome::Read { .. } | Outcome::Nothing => Err(Error::Unavailable),
                 });
                 if let Ok((Posted { message, new: true }, told)) = &outcome {
+                    self.metrics.messages.inc();
                     self.hub.publish_message(message);
                     self.push.said(message);
                     told.iter().for_each(|told| told.announce(&self.hub, &self.push));

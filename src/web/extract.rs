@@ -16,6 +16,7 @@ use tower_sessions::Session;
 use url::form_urlencoded;
 
 use super::cookies;
+use super::headers::Asker;
 use super::render::PageError;
 use crate::app::App;
 use crate::auth::session::{self, Device};
@@ -31,7 +32,10 @@ impl FromRequestParts<App> for Visitor {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, PageError> {
         let session = parts.extensions.get::<Session>().cloned();
         match session {
-            Some(session) => Ok(Self(session::person(app, &session).await.map_err(PageError)?)),
+            Some(session) => {
+                let person = session::person(app, &session).await.map_err(PageError)?;
+                Ok(Self(person.inspect(|person| Asker::tell(&parts.extensions, person))))
+            }
             None => Ok(Self(None)),
         }
     }

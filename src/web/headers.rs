@@ -3,10 +3,11 @@
 
 use std::any::Any;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
-use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::http::{Extensions, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
@@ -18,6 +19,8 @@ use super::{cookies, request_id};
 use crate::app::App;
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::ids::UserId;
+use crate::users::Person;
 
 /// No inline script or style, nothing from elsewhere, in nobody's frame.
 pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -35,6 +38,9 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
+/// A request that takes so long is worth a warning.
+const SLOW: Duration = Duration::from_secs(1);
+
 type Refusal = fn(ProtectionError) -> Response;
 
 /// Refuses what other sites post in a reader's name (403): `Sec-Fetch-Site`, and `Origin` where that is missing.
@@ -46,14 +52,35 @@ pub fn cross_site(config: &Config) -> Result<CsrfLayer<Refusal>> {
     Ok(layer.with_rejection_response(refuse as Refusal))
 }
 
+/// Whose request it is, once it is known: for the access log.
+#[derive(Clone, Default)]
+pub struct Asker(Arc<OnceLock<UserId>>);
+
+impl Asker {
+    /// Says that `person` asks. Within [`around`]; elsewhere nobody hears of it.
+    pub fn tell(extensions: &Extensions, person: &Person) {
+        if let Some(asker) = extensions.get::<Self>() {
+            // Who is asked for twice is the same.
+            let _ = asker.0.set(person.id);
+        }
+    }
+
+    fn id(&self) -> Option<i64> {
+        self.0.get().map(|id| id.0)
+    }
+}
+
 /// Names the request, adds the headers and writes the access log. Neither shows a query string: it may hold a token.
-pub async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
+pub async fn around(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
     let ip = peer.map(|peer| client_address(peer, request.headers(), &app.config.trusted_proxies));
     let id = request_id::of(request.headers());
+    let asker = Asker::default();
+    request.extensions_mut().insert(asker.clone());
     // An error's: it is there whatever is filtered out.
     let span = tracing::error_span!("request", request_id = %id.to_str().unwrap_or_default());
     let mut response = next.run(request).instrument(span.clone()).await;
@@ -67,10 +94,26 @@ pub async fn around(State(app): State<App>, request: Request, next: Next) -> Res
         let value = HeaderValue::from_static("max-age=31536000");
         response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, value);
     }
-    let (status, ms) = (response.status().as_u16(), begun.elapsed().as_secs_f64() * 1000.0);
+    let (status, took) = (response.status().as_u16(), begun.elapsed());
+    app.metrics.answered(method_label(&method), route.as_ref().map_or("none", MatchedPath::as_str), status, took);
+    let ms = took.as_secs_f64() * 1000.0;
     let ip = ip.map(|ip| ip.to_string()).unwrap_or_default();
-    tracing::info!(target: "access", %method, %path, status, ms = format_args!("{ms:.1}"), %ip, "request");
+    if took >= SLOW {
+        tracing::warn!(%method, %path, status, ms = format_args!("{ms:.0}"), "a slow request");
+    }
+    let user = asker.id();
+    tracing::info!(target: "access", %method, %path, status, ms = format_args!("{ms:.1}"), %ip, user, "request");
     response
+}
+
+/// The method, if it is one that a page takes: anybody can send any word.
+fn method_label(method: &Method) -> &str {
+    match *method {
+        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE | Method::OPTIONS => {
+            method.as_str()
+        }
+        _ => "other",
+    }
 }
 
 /// What a form's 303 is to a script, which would follow it without knowing where it leads: done (204), or log in first (401).

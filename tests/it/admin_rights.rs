@@ -47,6 +47,7 @@ const WAYS: &[(&str, &str, char, &[u16])] = &[
     ("get", "/admin", STAFF, &[303]),
     ("get", "/admin/", STAFF, &[200]),
     ("get", "/admin/search", STAFF, &[200]),
+    ("get", "/admin/help", STAFF, &[200]),
     ("get", "/admin/live", STAFF, &[200]),
     ("post", "/admin/live/{socket}/disconnect", STAFF, &[303]),
     ("post", "/admin/live/{socket}/log-out", STAFF, &[303, 403]),

@@ -151,6 +151,20 @@ async fn every_line_about_a_request_has_its_name() {
     assert!(line.ends_with(" request_id=find-me") && !line.contains("hidden"), "{line}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_access_log_says_who_asked_by_id() {
+    let database = crate::support::app::Database::new(Engine::Sqlite).await;
+    let mut process = Process::with(database, "127.0.0.1:0", &[("API", "true")]).await;
+    let mut ann = Program::at(&process.base);
+    ann.register("ann").await.is(201);
+    ann.log_in("ann").await;
+    let token = ann.access.clone().unwrap();
+    let request = Client::new().get(format!("{}/api/v1/auth/me", process.base)).bearer_auth(&token);
+    request.header("x-request-id", "who-asks").send().await.unwrap();
+    let line = process.logs("who-asks").await.pop().unwrap();
+    assert!(line.ends_with(" user=1 request_id=who-asks") && !line.contains(&token), "{line}");
+}
+
 const THEIRS: &str = "https://app.example.org";
 
 async fn preflight(site: &Site, origin: &str) -> HeaderMap {

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::json;
+use tokio::io::AsyncBufReadExt;
 
 use crate::support::actors::{PASSWORD, Visitor};
 use crate::support::app::{Database, Engine, Options, Site, both};
@@ -264,5 +265,61 @@ async fn logs_go_to_files_when_asked_and_never_show_what_was_typed() {
     let cookie = ann.cookie().unwrap().split('=').nth(1).unwrap();
     for secret in [PASSWORD, "between us", "guess", cookie, program.access.as_deref().unwrap(), &program.refresh] {
         assert!(!main.contains(secret) && !access.contains(secret), "{secret}");
+    }
+}
+
+/// As systemd does it: a socket that is open already is the process's third file.
+const HAND_OVER: &str = "
+import os, socket, sys
+held = socket.create_server(('127.0.0.1', 0))
+print(held.getsockname()[1], flush=True)
+os.dup2(held.fileno(), 3)
+os.set_inheritable(3, True)
+os.execve(sys.argv[1], sys.argv[1:], os.environ | {'LISTEN_FDS': '1', 'LISTEN_PID': str(os.getpid())})
+";
+
+#[tokio::test]
+async fn it_serves_on_the_socket_that_systemd_hands_over() {
+    let database = Database::new(Engine::Sqlite).await;
+    let mut child = tokio::process::Command::new("python3")
+        .args(["-c", HAND_OVER, env!("CARGO_BIN_EXE_switchboard"), "serve"])
+        .env("DATABASE_URL", &database.url)
+        .env("BIND", "127.0.0.1:1")
+        .current_dir(database.folder.path())
+        .stdout(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = tokio::io::BufReader::new(child.stdout.take().unwrap()).lines();
+    let port = lines.next_line().await.unwrap().unwrap();
+    // Before it is there, too: who connects waits.
+    let answer = reqwest::get(format!("http://127.0.0.1:{port}/up")).await.unwrap();
+    assert_eq!(answer.status(), 200);
+}
+
+#[tokio::test]
+async fn check_says_what_is_amiss_in_the_settings_and_what_to_do() {
+    let database = Database::new(Engine::Sqlite).await;
+    let settings = [("BASE_URL", "https://chat.example.org"), ("DEBUG", "true"), ("LOGIN_RATE", "off")];
+    let (said, _) = texts(&run(&database, &["check"], "", &settings).await);
+    for amiss in ["DEBUG is on.", "LOGIN_RATE is off.", "Name it in TRUSTED_PROXIES", "Set SMTP_URL and MAIL_FROM"] {
+        assert!(said.contains(amiss), "{amiss}: {said}");
+    }
+    assert!(!said.contains("unencrypted"), "{said}");
+    let (sound, _) = texts(&run(&database, &["check"], "", &[("BIND", "0.0.0.0:8000")]).await);
+    assert!(sound.contains("Passwords travel unencrypted.") && !sound.contains("DEBUG is on."), "{sound}");
+}
+
+#[tokio::test]
+async fn check_finds_a_key_that_others_can_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let database = Database::new(Engine::Sqlite).await;
+    run(&database, &["user", "list"], "", &[]).await;
+    let key = database.folder.path().join("data/secret_key");
+    let modes = [(0o600, false), (0o640, true)];
+    for (mode, is_amiss) in modes {
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(mode)).unwrap();
+        let (said, _) = texts(&run(&database, &["check"], "", &[]).await);
+        assert_eq!(said.contains("secret_key can be read by other users"), is_amiss, "{said}");
     }
 }

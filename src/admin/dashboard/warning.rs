@@ -4,6 +4,7 @@ use super::{MOST_COUNTED, Stats};
 use crate::admin::resource::Act;
 use crate::admin::{find, permission};
 use crate::app::App;
+use crate::config::advice::{self, Advice};
 use crate::users::Person;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -52,8 +53,8 @@ fn mails(app: &App, stats: &Stats, warnings: &mut Vec<Warning>) {
     let queued = counted(queues.mails_queued, "mail waits", "mails wait");
     if app.config.smtp_url.is_none() {
         if queues.mails_queued > 0 {
-            let advice = "Set SMTP_URL and MAIL_FROM and restart; until then, mails can be read in the outbox.";
-            warn(format!("{queued}, and no mail server is set."), advice, "/admin/emails/?status=queued", "Outbox");
+            let what = format!("{queued}, and no mail server is set.");
+            warn(what, &advice::no_mail_server().advice, "/admin/emails/?status=queued", "Outbox");
         }
     } else if queues.mails_stuck > 0 {
         let what = counted(queues.mails_stuck, "mail is stuck", "mails are stuck");
@@ -67,26 +68,10 @@ fn mails(app: &App, stats: &Stats, warnings: &mut Vec<Warning>) {
     }
 }
 
-/// What was set so that it is unsafe.
+/// What the settings are to be told of, as `switchboard check` tells it; of mails only once some wait.
 fn settings(app: &App, warnings: &mut Vec<Warning>) {
-    let mut warn = |what: &str, advice: String| {
-        warnings.push(Warning { what: what.into(), advice, href: "", link: "" });
-    };
-    if app.config.debug {
-        warn(
-            "DEBUG is on.",
-            "Turn it off on a site that others can reach: it shows details of errors and mails.".into(),
-        );
-    }
-    if !app.config.is_https() && !app.config.bind.ip().is_loopback() {
-        let advice = format!(
-            "BASE_URL is {} and the server listens on {}: put a proxy with a certificate before it and set BASE_URL \
-             to its https address.",
-            app.config.origin(),
-            app.config.bind
-        );
-        warn("Passwords travel unencrypted.", advice);
-    }
+    let said = advice::all(&app.config).into_iter().filter(|said| *said != advice::no_mail_server());
+    warnings.extend(said.map(|Advice { what, advice }| Warning { what, advice, href: "", link: "" }));
 }
 
 /// `1 mail waits`, `12 mails wait`, `10,000+ mails wait`.

@@ -13,7 +13,7 @@ use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
 use super::{Connection, Ending, Gone};
-use crate::live::feed::{Cursor, Owed};
+use crate::live::feed::{Cursor, Owed, Share};
 use crate::live::mailbox::{Close, Item};
 use crate::live::wire::header::{self, Opcode};
 
@@ -40,11 +40,13 @@ pub struct Outgoing {
     part: usize,
     pong: Option<Bytes>,
     cursors: Vec<Cursor>,
+    /// Of what the feeds gave, what is still to be written.
+    owed: Option<Share>,
 }
 
 impl Outgoing {
     pub fn new(packs: bool) -> Self {
-        Self { packs, pieces: Vec::new(), gone: 0, part: 0, pong: None, cursors: Vec::new() }
+        Self { packs, pieces: Vec::new(), gone: 0, part: 0, pong: None, cursors: Vec::new(), owed: None }
     }
 
     pub fn borrow_room(&mut self) {
@@ -132,7 +134,7 @@ impl Connection {
             match self.outgoing.flush(&mut self.stream, cx) {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(Err(_)) => return Err(Gone),
-                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Ok(())) => self.count(),
             }
             match self.ending {
                 Ending::No => self.gather(),
@@ -144,6 +146,15 @@ impl Connection {
             if !self.outgoing.is_stalled() {
                 return Ok(());
             }
+        }
+    }
+
+    /// Counts what the feeds gave, now that it is written.
+    fn count(&mut self) {
+        if let Some(Share { frames, since }) = self.outgoing.owed.take() {
+            let metrics = &self.session.app.metrics;
+            metrics.deliveries.inc_by(frames);
+            metrics.fan_out_seconds.observe(since.elapsed().as_secs_f64());
         }
     }
 
@@ -163,6 +174,7 @@ impl Connection {
             // They read nothing more.
             Some(why) if why.is_final() => {
                 self.outgoing.forget();
+                self.outgoing.owed = None;
                 self.close(close_frame(why), Ending::Said);
             }
             closed => {
@@ -178,15 +190,20 @@ impl Connection {
     /// Whether all that the feeds owe is gathered; otherwise it is [`GATHER`] bytes or some more, and another room has its
     /// turn first the next time.
     fn gather_feeds(&mut self) -> bool {
-        let Outgoing { packs, pieces, cursors, .. } = &mut self.outgoing;
+        let Outgoing { packs, pieces, cursors, owed, .. } = &mut self.outgoing;
         let begun = pieces.len();
         let mut ended = Vec::new();
         for cursor in cursors.iter_mut() {
             // What the socket has already is passed over without a byte.
             while pieces[begun..].iter().map(Bytes::len).sum::<usize>() < GATHER {
                 match cursor.take(*packs, GATHER, pieces) {
-                    Owed::Some { ends: false } => continue,
-                    Owed::Some { ends: true } => ended.push(cursor.feed.room),
+                    Owed::Some { ends, share } => {
+                        *owed = added(*owed, share);
+                        if !ends {
+                            continue;
+                        }
+                        ended.push(cursor.feed.room);
+                    }
                     Owed::Lagged => self.session.mailbox.close(Close::TooSlow),
                     Owed::Nothing => {}
                 }
@@ -223,6 +240,15 @@ impl Connection {
                 Item::Detach(room) => cursors.retain(|cursor| cursor.feed.room != room),
             }
         }
+    }
+}
+
+fn added(one: Option<Share>, other: Option<Share>) -> Option<Share> {
+    match (one, other) {
+        (Some(one), Some(other)) => {
+            Some(Share { frames: one.frames + other.frames, since: one.since.min(other.since) })
+        }
+        (one, other) => one.or(other),
     }
 }
 

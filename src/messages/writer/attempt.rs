@@ -151,6 +151,7 @@ impl Loop {
 
     /// Stores all of `jobs` in one transaction, which has to be ready to commit by then.
     async fn store(&self, jobs: &[Job], by: Instant) -> Result<Vec<Result<Outcome>>, Fault> {
+        let begun = Instant::now();
         let mut tx = in_time(by, self.db.write_briefly()).await.map_err(Fault::Begin)?;
         let now = self.clock.now();
         let rooms = jobs.iter().filter_map(Job::room).collect();
@@ -159,7 +160,11 @@ impl Loop {
         tx.changes_only(Extent::Talk { rooms, public });
         let outcomes = in_time(by, store::batch(&mut tx, jobs, now)).await.map_err(Fault::Job)?;
         match tx.commit_or_say().await {
-            Ok(()) => Ok(outcomes),
+            Ok(()) => {
+                self.metrics.commit_seconds.observe(begun.elapsed().as_secs_f64());
+                self.metrics.batch_jobs.observe(jobs.len() as f64);
+                Ok(outcomes)
+            }
             Err(Uncommitted::Undone(error)) => Err(Fault::Undone(error)),
             Err(Uncommitted::Unknown(error)) => Err(Fault::Commit(error)),
         }

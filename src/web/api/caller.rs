@@ -13,6 +13,7 @@ use crate::auth::token;
 use crate::error::{Error, Result};
 use crate::users::Person;
 use crate::web::extract::Visitor;
+use crate::web::headers::Asker;
 
 /// Somebody signed in. Errors: 401. Cost: 1 or 2 indexed queries.
 pub struct Caller {
@@ -30,7 +31,10 @@ impl FromRequestParts<App> for Anyone {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         if let Some(token) = bearer(&parts.headers) {
             let shown = token::person(app, token).await;
-            return Ok(Self(shown.map(|person| Some(Caller { person, by_token: true }))));
+            return Ok(Self(shown.map(|person| {
+                Asker::tell(&parts.extensions, &person);
+                Some(Caller { person, by_token: true })
+            })));
         }
         let Visitor(person) = Visitor::from_request_parts(parts, app).await.map_err(|refusal| refusal.0)?;
         Ok(Self(Ok(person.map(|person| Caller { person, by_token: false }))))

@@ -12,6 +12,7 @@ pub mod fields;
 pub mod forms;
 pub mod frame;
 pub mod grant;
+pub mod help;
 pub mod histories;
 pub mod imports;
 pub mod inlines;
@@ -47,6 +48,7 @@ routes! {
     "/admin" => get(dashboard::slash);
     "/admin/" => get(dashboard::show);
     "/admin/search" => get(search::show);
+    "/admin/help" => get(help::show);
     "/admin/live" => get(live::show);
     "/admin/live/{socket}/disconnect" => post(live::disconnect);
     "/admin/live/{socket}/log-out" => post(live::log_out);

@@ -1,0 +1,86 @@
+//! The connections that read from SQLite, lent to one request at a time. Called by `db.rs`.
+//!
+//! Not the driver's own pool, which asks each connection that comes back whether it is still there, in a task of its own:
+//! the way to SQLite's thread and back once more for each request. Nothing cuts off a connection to a file; one in
+//! [`TRUSTED`] times is asked all the same, in case its thread is gone.
+
+use std::time::Duration;
+
+use deadpool::Runtime;
+use deadpool::managed::{self, Metrics, Object, Pool, PoolError, QueueMode, RecycleResult, Timeouts};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection};
+
+use super::ACQUIRE_TIMEOUT;
+use crate::error::{Error, Result};
+
+const MOST: usize = 4;
+/// How often a connection is lent before it is asked whether it is still there.
+const TRUSTED: usize = 64;
+
+/// A connection that is lent; it is free again when this is dropped.
+pub type Reader = Object<Opener>;
+
+/// Opens them, as many as are wanted at once, when they are.
+pub struct Opener(SqliteConnectOptions);
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Readers(Pool<Opener>);
+
+impl managed::Manager for Opener {
+    type Type = SqliteConnection;
+    type Error = sqlx::Error;
+
+    async fn create(&self) -> sqlx::Result<SqliteConnection> {
+        self.0.connect().await
+    }
+
+    async fn recycle(&self, conn: &mut SqliteConnection, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
+        if metrics.recycle_count % TRUSTED == TRUSTED - 1 {
+            conn.ping().await?;
+        }
+        Ok(())
+    }
+}
+
+impl Readers {
+    /// Opens none yet. Errors: none that the settings here can cause.
+    pub fn new(options: SqliteConnectOptions) -> Result<Self> {
+        let timeouts = Timeouts {
+            wait: Some(ACQUIRE_TIMEOUT),
+            create: Some(ACQUIRE_TIMEOUT),
+            recycle: Some(Duration::from_secs(1)),
+        };
+        let pool = Pool::builder(Opener(options))
+            .max_size(MOST)
+            .timeouts(timeouts)
+            // The one that was used last has most in its memory.
+            .queue_mode(QueueMode::Lifo)
+            .runtime(Runtime::Tokio1);
+        Ok(Self(pool.build().map_err(Error::internal)?))
+    }
+
+    /// One of them. Errors: [`Error::Unavailable`] when none is free within five seconds, and what opening one ran into.
+    pub async fn lend(&self) -> Result<Reader> {
+        self.0.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => error.into(),
+            _ => Error::Unavailable,
+        })
+    }
+
+    /// How many are open, and how many of them are free.
+    pub fn count(&self) -> (usize, usize) {
+        let status = self.0.status();
+        (status.size, status.available)
+    }
+
+    /// Lends no more, and closes those that are free; the others close when they come back.
+    pub async fn close(&self) {
+        for conn in self.0.retain(|_, _| false).removed {
+            // What can't be closed is gone all the same.
+            let _ = conn.close().await;
+        }
+        self.0.close();
+    }
+}
