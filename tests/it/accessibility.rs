@@ -172,6 +172,7 @@ async fn axe_finds_nothing_in_the_backoffice_at_any_width_in_any_scheme() {
             ("search-form", "/admin/search"),
             ("search", "/admin/search?q=b"),
             ("live", "/admin/live"),
+            ("help", "/admin/help"),
             ("queue", "/admin/queue"),
             ("list", "/admin/users/"),
             ("filtered", "/admin/users/?role=user&created_at=2026&q=b&sort=username"),
