@@ -3,7 +3,7 @@
 //! share ([`crate::jobs::lease`]). Started by `jobs`.
 //!
 //! Backups beyond `BACKUP_KEEP` go once the new one was read back, never before. One that fails is an error in the log, is
-//! tried again within the hour, and takes none of those away.
+//! tried again in an hour, and takes none of those away.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -42,7 +42,9 @@ pub async fn run(app: App) {
     loop {
         every.tick().await;
         if let Err(error) = take_as(&app, &holder).await {
-            tracing::error!(%error, "the nightly backup has failed; it is tried again within an hour");
+            tracing::error!(%error, "the nightly backup has failed; it is tried again in an hour");
+            // By this node: another one may when the lease has run out.
+            every.reset_after(LASTS);
         }
     }
 }
