@@ -28,6 +28,8 @@ const LASTS: Duration = Duration::from_secs(3600);
 /// Between two signs that it goes on.
 const KEPT_EVERY: Duration = Duration::from_secs(600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
+/// One that isn't there so long after it was due has failed, and once more.
+const LATE: Duration = Duration::from_secs(2 * 3600);
 /// Held from one backup until the next is due: how all nodes know.
 pub const DONE: &str = "nightly backup done";
 const BEGINNING: &str = "switchboard-";
@@ -75,6 +77,21 @@ pub async fn take_as(app: &App, holder: &Holder) -> Result<Option<PathBuf>> {
     }
     lease.give_up(app).await?;
     Ok(Some(file))
+}
+
+/// What is to be said of backups that should have been taken and weren't; nothing where none is asked for. Cost: 1 indexed
+/// query.
+pub async fn overdue(app: &App) -> Result<Option<String>> {
+    if app.config.backup_dir.is_none() {
+        return Ok(None);
+    }
+    Ok(match lease::held_until(app, DONE).await? {
+        None => Some("No nightly backup has been taken yet.".to_owned()),
+        Some(due) if due.plus(LATE) < app.clock.now() => {
+            Some(format!("The nightly backup of {}, {} UTC hasn't been taken.", due.day(), due.hour_minute()))
+        }
+        Some(_) => None,
+    })
 }
 
 /// Takes it, and says meanwhile that it goes on.

@@ -10,7 +10,8 @@ use switchboard::clock::Clock;
 use switchboard::config::{Config, Sources};
 use switchboard::jobs::lease::Holder;
 
-use crate::support::app::{Database, Engine, both};
+use crate::support::actors::Visitor;
+use crate::support::app::{Database, Engine, Options, Site, both};
 use crate::support::archive::{KEY, assert_same, dump, restored, settled};
 use crate::support::process::Process;
 
@@ -131,5 +132,23 @@ both! {
         process.logs("the nightly backup was taken").await;
         assert_eq!(names(&process.database.folder.path().join("backups")).len(), 1);
         assert_eq!(process.terminate().await, 0);
+    }
+}
+
+both! {
+    async fn staff_are_told_that_there_is_none(engine: Engine) {
+        // Where nobody can make a folder.
+        let settings = vec![("BACKUP_DIR", "/proc/backups")];
+        let site = Site::with(engine, Options { settings, ..Options::default() }).await;
+        let ann = Visitor::admin(&site, "ann").await;
+        assert!(ann.get("/admin/").await.text.contains("No nightly backup has been taken yet."));
+        let now = site.app.clock.now();
+        let held = |until: i64| format!("insert into leases (job, holder, until) values ('{}', 'x', {until})
+            on conflict (job) do update set until = excluded.until", nightly::DONE);
+        site.sql(&held(now.0 - HOUR)).await;
+        assert!(!ann.get("/admin/").await.text.contains("nightly backup"));
+        site.sql(&held(now.0 - 3 * HOUR)).await;
+        assert!(ann.get("/admin/").await.text.contains("hasn't been taken."));
+        site.stop().await;
     }
 }
