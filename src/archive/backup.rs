@@ -53,7 +53,8 @@ pub async fn take(config: &Config, target: &Path, replace: bool, now: Timestamp,
     let scratch = Scratch::new(&folder, PREFIX)
         .map_err(|error| Error::startup(format!("{} can't be written to: {error}", folder.display())))?;
     let (copy, uploads) = copy(config, scratch.path(), progress).await?;
-    let work = Work { copy, uploads, key, scratch, target: target.to_owned(), replace, now, progress: progress.clone() };
+    let work =
+        Work { copy, uploads, key, scratch, target: target.to_owned(), replace, now, progress: progress.clone() };
     let (runtime, engine) = (Handle::current(), engine(config));
     spawn_blocking(move || work.write(&runtime, engine)).await.map_err(Error::internal)?
 }
@@ -155,7 +156,7 @@ impl Work {
         let bytes = database.metadata().map_err(Error::internal)?.len();
         let upload_bytes = runtime.block_on(self.copy.upload_bytes())?;
         has_room(self.scratch.path(), upload_bytes)?;
-        self.progress.begin("Writing the archive", Length::Bytes(bytes + upload_bytes))?;
+        self.progress.begin("Writing the archive", Length::Bytes(bytes + 2 * upload_bytes))?;
         let path = self.scratch.path().join("archive");
         let seconds = u64::try_from(self.now.0 / 1_000_000).unwrap_or(0);
         let mut writer = Writer::create(&path, &about, seconds, self.progress.clone())?;
@@ -205,7 +206,7 @@ impl Work {
         }
         let Some((file, bytes)) = self.uploads.open(name).map_err(fault)? else { return Ok(false) };
         if let Name::File(named) = name {
-            let (digest, _) = digest_of(&file, &Progress::default()).map_err(fault)?;
+            let (digest, _) = digest_of(&file, &self.progress).map_err(fault)?;
             if digest != *named {
                 return Ok(false);
             }

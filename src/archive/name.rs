@@ -65,11 +65,14 @@ mod tests {
     fn what_is_written_is_read_and_nothing_else_is() {
         let digest = "0123456789abcdef".repeat(4);
         let picture = format!("{}.png", &digest[..32]);
-        for name in [Name::About, Name::Key, Name::Database, Name::File(digest.clone()), Name::Picture(picture), Name::Manifest]
+        for name in
+            [Name::About, Name::Key, Name::Database, Name::File(digest.clone()), Name::Picture(picture), Name::Manifest]
         {
             assert_eq!(Name::parse(name.text().as_bytes()), Some(name));
         }
-        for bad in ["", "/etc/passwd", "../x", "uploads/files/../../x", "uploads/files/", "./about.json", "uploads/avatars/x"] {
+        for bad in
+            ["", "/etc/passwd", "../x", "uploads/files/../../x", "uploads/files/", "./about.json", "uploads/avatars/x"]
+        {
             assert_eq!(Name::parse(bad.as_bytes()), None, "{bad}");
         }
         let upper = format!("uploads/files/{}", digest.to_uppercase());

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use time::Time;
+use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use tokio::time::interval;
 
@@ -67,7 +68,7 @@ pub async fn take_as(app: &App, holder: &Holder) -> Result<Option<PathBuf>> {
         .map_err(|error| Error::startup(format!("BACKUP_DIR = \"{}\" can't be made: {error}", folder.display())))?;
     let now = app.clock.now();
     let file = folder.join(format!("{BEGINNING}{}{ENDING}", stamp(now)));
-    let taken = held(app, &mut lease, &file, now).await?;
+    let taken = held(app, &mut lease, file.clone(), now).await?;
     Lease::take(app, holder, DONE, until_next(app.clock.now(), app.config.backup_at)).await?;
     report(&taken, &file);
     let keep = app.config.backup_keep;
@@ -94,16 +95,32 @@ pub async fn overdue(app: &App) -> Result<Option<String>> {
     })
 }
 
-/// Takes it, and says meanwhile that it goes on.
-async fn held(app: &App, lease: &mut Lease, file: &Path, now: Timestamp) -> Result<Taken> {
-    // A second one of the same second is the same one again.
-    let progress = Progress::default();
-    let work = backup::take(&app.config, file, true, now, &progress);
-    tokio::pin!(work);
+/// Asks a backup to end when the job is dropped: a server that is told to go doesn't wait for it.
+struct Ended(Progress);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+/// Takes it on a thread of its own, and says meanwhile that it goes on.
+async fn held(app: &App, lease: &mut Lease, file: PathBuf, now: Timestamp) -> Result<Taken> {
+    let (ended, runtime, config) = (Ended(Progress::default()), Handle::current(), app.config.clone());
+    let progress = ended.0.clone();
+    let mut work = spawn_blocking(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                // One that bears the same second in its name is the same one again.
+                taken = backup::take(&config, &file, true, now, &progress) => taken,
+                () = progress.stopped() => Err(Error::startup("The server was told to stop.")),
+            }
+        })
+    });
     let mut every = interval(KEPT_EVERY);
     loop {
         tokio::select! {
-            taken = &mut work => return taken,
+            taken = &mut work => return taken.map_err(Error::internal)?,
             // Two at once are a waste, and no harm.
             _ = every.tick() => lease.keep(app).await.map(|_| ())?,
         }
@@ -173,7 +190,9 @@ mod tests {
     fn only_what_is_named_like_ours_is_ours() {
         assert!(is_ours("switchboard-2026-11-22T033000Z.tar.zst"));
         assert_eq!(stamp(Timestamp::of(datetime!(2026-11-22 03:30:00.5 UTC))), "2026-11-22T033000Z");
-        for other in ["switchboard-before-upgrade.tar.zst", "switchboard-2026-11-22T033000Z.tar.zst.old", "notes.txt", ""] {
+        for other in
+            ["switchboard-before-upgrade.tar.zst", "switchboard-2026-11-22T033000Z.tar.zst.old", "notes.txt", ""]
+        {
             assert!(!is_ours(other), "{other}");
         }
     }

@@ -33,7 +33,8 @@ impl Incoming {
     pub fn new(config: &Config) -> io::Result<Self> {
         private_folder(&config.upload_dir)?;
         let scratch = Scratch::new(&config.upload_dir, PREFIX)?;
-        let homes = [(Name::File(String::new()), disk::folder(config)), (Name::Picture(String::new()), avatar::folder(config))];
+        let homes =
+            [(Name::File(String::new()), disk::folder(config)), (Name::Picture(String::new()), avatar::folder(config))];
         let kinds = homes.map(|(name, home)| (scratch.path().join(name.path()), home));
         for (from, _) in &kinds {
             private_folder(from)?;

@@ -4,6 +4,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::Notify;
+
 use crate::error::{Error, Result};
 
 /// Cheap to clone.
@@ -15,6 +17,7 @@ struct Parts {
     step: Mutex<(&'static str, Length)>,
     done: AtomicU64,
     stopped: AtomicBool,
+    stopping: Notify,
 }
 
 /// How much there is to do in a step, as far as that is known.
@@ -54,12 +57,21 @@ impl Progress {
 
     /// Asks for an end: what is under way is undone. Threads that block look for it themselves.
     pub fn stop(&self) {
-        self.0.stopped.store(true, Ordering::Relaxed);
+        self.0.stopped.store(true, Ordering::Release);
+        self.0.stopping.notify_waiters();
+    }
+
+    /// Comes back once somebody has asked for an end.
+    pub async fn stopped(&self) {
+        let stopping = self.0.stopping.notified();
+        if self.go_on().is_ok() {
+            stopping.await;
+        }
     }
 
     /// Errors: [`Error::Startup`] once somebody has asked for an end.
     pub fn go_on(&self) -> Result<()> {
-        match self.0.stopped.load(Ordering::Relaxed) {
+        match self.0.stopped.load(Ordering::Acquire) {
             true => Err(Error::startup("Stopped before it was done; nothing was changed.")),
             false => Ok(()),
         }

@@ -44,17 +44,24 @@ pub fn walk(
     progress: &Progress,
     mut sink: impl FnMut(&Name) -> io::Result<Option<File>>,
 ) -> Result<Contents> {
-    let file = File::open(path).map_err(|error| Error::startup(format!("{} can't be read: {error}", path.display())))?;
+    let file =
+        File::open(path).map_err(|error| Error::startup(format!("{} can't be read: {error}", path.display())))?;
     let mut reading = Reading { most, ..Reading::default() };
     let read = reading.all(file, progress, &mut sink).and_then(|()| reading.judge());
-    read.and_then(|()| reading.contents().ok_or_else(|| Fault::Foreign("it was cut short".to_owned()))).map_err(|fault| match (progress.go_on(), fault) {
-        (Err(stopped), _) => stopped,
-        (_, Fault::Foreign(why)) => Error::startup(format!("{} isn't a backup that can be restored: {why}.", path.display())),
-        (_, Fault::Io(error)) if error.kind() == io::ErrorKind::StorageFull => {
-            Error::startup(format!("The disk is full: {error}."))
-        }
-        (_, Fault::Io(error)) => Error::startup(format!("{} is damaged or was cut short: {error}.", path.display())),
-    })
+    read.and_then(|()| reading.contents().ok_or_else(|| Fault::Foreign("it was cut short".to_owned()))).map_err(
+        |fault| match (progress.go_on(), fault) {
+            (Err(stopped), _) => stopped,
+            (_, Fault::Foreign(why)) => {
+                Error::startup(format!("{} isn't a backup that can be restored: {why}.", path.display()))
+            }
+            (_, Fault::Io(error)) if error.kind() == io::ErrorKind::StorageFull => {
+                Error::startup(format!("The disk is full: {error}."))
+            }
+            (_, Fault::Io(error)) => {
+                Error::startup(format!("{} is damaged or was cut short: {error}.", path.display()))
+            }
+        },
+    )
 }
 
 enum Fault {
@@ -156,7 +163,8 @@ impl Reading {
     }
 
     fn take_text(&mut self, name: &Name, text: &str) -> Result<(), Fault> {
-        let unreadable = |error: serde_json::Error| Fault::Foreign(format!("{} in it can't be read: {error}", name.text()));
+        let unreadable =
+            |error: serde_json::Error| Fault::Foreign(format!("{} in it can't be read: {error}", name.text()));
         match name {
             Name::About => self.about = Some(of_this_program(serde_json::from_str(text).map_err(unreadable)?)?),
             Name::Key => self.key = Some(Secret::new(text.trim())),

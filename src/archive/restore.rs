@@ -37,7 +37,13 @@ pub struct Restored {
 /// Puts the site of `archive` where `config` says; with `replace`, over one that is there. Errors: [`Error::Startup`] in
 /// words, and then everything is as it was: an archive that is damaged, foreign or newer, a site that is there, a server that
 /// is at work on it, no room. Cost: room for all of it once more; reads the archive twice; memory for some megabytes.
-pub async fn run(config: &Config, archive: &Path, replace: bool, now: Timestamp, progress: &Progress) -> Result<Restored> {
+pub async fn run(
+    config: &Config,
+    archive: &Path,
+    replace: bool,
+    now: Timestamp,
+    progress: &Progress,
+) -> Result<Restored> {
     let contents = examine(config, archive, progress).await?;
     let url = config.database_url.reveal();
     let key = Key::plan(config, &contents.key)?;
@@ -171,9 +177,8 @@ impl Ready<'_> {
             let url = self.config.database_url.reveal();
             let loaded = unpacked.copy.load(url, self.config.pooling, replace, self.progress).await?;
             if loaded.dropped {
-                warnings.push(
-                    "The site that was in PostgreSQL is gone: no schema could be made to keep it in.".to_owned(),
-                );
+                warnings
+                    .push("The site that was in PostgreSQL is gone: no schema could be made to keep it in.".to_owned());
             }
             let kept = loaded.aside.clone();
             let mut swap = Swap::new(&self.incoming, &self.key, &stamp);
@@ -203,7 +208,8 @@ impl Ready<'_> {
             warnings.push(format!("{missing} files were missing already when the backup was taken."));
         }
         if self.config.pooling.bouncer {
-            warnings.push("Through PgBouncer one can't tell whether a server runs: none may have, meanwhile.".to_owned());
+            warnings
+                .push("Through PgBouncer one can't tell whether a server runs: none may have, meanwhile.".to_owned());
         }
         Ok(warnings)
     }

@@ -35,8 +35,7 @@ impl Writer {
         let mut frame = zstd::Encoder::new(BufWriter::with_capacity(1 << 20, file), LEVEL).map_err(fault)?;
         frame.include_checksum(true).map_err(fault)?;
         let tar = Builder::new(frame);
-        let mut writer =
-            Self { tar, path: path.to_owned(), lines: Context::new(&SHA256), bytes: 0, seconds, progress };
+        let mut writer = Self { tar, path: path.to_owned(), lines: Context::new(&SHA256), bytes: 0, seconds, progress };
         writer.add_text(&Name::About, &json(about)?)?;
         Ok(writer)
     }
@@ -62,8 +61,7 @@ impl Writer {
 
     /// Writes the manifest, with what this knows of it, and makes the file durable.
     pub fn finish(mut self, manifest: Manifest) -> Result<Manifest> {
-        let manifest =
-            Manifest { bytes: self.bytes, entries_sha256: hex(&self.lines.clone().finish()), ..manifest };
+        let manifest = Manifest { bytes: self.bytes, entries_sha256: hex(&self.lines.clone().finish()), ..manifest };
         let text = json(&manifest)?;
         self.add_text(&Name::Manifest, &text)?;
         let path = self.path.clone();
@@ -90,9 +88,7 @@ impl Writer {
     fn fault(&self, name: &Name, error: &io::Error) -> Error {
         match self.progress.go_on() {
             Err(stopped) => stopped,
-            Ok(()) => {
-                Error::startup(format!("{} can't be written to {}: {error}", name.text(), self.path.display()))
-            }
+            Ok(()) => Error::startup(format!("{} can't be written to {}: {error}", name.text(), self.path.display())),
         }
     }
 }

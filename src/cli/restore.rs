@@ -40,7 +40,9 @@ pub async fn run(config: &Config, command: &RestoreCommand) -> Result<()> {
     );
     println!("Everyone signs in again. What was changed, revoked or deleted since then is as it was then.");
     if mails > 0 {
-        println!("{mails} mails waited then and may have been sent since: they are in the backoffice as failed, to be sent again.");
+        println!(
+            "{mails} mails waited then and may have been sent since: they are in the backoffice as failed, to be sent again."
+        );
     }
     for place in aside {
         println!("Kept of the site before, to be deleted by you: {place}");

@@ -46,7 +46,8 @@ pub const LEFT_OUT: [&str; 8] = [
     "leases",
 ];
 /// Why nothing is put over a site without being asked to.
-pub const IS_THERE: &str = "There is a site in this database already. Nothing was changed; with --force it is replaced.";
+pub const IS_THERE: &str =
+    "There is a site in this database already. Nothing was changed; with --force it is replaced.";
 const AT_WORK_ON_POSTGRES: &str = "A server, or another command, is at work on this PostgreSQL database.";
 /// Sessions of the restored site are numbered from so far on: an access token that names a session from after the backup
 /// must never fit another one of the same person. It lives for a quarter of an hour.
@@ -112,8 +113,10 @@ impl Copy {
     /// Errors: [`Error::Startup`] with what SQLite finds wrong, or [`Error::Startup`] for one that isn't ours.
     /// Cost: reads everything once.
     pub async fn check(&mut self) -> Result<()> {
-        let found: Vec<String> =
-            sqlx::query_scalar("pragma quick_check(3)").fetch_all(&mut self.0).await.map_err(|error| damaged(&error))?;
+        let found: Vec<String> = sqlx::query_scalar("pragma quick_check(3)")
+            .fetch_all(&mut self.0)
+            .await
+            .map_err(|error| damaged(&error))?;
         if found != ["ok"] {
             return Err(Error::startup(format!("The copy of the database is damaged: {}", found.join("; "))));
         }
@@ -163,7 +166,9 @@ impl Copy {
             "update emails set status = 'failed', next_attempt_at = null, leased_until = null, last_error = $1
              where status = 'queued'",
         )
-        .bind(format!("It wasn't sent: it waited when the backup of {taken_at} was taken, and may have been sent since."))
+        .bind(format!(
+            "It wasn't sent: it waited when the backup of {taken_at} was taken, and may have been sent since."
+        ))
         .execute(&mut *conn)
         .await?;
         sqlx::query("update users set digested_at = $1 where digest <> 'never'").bind(now).execute(&mut *conn).await?;
@@ -218,15 +223,17 @@ async fn vacuum_into(url: &str, path: &Path, progress: &Progress) -> Result<()> 
     progress.begin("Copying the database", Length::Bytes(u64::try_from(bytes).unwrap_or(0)))?;
     has_room(path, u64::try_from(bytes).unwrap_or(0))?;
     let target = path.to_str().ok_or_else(|| Error::startup(format!("{} isn't UTF-8.", path.display())))?;
-    let vacuum = sqlx::query("vacuum into $1").bind(target).execute(&mut conn);
-    tokio::pin!(vacuum);
-    let mut every = interval(LOOK_EVERY);
-    loop {
-        tokio::select! {
-            done = &mut vacuum => break done.map(|_| ()).map_err(told)?,
-            _ = every.tick() => {
-                progress.at(std::fs::metadata(path).map_or(0, |file| file.len()));
-                progress.go_on()?;
+    {
+        let vacuum = sqlx::query("vacuum into $1").bind(target).execute(&mut conn);
+        tokio::pin!(vacuum);
+        let mut every = interval(LOOK_EVERY);
+        loop {
+            tokio::select! {
+                done = &mut vacuum => break done.map(|_| ()).map_err(told)?,
+                _ = every.tick() => {
+                    progress.at(std::fs::metadata(path).map_or(0, |file| file.len()));
+                    progress.go_on()?;
+                }
             }
         }
     }
@@ -270,7 +277,10 @@ async fn tables(conn: &mut SqliteConnection) -> Result<Vec<String>> {
 
 /// The columns of `table` and their declared types.
 async fn columns(conn: &mut SqliteConnection, table: &str) -> Result<Vec<(String, String)>> {
-    Ok(sqlx::query_as("select name, lower(type) from pragma_table_info($1) order by cid").bind(table).fetch_all(conn).await?)
+    Ok(sqlx::query_as("select name, lower(type) from pragma_table_info($1) order by cid")
+        .bind(table)
+        .fetch_all(conn)
+        .await?)
 }
 
 /// The id that was given last in `table`.

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgTransactionManager};
-use sqlx::{Connection, Postgres, TransactionManager};
+use sqlx::{Connection, Executor, Postgres, TransactionManager};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -51,8 +51,11 @@ const LIFETIME: Duration = Duration::from_secs(30 * 60);
 /// Of a process's connections: one at work, and one that is on its way back.
 const FOR_BATCHES: u32 = 2;
 
-/// The key of the lock that says that a database is in use: this schema's own.
-pub(super) const IN_USE: &str = "hashtext('switchboard serves ' || current_schema())";
+/// Says, for as long as a connection is open, that this schema is in use: nothing may be restored over it. The server lets go
+/// of the lock when the process dies. Behind PgBouncer a lock would be somebody else's next.
+const IN_USE: &str = "select pg_advisory_lock_shared(hashtext('switchboard serves ' || current_schema()))";
+/// Whether nobody says so, nor can until the end of the transaction.
+pub(super) const UNUSED: &str = "pg_try_advisory_xact_lock(hashtext('switchboard serves ' || current_schema()))";
 /// What holds for every statement. Every query here takes milliseconds: compiling one takes longer than it saves.
 const SETTINGS: [(&str, &str); 4] = [
     ("jit", "off"),
@@ -104,7 +107,9 @@ impl Server {
             .max_lifetime(LIFETIME)
             .test_before_acquire(false)
             .before_acquire(|conn, _| Box::pin(async move { Ok(is_alive(conn).await) }))
-            .after_connect(move |conn, _| Box::pin(async move { in_use(conn, pooling).await }))
+            .after_connect(move |conn, _| {
+                Box::pin(async move { if pooling.bouncer { Ok(()) } else { conn.execute(IN_USE).await.map(|_| ()) } })
+            })
             .max_connections(FOR_BATCHES);
         let batches = pools.clone().connect_lazy_with(options.clone());
         let most = pooling.most.saturating_sub(FOR_BATCHES).max(1);
@@ -187,15 +192,6 @@ pub(super) async fn alone(url: &str, pooling: Pooling) -> Result<PgConnection> {
     let options = options(url, pooling)?;
     let connected = timeout(ACQUIRE_TIMEOUT, PgConnection::connect_with(&options)).await;
     connected.unwrap_or_else(|_| Err(timed_out())).map_err(|e| unreachable(&place(&options), &e))
-}
-
-/// Says, for as long as `conn` is open, that this database is in use: nothing may be restored over it (`db/copy/back.rs`).
-/// The server lets go of the lock when the process dies. Behind PgBouncer a lock would be somebody else's next.
-async fn in_use(conn: &mut PgConnection, pooling: Pooling) -> sqlx::Result<()> {
-    if !pooling.bouncer {
-        sqlx::raw_sql(&format!("select pg_advisory_lock_shared({IN_USE})")).execute(conn).await?;
-    }
-    Ok(())
 }
 
 /// One try; nothing has been done on a connection that isn't returned.

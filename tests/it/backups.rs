@@ -14,7 +14,9 @@ use switchboard::db::Db;
 
 use crate::support::actors::{PASSWORD, Visitor};
 use crate::support::app::{Database, Engine, Options, Site, both, postgres_url};
-use crate::support::archive::{KEY, assert_same, backup, command, dump, entries, files, furnished, refused, restored, settled, upload};
+use crate::support::archive::{
+    KEY, assert_same, backup, command, dump, entries, files, furnished, refused, restored, settled, upload,
+};
 use crate::support::process::{Process, run, texts};
 use crate::support::program::Program;
 
@@ -67,7 +69,8 @@ async fn serves_as_before(database: Database) {
     let said = ann.post("/chat/rooms/1/messages", json!({"content": "still here, Größe"})).await.is(201).json();
     assert_eq!((&said["seq"], &said["rev"], &said["id"]), (&json!(11), &json!(14), &json!(11)), "the numbers go on");
     assert_eq!(ann.get("/chat/search?q=größe").await.json()["items"].as_array().unwrap().len(), 2);
-    let file = ann.client.get(format!("{}/api/v1/chat/attachments/1", ann.base)).bearer_auth(ann.access.as_ref().unwrap());
+    let file =
+        ann.client.get(format!("{}/api/v1/chat/attachments/1", ann.base)).bearer_auth(ann.access.as_ref().unwrap());
     assert_eq!(file.send().await.unwrap().text().await.unwrap(), "hello");
     assert!(Program::new(&site).register("dan").await.is(201).json()["id"] == json!(4));
     site.stop().await;

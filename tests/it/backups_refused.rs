@@ -91,8 +91,17 @@ async fn nothing_leads_out_of_the_folder_that_it_is_unpacked_into() {
     let folder = database.folder.path();
     let about = entries(&archive).swap_remove(0).1;
     let digest = "0".repeat(64);
-    for name in ["../escaped", "/tmp/escaped", "uploads/files/../../escaped", "uploads/avatars/../escaped", "./about.json",
-        "uploads/files/x", "uploads", "uploads/files/", "about.json"] {
+    for name in [
+        "../escaped",
+        "/tmp/escaped",
+        "uploads/files/../../escaped",
+        "uploads/avatars/../escaped",
+        "./about.json",
+        "uploads/files/x",
+        "uploads",
+        "uploads/files/",
+        "about.json",
+    ] {
         let path = folder.join("tricky");
         let mut forged = Forged::new(&path);
         forged.add("about.json", &about).add(name, b"x");
@@ -100,8 +109,17 @@ async fn nothing_leads_out_of_the_folder_that_it_is_unpacked_into() {
         let error = refused(&database, &path, &["--force"]).await;
         assert!(error.contains("which no backup has") || error.contains("out of order"), "{name}: {error}");
     }
-    for kind in [EntryType::Symlink, EntryType::Link, EntryType::Char, EntryType::Block, EntryType::Fifo, EntryType::Directory,
-        EntryType::GNULongName, EntryType::XHeader, EntryType::GNUSparse] {
+    for kind in [
+        EntryType::Symlink,
+        EntryType::Link,
+        EntryType::Char,
+        EntryType::Block,
+        EntryType::Fifo,
+        EntryType::Directory,
+        EntryType::GNULongName,
+        EntryType::XHeader,
+        EntryType::GNUSparse,
+    ] {
         let path = folder.join("tricky");
         let mut forged = Forged::new(&path);
         forged.add("about.json", &about).add_as(kind, &format!("uploads/files/{digest}"), 0, std::io::empty());
@@ -120,7 +138,12 @@ async fn a_bomb_is_refused_before_it_takes_any_room() {
     // Says that it is a petabyte, and ends soon.
     let path = folder.join("petabyte");
     let mut forged = Forged::new(&path);
-    forged.add("about.json", &about).add_as(EntryType::Regular, "switchboard.db", 1 << 50, std::io::repeat(0).take(1 << 20));
+    forged.add("about.json", &about).add_as(
+        EntryType::Regular,
+        "switchboard.db",
+        1 << 50,
+        std::io::repeat(0).take(1 << 20),
+    );
     forged.end();
     assert!(refused(&database, &path, &["--force"]).await.contains("isn't room"));
     // Short entries that aren't, and a manifest nobody could hold.

@@ -14,7 +14,7 @@ use sqlx::{Connection, Row, TransactionManager};
 use super::{columns, quoted, tables, text};
 use crate::archive::progress::{Length, Progress};
 use crate::db::migrations;
-use crate::db::postgres::IN_USE;
+use crate::db::postgres::UNUSED;
 use crate::error::{Error, Result};
 
 /// However long it takes.
@@ -86,10 +86,8 @@ pub(super) async fn run(
 /// Puts the site that is there out of the way: into a schema of its own, or, where none may be made, nowhere.
 async fn make_room(loaded: &mut Loaded, ours: &[String], replace: bool) -> Result<()> {
     let server = &mut loaded.server;
-    let alone: bool = sqlx::query_scalar(&format!("select pg_try_advisory_xact_lock({IN_USE})"))
-        .fetch_one(&mut *server)
-        .await
-        .map_err(unwritten)?;
+    let alone: bool =
+        sqlx::query_scalar(&format!("select {UNUSED}")).fetch_one(&mut *server).await.map_err(unwritten)?;
     if !alone {
         return Err(Error::startup(format!("{} Stop it first; nothing was changed.", super::AT_WORK_ON_POSTGRES)));
     }
@@ -126,10 +124,8 @@ async fn refuse_newer(server: &mut PgConnection, there: &[String]) -> Result<()>
     if !there.iter().any(|table| table == "_sqlx_migrations") {
         return Ok(());
     }
-    let newest: Option<i64> = sqlx::query_scalar("select max(version) from _sqlx_migrations")
-        .fetch_one(server)
-        .await
-        .map_err(unwritten)?;
+    let newest: Option<i64> =
+        sqlx::query_scalar("select max(version) from _sqlx_migrations").fetch_one(server).await.map_err(unwritten)?;
     if newest.is_some_and(|number| number > migrations::newest()) {
         return Err(Error::startup(
             "A newer Switchboard's site is in this PostgreSQL database. Restore into an empty database or schema instead; \
@@ -226,12 +222,7 @@ async fn drop_indexes(server: &mut PgConnection, tables: &[String]) -> Result<Ve
 }
 
 /// Sends a table's rows; how many there were.
-async fn load(
-    file: &mut SqliteConnection,
-    server: &mut PgConnection,
-    table: &str,
-    progress: &Progress,
-) -> Result<u64> {
+async fn load(file: &mut SqliteConnection, server: &mut PgConnection, table: &str, progress: &Progress) -> Result<u64> {
     let names: Vec<String> = columns(file, table).await?.into_iter().map(|(name, _)| quoted(&name)).collect();
     let place = quoted(table);
     // Rows that the migrations made.

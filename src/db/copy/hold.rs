@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 
-use super::super::postgres::{self, IN_USE, Pooling};
+use super::super::postgres::{self, Pooling, UNUSED};
 use crate::error::{Error, Result};
 
 /// A command that is about to end may.
@@ -33,7 +33,7 @@ pub async fn is_there(url: &str, pooling: Pooling) -> Result<bool> {
     let told = |error: sqlx::Error| Error::startup(format!("The PostgreSQL database can't be read: {error}"));
     let (there, alone): (bool, bool) = sqlx::query_as(&format!(
         "select exists (select 1 from pg_tables where schemaname = current_schema()
-             and tablename in ('_sqlx_migrations', 'users')), pg_try_advisory_xact_lock({IN_USE})"
+             and tablename in ('_sqlx_migrations', 'users')), {UNUSED}"
     ))
     .fetch_one(&mut server)
     .await

@@ -55,8 +55,15 @@ mod tests {
 
     #[test]
     fn whatever_a_field_holds_it_comes_back() {
-        let fields =
-            [None, Some(""), Some("\\N"), Some("a\tb\nc\\d\r\n"), Some("\\"), Some("\u{8}\u{b}\u{c}\u{1f}é𝄞"), Some("NULL")];
+        let fields = [
+            None,
+            Some(""),
+            Some("\\N"),
+            Some("a\tb\nc\\d\r\n"),
+            Some("\\"),
+            Some("\u{8}\u{b}\u{c}\u{1f}é𝄞"),
+            Some("NULL"),
+        ];
         let mut line = Vec::new();
         for (place, text) in fields.iter().enumerate() {
             if place > 0 {
