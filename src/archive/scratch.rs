@@ -16,11 +16,12 @@ const STALE: Duration = Duration::from_secs(24 * 3600);
 pub struct Scratch(PathBuf);
 
 impl Scratch {
-    /// A new one in `folder`, whose name begins with `prefix`; those that a crash left there are removed. Blocks.
+    /// A new one in `folder`, which is there, with a name that begins with `prefix`; those that a crash left are removed.
+    /// Blocks.
     pub fn new(folder: &Path, prefix: &str) -> io::Result<Self> {
         sweep(folder, prefix);
         let path = folder.join(format!("{prefix}{}", &random_token()[..16]));
-        DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
+        DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Self(path))
     }
 

@@ -68,7 +68,7 @@ impl<'a> Swap<'a> {
 
     /// Errors: [`Error::Startup`] in words; then all is taken back.
     pub fn uploads_and_key(&mut self) -> Result<()> {
-        self.incoming.place().map_err(|error| fault("the uploads", &error))?;
+        self.incoming.place().map_err(|error| fault("The uploads", &error))?;
         self.put_key().map_err(|error| fault(KEY_FILE, &error))
     }
 
@@ -111,7 +111,7 @@ impl<'a> Swap<'a> {
             std::fs::rename(from, to)?;
             sync_folder(&folder_of(to))
         })();
-        moved.map_err(|error: io::Error| fault("the database", &error))
+        moved.map_err(|error: io::Error| fault("The database", &error))
     }
 
     fn move_aside(&mut self, path: &Path) -> io::Result<PathBuf> {

@@ -148,7 +148,7 @@ both! {
         site.sql(&held(now.0 - HOUR)).await;
         assert!(!ann.get("/admin/").await.text.contains("nightly backup"));
         site.sql(&held(now.0 - 3 * HOUR)).await;
-        assert!(ann.get("/admin/").await.text.contains("hasn't been taken."));
+        assert!(ann.get("/admin/").await.text.contains("The nightly backup of "));
         site.stop().await;
     }
 }
