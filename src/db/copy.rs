@@ -91,7 +91,7 @@ impl Copy {
             .pragma("temp_store", "memory")
             .pragma("trusted_schema", "off")
             .pragma("cell_size_check", "on")
-            .pragma("cache_size", "-65536");
+            .pragma("cache_size", "-16384");
         options.connect().await.map(Self).map_err(|error| damaged(&error))
     }
 
