@@ -109,8 +109,12 @@ pub struct NewFile {
 
 /// Where the file with this digest lies; `None` for what is no digest. Whether anything is there isn't asked.
 pub fn path(config: &Config, sha256: &str) -> Option<PathBuf> {
-    let is_digest = sha256.len() == 64 && sha256.bytes().all(|b| b.is_ascii_hexdigit());
-    is_digest.then(|| disk::folder(config).join(sha256))
+    is_digest(sha256).then(|| disk::folder(config).join(sha256))
+}
+
+/// Whether this is the name of a file: a SHA-256 in hexadecimal digits, small ones as they are written. Cost: O(1).
+pub fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 /// Where programs get it.

@@ -1,9 +1,12 @@
 //! The command line: what it accepts, and one file a command.
 
+pub mod backup;
 pub mod check;
 pub mod demo;
 pub mod mail;
 pub mod migrate;
+pub mod progress;
+pub mod restore;
 pub mod serve;
 pub mod user;
 
@@ -36,6 +39,10 @@ pub enum Command {
     User(user::UserCommand),
     /// Fill an empty database with believable people, rooms and talk
     Demo(demo::DemoCommand),
+    /// Write the whole site, database, uploads and key, into one file, while it is served
+    Backup(backup::BackupCommand),
+    /// Make a site of such a file, on either database
+    Restore(restore::RestoreCommand),
     /// Send a test message through the configured SMTP server
     #[command(subcommand)]
     Mail(mail::MailCommand),
@@ -82,6 +89,8 @@ pub async fn run(command: Command, sources: &Sources) -> Result<ExitCode> {
         Command::Migrate => migrate::run(config).await.map(|()| ExitCode::SUCCESS),
         Command::User(command) => user::run(&open(config).await?, command).await.map(|()| ExitCode::SUCCESS),
         Command::Demo(command) => demo::run(config, command).await.map(|()| ExitCode::SUCCESS),
+        Command::Backup(command) => backup::run(&config, &command).await,
+        Command::Restore(command) => restore::run(&config, &command).await.map(|()| ExitCode::SUCCESS),
         Command::Mail(command) => mail::run(&config, command).await.map(|()| ExitCode::SUCCESS),
         Command::Check => Ok(check::run(&config).await),
     }

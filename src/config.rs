@@ -93,6 +93,9 @@ pub const SETTINGS: &[Setting] = &[
         "where attachments are kept, readable by their owner only; the same for all nodes",
     ),
     setting("UPLOAD_MAX_BYTES", "25 MiB", "the largest attachment"),
+    setting("BACKUP_DIR", "", "a folder: a backup of the whole site is written there each night"),
+    setting("BACKUP_AT", "03:30", "when that is, UTC"),
+    setting("BACKUP_KEEP", "14", "how many of those are kept"),
     setting(
         "LOG_DIR",
         "",
@@ -173,6 +176,9 @@ pub struct Config {
     pub mail_from: Option<String>,
     pub upload_dir: PathBuf,
     pub upload_max_bytes: u64,
+    pub backup_dir: Option<PathBuf>,
+    pub backup_at: time::Time,
+    pub backup_keep: usize,
     pub log_dir: Option<PathBuf>,
     pub log_format: LogFormat,
     pub rust_log: String,
@@ -223,9 +229,6 @@ impl Config {
     }
 }
 
-/// Where the generated key is kept.
-pub const KEY_FILE: &str = "data/secret_key";
-
 /// The key that signs tokens and cookies: the setting, or a file in `data/`, made at first start (0600).
 pub fn secret_key(config: &Config) -> Result<Secret> {
     if let Some(key) = &config.secret_key {
@@ -240,6 +243,21 @@ pub fn secret_key(config: &Config) -> Result<Secret> {
         std::fs::write(path, &key).map_err(fault)?;
     }
     Ok(Secret(key.trim().to_owned()))
+}
+
+/// Where the key lies that isn't a setting; from the folder that the program is started in.
+pub const KEY_FILE: &str = "data/secret_key";
+
+/// The key that a server started here uses; `None` when it would make one. Errors: a file that can't be read.
+pub fn kept_key(config: &Config) -> Result<Option<Secret>> {
+    if let Some(key) = &config.secret_key {
+        return Ok(Some(key.clone()));
+    }
+    match std::fs::read_to_string(KEY_FILE) {
+        Ok(key) => Ok(Some(key.trim().to_owned()).filter(|key| !key.is_empty()).map(Secret)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::startup(format!("The secret key {KEY_FILE} can't be read: {error}"))),
+    }
 }
 
 /// All names and values of all sources, stronger ones over weaker.

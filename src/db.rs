@@ -8,6 +8,7 @@
 //! are begin and commit. A row costs 1.5 µs more, whether the driver's buffer holds 50 or 1000; with a buffer of 1 it is 15.
 
 pub mod changes;
+pub mod copy;
 pub mod migrations;
 pub mod postgres;
 mod readers;
@@ -279,18 +280,24 @@ impl Db {
         matches!(self, Self::Postgres(_))
     }
 
-    /// What the nodes of this site, and no other's, call it among themselves: its database, when that was made, and the
-    /// cluster that it is in, so that a copy elsewhere is another site. Cost: 1 query.
+    /// What the nodes of this site, and no other's, call it among themselves: its database, when that was made or restored,
+    /// and the cluster that it is in, so that a copy elsewhere, and an earlier state put back, is another site.
+    /// Cost: 1 query.
     pub async fn site_name(&self) -> Result<String> {
-        Ok(match self {
-            Self::Sqlite { writer, .. } => writer.connect_options().get_filename().display().to_string(),
-            Self::Postgres(_) => {
-                let name = "select current_database() || cast(min(installed_on) as text) ||
-                     (select cast(system_identifier as text) from pg_control_system()) from _sqlx_migrations";
-                let mut conn = self.read().await?;
-                on_db!(conn, c => sqlx::query_scalar(name).fetch_one(c).await)?
-            }
-        })
+        let (name, question) = match self {
+            Self::Sqlite { writer, .. } => (
+                writer.connect_options().get_filename().display().to_string(),
+                "select cast(min(installed_on) as text) from _sqlx_migrations",
+            ),
+            Self::Postgres(_) => (
+                String::new(),
+                "select current_database() || cast(min(installed_on) as text) ||
+                     (select cast(system_identifier as text) from pg_control_system()) from _sqlx_migrations",
+            ),
+        };
+        let mut conn = self.read().await?;
+        let made: String = on_db!(conn, c => sqlx::query_scalar(question).fetch_one(c).await)?;
+        Ok(name + &made)
     }
 
     /// Connections for reading that are open, and how many of those are free.

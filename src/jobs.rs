@@ -1,5 +1,5 @@
 //! What goes on beside the requests: talk with other nodes, sockets told of what ended elsewhere, settings kept fresh,
-//! old rows swept, unread counts, mails and pushes delivered, what people who go left to be erased, what a crash left half uploaded. [`start`]
+//! old rows swept, a backup taken each night, unread counts, mails and pushes delivered, what people who go left to be erased, what a crash left half uploaded. [`start`]
 //! is called once by `serve`.
 //!
 //! Of several nodes on one database each sends its own sockets what ended elsewhere; the rest is done once. Mails and accounts
@@ -16,6 +16,7 @@ use tokio::time::{Instant, interval, interval_at, timeout};
 use tower_sessions::ExpiredDeletion;
 
 use crate::app::App;
+use crate::archive::nightly;
 use crate::attachments::disk;
 use crate::auth::{self, api_tokens, devices, reset_tokens, session};
 use crate::clock::Timestamp;
@@ -59,6 +60,7 @@ pub fn start(app: &App) -> JoinSet<()> {
     jobs.spawn(push::delivery::run(app.clone()));
     jobs.spawn(sweep_leftovers(app.clone()));
     jobs.spawn(tidy(app.clone()));
+    jobs.spawn(nightly::run(app.clone()));
     jobs
 }
 

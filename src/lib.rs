@@ -15,6 +15,7 @@
 //!   [`reports`], [`emails`], [`settings`], [`revocations`]: the rules. They know no HTTP; a page, a socket frame, a
 //!   command and a form of the backoffice that do the same thing call the same function. What is done together is one
 //!   [`work`]; what staff do is told by [`audit`].
+//! - [`archive`]: backups and what is made of them, on [`db::copy`], the whole database as one file.
 //! - [`picture`]: strangers' pictures, decoded within limits, for [`users::avatar`] and [`attachments::thumbnail`].
 //! - [`admin`]: the backoffice's engine over every model's declaration, `<model>/admin.rs`.
 //! - [`live`]: the hub, the feeds and the sockets, and the bus that joins nodes; [`link`]: the way to Redis. [`mail`]: sends what [`emails`] queues. [`demo`]: made-up sites to look at and to measure.
@@ -41,6 +42,7 @@
 
 pub mod admin;
 pub mod app;
+pub mod archive;
 pub mod attachments;
 pub mod audit;
 pub mod auth;

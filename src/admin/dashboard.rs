@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use self::tally::Disk;
 use crate::app::App;
+use crate::archive::nightly;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::on_db;
@@ -39,6 +40,9 @@ pub struct Stats {
     pub counted_at: Timestamp,
     #[serde(skip)]
     pub disks: Vec<Disk>,
+    /// What is wrong with the nightly backups.
+    #[serde(skip)]
+    pub backups: Option<String>,
 }
 
 /// How many there were on a day, `2026-01-31`.
@@ -66,11 +70,12 @@ pub struct Queues {
     pub reports_overdue: i64,
 }
 
-/// The numbers as they are. Cost: 3 indexed queries, O(10,000 + what was written since the last count); the first
+/// The numbers as they are. Cost: 3 indexed queries (4 with nightly backups), O(10,000 + what was written since the last count); the first
 /// view counts first (see [`tally`]).
 pub async fn stats(app: &App) -> Result<Stats> {
     let tally = tally::now(app).await?;
     let queues = queues(app).await?;
+    let backups = nightly::overdue(app).await?;
     let mut conn = app.db.read().await?;
     let now = app.clock.now();
     let messages = tally.messages.since(&mut conn, tally.counted_at, now).await?;
@@ -87,6 +92,7 @@ pub async fn stats(app: &App) -> Result<Stats> {
         queues,
         counted_at: tally.counted_at,
         disks: tally.disks.clone(),
+        backups,
     })
 }
 

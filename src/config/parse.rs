@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use time::Time;
+use time::macros::format_description;
 use url::Url;
 
 use super::{Config, LogFormat, SETTINGS, Secret, mask};
@@ -53,6 +55,11 @@ pub(super) fn config(texts: Texts) -> Result<Config> {
         })?,
         upload_dir: required(&texts, "UPLOAD_DIR", "a folder", |text| Some(PathBuf::from(text)))?,
         upload_max_bytes: required(&texts, "UPLOAD_MAX_BYTES", "a size such as 25 MiB or 26214400", size)?,
+        backup_dir: optional(&texts, "BACKUP_DIR", "a folder", |text| Some(PathBuf::from(text)))?,
+        backup_at: required(&texts, "BACKUP_AT", "a time of day such as 03:30, UTC", time_of_day)?,
+        backup_keep: required(&texts, "BACKUP_KEEP", "a number from 1 to 1000", |text| {
+            text.parse().ok().filter(|keep| (1..=1000).contains(keep))
+        })?,
         log_dir: optional(&texts, "LOG_DIR", "a folder", |text| Some(PathBuf::from(text)))?,
         log_format: required(&texts, "LOG_FORMAT", "text or json", |text| match text {
             "text" => Some(LogFormat::Text),
@@ -159,6 +166,11 @@ fn size(text: &str) -> Option<u64> {
         _ => return None,
     };
     number.parse::<u64>().ok()?.checked_mul(factor).filter(|bytes| *bytes > 0)
+}
+
+/// `03:30`, of 24 hours.
+fn time_of_day(text: &str) -> Option<Time> {
+    Time::parse(text, format_description!("[hour]:[minute]")).ok()
 }
 
 /// `1/s burst 5`, `5/min`, `100/hour`; without a burst, the whole count may come at once. `off` is no limit.

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::{PgConnection, SqliteConnection};
 
 use super::{Db, Engine};
 use crate::error::{Error, Result};
@@ -36,10 +37,7 @@ impl Db {
     async fn migrate_postgres(&self) -> Result<()> {
         let mut tx = self.write().await?;
         if let Engine::Postgres(conn) = tx.engine() {
-            sqlx::raw_sql(ALONE).execute(&mut *conn).await?;
-            let mut migrator = Migrator { migrations: Cow::Borrowed(&POSTGRES.migrations), ..Migrator::DEFAULT };
-            migrator.set_locking(false);
-            migrator.run_direct(conn).await.map_err(explain)?;
+            postgres_alone(conn).await?;
         }
         tx.commit().await
     }
@@ -54,6 +52,28 @@ impl Db {
         let applied = applied.unwrap_or_default();
         Ok(known.iter().filter(|migration| !applied.contains(&migration.version)).count())
     }
+}
+
+/// The number of the newest migration that this program knows; both engines have the same.
+pub(super) fn newest() -> i64 {
+    SQLITE.iter().map(|migration| migration.version).max().unwrap_or_default()
+}
+
+/// Applies what is missing in the transaction that `conn` is in: none beside it does, nor starts, until that ends.
+/// Errors: as [`Db::migrate`].
+pub(super) async fn postgres_alone(conn: &mut PgConnection) -> Result<()> {
+    sqlx::raw_sql(ALONE).execute(&mut *conn).await?;
+    let mut migrator = Migrator { migrations: Cow::Borrowed(&POSTGRES.migrations), ..Migrator::DEFAULT };
+    migrator.set_locking(false);
+    migrator.run_direct(conn).await.map_err(explain)
+}
+
+/// Brings a SQLite file that nobody else has to migration `up_to`; one that is beyond it stays as it is. Errors: as
+/// [`Db::migrate`].
+pub(super) async fn sqlite_up_to(conn: &mut SqliteConnection, up_to: i64) -> Result<()> {
+    let migrations = SQLITE.iter().filter(|migration| migration.version <= up_to).cloned().collect();
+    let migrator = Migrator { migrations: Cow::Owned(migrations), ..Migrator::DEFAULT };
+    migrator.run_direct(conn).await.map_err(explain)
 }
 
 fn explain(error: MigrateError) -> Error {

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgTransactionManager};
-use sqlx::{Connection, Postgres, TransactionManager};
+use sqlx::{Connection, Executor, Postgres, TransactionManager};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -51,6 +51,11 @@ const LIFETIME: Duration = Duration::from_secs(30 * 60);
 /// Of a process's connections: one at work, and one that is on its way back.
 const FOR_BATCHES: u32 = 2;
 
+/// Says, for as long as a connection is open, that this schema is in use: nothing may be restored over it. The server lets go
+/// of the lock when the process dies. Behind PgBouncer a lock would be somebody else's next.
+const IN_USE: &str = "select pg_advisory_lock_shared(hashtext('switchboard serves ' || current_schema()))";
+/// Whether nobody says so, nor can until the end of the transaction.
+pub(super) const UNUSED: &str = "pg_try_advisory_xact_lock(hashtext('switchboard serves ' || current_schema()))";
 /// What holds for every statement. Every query here takes milliseconds: compiling one takes longer than it saves.
 const SETTINGS: [(&str, &str); 4] = [
     ("jit", "off"),
@@ -93,21 +98,18 @@ pub struct Server {
 impl Server {
     /// Connects once. Errors: [`Error::Startup`] for an address that can't be read, or nobody there within five seconds.
     pub async fn open(url: &str, pooling: Pooling) -> Result<Self> {
-        let options = PgConnectOptions::from_str(url)
-            .map_err(|e| Error::startup(format!("DATABASE_URL can't be read: {e}")))?
-            .application_name("switchboard");
-        let options = match pooling.bouncer {
-            // It refuses what it doesn't know how to keep for a client.
-            true => options.extra_float_digits(None).statement_cache_capacity(0),
-            false => options.options(SETTINGS),
-        };
-        let place = format!("{}:{}", options.get_host(), options.get_port());
+        let options = options(url, pooling)?;
+        let options = if pooling.bouncer { options } else { options.options(SETTINGS) };
+        let place = place(&options);
         let pools = PgPoolOptions::new()
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .idle_timeout(IDLE)
             .max_lifetime(LIFETIME)
             .test_before_acquire(false)
             .before_acquire(|conn, _| Box::pin(async move { Ok(is_alive(conn).await) }))
+            .after_connect(move |conn, _| {
+                Box::pin(async move { if pooling.bouncer { Ok(()) } else { conn.execute(IN_USE).await.map(|_| ()) } })
+            })
             .max_connections(FOR_BATCHES);
         let batches = pools.clone().connect_lazy_with(options.clone());
         let most = pooling.most.saturating_sub(FOR_BATCHES).max(1);
@@ -172,6 +174,29 @@ impl Server {
             }
         }
     }
+}
+
+fn options(url: &str, pooling: Pooling) -> Result<PgConnectOptions> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|e| Error::startup(format!("DATABASE_URL can't be read: {e}")))?
+        .application_name("switchboard");
+    Ok(match pooling.bouncer {
+        // It refuses what it doesn't know how to keep for a client.
+        true => options.extra_float_digits(None).statement_cache_capacity(0),
+        false => options,
+    })
+}
+
+fn place(options: &PgConnectOptions) -> String {
+    format!("{}:{}", options.get_host(), options.get_port())
+}
+
+/// A connection outside any pool, on which things may take as long as they do. It doesn't keep a restore away. Errors: as
+/// [`Server::open`].
+pub(super) async fn alone(url: &str, pooling: Pooling) -> Result<PgConnection> {
+    let options = options(url, pooling)?;
+    let connected = timeout(ACQUIRE_TIMEOUT, PgConnection::connect_with(&options)).await;
+    connected.unwrap_or_else(|_| Err(timed_out())).map_err(|e| unreachable(&place(&options), &e))
 }
 
 /// One try; nothing has been done on a connection that isn't returned.

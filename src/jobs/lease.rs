@@ -31,6 +31,20 @@ impl Default for Holder {
     }
 }
 
+/// Until when `job` is or was held last; `None` for one that nobody ever held. Cost: 1 indexed query.
+pub async fn held_until(app: &App, job: &str) -> Result<Option<Timestamp>> {
+    let mut conn = app.db.read().await?;
+    Ok(on_db!(conn, c => sqlx::query_scalar("select until from leases where job = $1")
+        .bind(job).fetch_optional(c).await)?)
+}
+
+/// Whether somebody holds `job`, who can't hold it for longer than `at_most`. Cost: 1 indexed query.
+pub async fn is_held(app: &App, job: &str, at_most: Duration) -> Result<bool> {
+    let now = app.clock.now();
+    let most = now.plus(at_most).plus(CLOCKS_DIFFER);
+    Ok(held_until(app, job).await?.is_some_and(|until| now < until && until <= most))
+}
+
 /// A job that is ours until it runs out, or until it is taken again.
 pub struct Lease {
     job: &'static str,

@@ -42,12 +42,18 @@ pub fn file_url(file: &str) -> String {
 
 /// Where `file` lies; `None` for what can't be the name of a picture, a path above all. Cost: O(1).
 pub fn path(config: &Config, file: &str) -> Option<PathBuf> {
-    let (digits, extension) = file.split_once('.')?;
-    let is_random = digits.len() == DIGITS && digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    (is_random && picture::content_type(extension).is_some()).then(|| folder(config).join(file))
+    is_name(file).then(|| folder(config).join(file))
 }
 
-fn folder(config: &Config) -> PathBuf {
+/// Whether this can be the name of a picture's file. Cost: O(1).
+pub fn is_name(file: &str) -> bool {
+    let Some((digits, extension)) = file.split_once('.') else { return false };
+    let is_random = digits.len() == DIGITS && digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    is_random && picture::content_type(extension).is_some()
+}
+
+/// Where pictures lie.
+pub fn folder(config: &Config) -> PathBuf {
     config.upload_dir.join("avatars")
 }
 

@@ -144,6 +144,8 @@ async fn a_bad_setting_stops_the_start_with_one_line_that_names_it() {
         ("LOG_FORMAT", "xml", "text or json"),
         ("MESSAGE_RATE", "fast", "1/s burst 5"),
         ("LOGIN_RATE", "5/fortnight", "5/min"),
+        ("BACKUP_AT", "half past three", "03:30"),
+        ("BACKUP_KEEP", "0", "1 to 1000"),
         ("UPLOAD_MAX_BYTES", "much", "25 MiB"),
         ("TRUSTED_PROXIES", "10.0.0.0/99", "10.0.0.0/8"),
         ("CORS_ORIGINS", "example.org", "https://app.example.org"),

@@ -5,6 +5,7 @@
 mod support {
     pub mod actors;
     pub mod app;
+    pub mod archive;
     pub mod browser;
     pub mod letters;
     pub mod mail;
@@ -50,6 +51,9 @@ mod api_rooms;
 mod api_routes;
 mod api_search;
 mod avatars;
+mod backups;
+mod backups_nightly;
+mod backups_refused;
 mod batches;
 mod blocks;
 mod changes;

@@ -39,6 +39,14 @@ pub fn all(app: &App, person: &Person, stats: &Stats) -> Vec<Warning> {
             link: "Reports to settle",
         });
     }
+    if let Some(what) = stats.backups.clone() {
+        warnings.push(Warning {
+            what,
+            advice: "The log says why; it is tried again once an hour. Try it by hand with switchboard backup.".into(),
+            href: "",
+            link: "",
+        });
+    }
     if person.is_admin() {
         settings(app, &mut warnings);
     }
