@@ -1,7 +1,10 @@
 //! The command line: what it accepts, and one file a command.
 
+mod bar;
 pub mod check;
 pub mod demo;
+pub mod export;
+pub mod import;
 pub mod mail;
 pub mod migrate;
 pub mod serve;
@@ -36,6 +39,11 @@ pub enum Command {
     User(user::UserCommand),
     /// Fill an empty database with believable people, rooms and talk
     Demo(demo::DemoCommand),
+    /// Write the whole site into a folder, as lines of JSON and files
+    Export(export::ExportCommand),
+    /// Take in what a Switchboard exported, or what another program has
+    #[command(subcommand)]
+    Import(import::ImportCommand),
     /// Send a test message through the configured SMTP server
     #[command(subcommand)]
     Mail(mail::MailCommand),
@@ -82,6 +90,8 @@ pub async fn run(command: Command, sources: &Sources) -> Result<ExitCode> {
         Command::Migrate => migrate::run(config).await.map(|()| ExitCode::SUCCESS),
         Command::User(command) => user::run(&open(config).await?, command).await.map(|()| ExitCode::SUCCESS),
         Command::Demo(command) => demo::run(config, command).await.map(|()| ExitCode::SUCCESS),
+        Command::Export(command) => export::run(&open(config).await?, command).await.map(|()| ExitCode::SUCCESS),
+        Command::Import(command) => import::run(config, command).await.map(|()| ExitCode::SUCCESS),
         Command::Mail(command) => mail::run(&config, command).await.map(|()| ExitCode::SUCCESS),
         Command::Check => Ok(check::run(&config).await),
     }

@@ -69,6 +69,7 @@ pub mod rooms;
 pub mod routes;
 pub mod settings;
 pub mod text;
+pub mod transfer;
 pub mod users;
 pub mod web;
 pub mod work;

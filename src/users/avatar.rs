@@ -42,9 +42,23 @@ pub fn file_url(file: &str) -> String {
 
 /// Where `file` lies; `None` for what can't be the name of a picture, a path above all. Cost: O(1).
 pub fn path(config: &Config, file: &str) -> Option<PathBuf> {
-    let (digits, extension) = file.split_once('.')?;
+    is_name(file).then(|| folder(config).join(file))
+}
+
+/// Whether this may be the name of a picture: digits and an extension of ours. Cost: O(1).
+pub fn is_name(file: &str) -> bool {
+    let Some((digits, extension)) = file.split_once('.') else { return false };
     let is_random = digits.len() == DIGITS && digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    (is_random && picture::content_type(extension).is_some()).then(|| folder(config).join(file))
+    is_random && picture::content_type(extension).is_some()
+}
+
+/// Puts a picture that another site made in its place, under the name that it has there. One that is here is left alone.
+/// Blocks. Errors: what the disk says.
+pub(crate) fn adopt(config: &Config, file: &str, bytes: &[u8]) -> Result<()> {
+    match path(config, file) {
+        Some(target) if !target.exists() => store(&folder(config), &target, bytes),
+        _ => Ok(()),
+    }
 }
 
 fn folder(config: &Config) -> PathBuf {

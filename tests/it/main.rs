@@ -8,6 +8,7 @@ mod support {
     pub mod browser;
     pub mod letters;
     pub mod mail;
+    pub mod moves;
     pub mod office;
     pub mod process;
     pub mod program;
@@ -72,6 +73,9 @@ mod mentions;
 mod message_page;
 mod migrations;
 mod models;
+mod moves;
+mod moves_campfire;
+mod moves_slack;
 mod my_data;
 mod nodes;
 mod notifications_page;
