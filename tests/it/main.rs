@@ -75,6 +75,7 @@ mod migrations;
 mod models;
 mod moves;
 mod moves_campfire;
+mod moves_refused;
 mod moves_slack;
 mod my_data;
 mod nodes;

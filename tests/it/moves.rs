@@ -11,7 +11,9 @@ use tokio::sync::Notify;
 
 use crate::support::actors::{PASSWORD, Visitor};
 use crate::support::app::{Database, Engine, Options, Site, both, postgres_url};
-use crate::support::moves::{KEY, assert_same, command, done, export, files, lines, refused};
+use crate::support::moves::{
+    DIGEST, PICTURE, assert_same, command, done, export, files, furnished, lines, refused, text,
+};
 use crate::support::process::texts;
 
 /// The fifteen models of the contract, with their fields.
@@ -36,50 +38,6 @@ const FIELDS: [(&str, &str); 15] = [
     ("settings", "key value updated_at"),
 ];
 
-const DIGEST: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
-const PICTURE: &str = "0123456789abcdef0123456789abcdef.png";
-
-/// A made-up site with something of everything, not served.
-async fn furnished(engine: Engine) -> Database {
-    let database = Database::new(engine).await;
-    done(&database, &["demo", "--users", "30", "--rooms", "14", "--messages", "700"]).await;
-    let site = Site::over(database, 0, Options::default()).await;
-    for row in [
-        "insert into pins (message_id, room_id, pinned_by, created_at) select id, room_id, 1, 1700000000000001 from messages where id in (3, 5)".to_owned(),
-        "insert into message_edits (message_id, user_id, content, created_at) values (4, null, 'Before', 1700000000123456)".into(),
-        "insert into blocks (user_id, blocked_id, created_at) values (2, 3, 1700000000123000)".into(),
-        "insert into bookmarks (user_id, model, name, query, created_at) values (1, 'users', 'Mine', 'q=x', 1700000000123000)".into(),
-        "update messages set content = '', html = '', deleted_at = 1700000000999999, rev = (select last_rev + 1 from rooms where id = room_id) where id = 7".into(),
-        "update rooms set last_rev = last_rev + 1 where id = (select room_id from messages where id = 7)".into(),
-        "update users set avatar = '0123456789abcdef0123456789abcdef.png', digest = 'daily', signed_in_at = 1700000000000007 where id = 2".into(),
-        "update settings set value = 'The Guild', updated_at = 1700000000000009 where key = 'site_name'".into(),
-        "insert into audit_entries (actor_id, action, model, object_id, object_label, changes, created_at) values (1, 'change', 'users', '2', 'x', '{\"bio\":[\"a\",\"b\"]}', 1700000000123456)".into(),
-        format!("insert into attachments (message_id, uploader_id, filename, content_type, size, sha256, width, created_at)
-                 values (9, 2, 'Grüße \"1\".txt', 'text/plain', 5, '{DIGEST}', null, 1700000000123456)"),
-        "update memberships set muted = true, notify_all = true where id = 2".into(),
-    ] {
-        site.sql(&row).await;
-    }
-    let sealed = site.app.keys.seal(switchboard::auth::keys::Purpose::TwoFactor, "JBSWY3DPEHPK3PXP").unwrap();
-    site.sql("update users set totp_enabled = true where id = 3").await;
-    site.sql(&format!(
-        "insert into two_factors (user_id, secret, last_step, confirmed_at, created_at) values (3, '{sealed}', 5, 6, 7)"
-    ))
-    .await;
-    site.sql("insert into recovery_codes (user_id, code_hash) values (3, 'abc'), (3, 'def')").await;
-    let database = site.stop().await;
-    let uploads = database.folder.path().join("uploads");
-    std::fs::create_dir_all(uploads.join("files")).unwrap();
-    std::fs::create_dir_all(uploads.join("avatars")).unwrap();
-    std::fs::write(uploads.join("files").join(DIGEST), "hello").unwrap();
-    std::fs::write(uploads.join("avatars").join(PICTURE), "a picture").unwrap();
-    database
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
 both! {
     async fn an_export_is_a_folder_of_every_model_with_its_fields_for_its_owner_alone(engine: Engine) {
         let database = furnished(engine).await;
@@ -103,18 +61,14 @@ both! {
         let all = files(&folder);
         assert_eq!(all[&format!("files/{DIGEST}")], b"hello");
         assert_eq!(all[&format!("files/avatars/{PICTURE}")], b"a picture");
-        let text: String = all.values().map(|bytes| String::from_utf8_lossy(bytes)).collect();
-        assert!(!text.contains("token_hash") && !text.contains("JBSWY3DPEHPK3PXP"), "no secret that works by itself");
+        let everything: String = all.values().map(|bytes| String::from_utf8_lossy(bytes)).collect();
+        assert!(!everything.contains("token_hash") && !everything.contains("JBSWY3DPEHPK3PXP"), "no secret that works by itself");
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&folder), 0o700);
         assert!(all.keys().all(|name| mode(&folder.join(name)) == 0o600));
-        let again = refused(&database, &["export", text_of(&folder)]).await;
+        let again = refused(&database, &["export", text(&folder)]).await;
         assert!(again.contains("isn't empty"), "{again}");
     }
-}
-
-fn text_of(path: &Path) -> &str {
-    text(path)
 }
 
 both! {
@@ -310,124 +264,6 @@ both! {
         for content in ["Two", "Three", "Five"] {
             assert_eq!(socket.expect("message").await["content"], content);
         }
-    }
-}
-
-both! {
-    async fn an_export_that_isnt_whole_or_isnt_sound_is_refused_and_nothing_is_touched(engine: Engine) {
-        let database = furnished(engine).await;
-        let good = export(&database, "good").await;
-        let other = Database::new(engine).await;
-        done(&other, &["migrate"]).await;
-        let changes: [(&str, fn(&Path)); 9] = [
-            ("has no manifest.json", |folder| std::fs::remove_file(folder.join("manifest.json")).unwrap()),
-            ("is damaged", |folder| append(folder, "manifest.json", "x")),
-            ("newer Switchboard", |folder| rewrite(folder, "manifest.json", "\"version\": 1", "\"version\": 2")),
-            ("isn't the manifest", |folder| rewrite(folder, "manifest.json", "switchboard-export", "something-else")),
-            ("messages.jsonl isn't what", |folder| append(folder, "messages.jsonl", "{}\n")),
-            ("reactions.jsonl isn't there", |folder| std::fs::remove_file(folder.join("reactions.jsonl")).unwrap()),
-            ("isn't what its manifest", |folder| append(folder, &format!("files/{DIGEST}"), "x")),
-            ("isn't there", |folder| std::fs::remove_file(folder.join("files").join(DIGEST)).unwrap()),
-            ("which no export has", |folder| {
-                rewrite(folder, "files.jsonl", "files/avatars/", "files/../../");
-                seal(folder, "files.jsonl");
-            }),
-        ];
-        for (says, change) in changes {
-            let bad = copy_of(&good);
-            change(bad.path());
-            let error = refused(&other, &["import", "switchboard", text(bad.path())]).await;
-            assert!(error.contains(says), "{says}: {error}");
-        }
-        // With a manifest that fits, what the lines say is looked at.
-        let lines: [(&str, &str, &str, &str); 12] = [
-            ("users", "\"role\":\"user\"", "\"role\":\"king\"", "role isn't one of the words"),
-            ("users", PICTURE, "../../secret_key", "avatar isn't the name of a picture"),
-            ("users", "\"password_hash\":\"$argon2id$", "\"password_hash\":\"plain$", "password_hash isn't one"),
-            ("attachments", DIGEST, "../../../etc/passwd", "sha256 isn't one"),
-            ("attachments", "text/plain", "text/plain\\r\\nX: y", "content_type isn't one"),
-            ("messages", "\"sender_id\":1,", "\"sender_id\":999,", "sender_id is 999, and there is no such row of users"),
-            ("messages", "\"seq\":2,", "\"seq\":200000,", "its numbers can't be"),
-            ("messages", "\"content\":\"", "\"text\":\"", "has no content"),
-            ("memberships", "\"role\":\"owner\"", "\"role\":\"owner\",\"rank\":1", "has a rank, which no row"),
-            ("reactions", "\"emoji\":\"", "\"emoji\":\"x", "emoji isn't one"),
-            ("settings", "The Guild", "", "value"),
-            ("users", "{\"id\":2,", "{\"id\":1,", "id 1 comes after 1"),
-        ];
-        for (slug, from, to, says) in lines {
-            let bad = copy_of(&good);
-            rewrite(bad.path(), &format!("{slug}.jsonl"), from, to);
-            seal(bad.path(), &format!("{slug}.jsonl"));
-            let error = refused(&other, &["import", "switchboard", text(bad.path())]).await;
-            assert!(error.contains(says) && error.contains(&format!("{slug}.jsonl, line ")), "{says}: {error}");
-        }
-        let error = refused(&database, &["import", "switchboard", text(&good)]).await;
-        assert!(error.contains("this very site"), "{error}");
-        let site = Site::over(other, 0, Options::default()).await;
-        for table in ["users", "rooms", "messages", "imported", "import_sources"] {
-            assert_eq!(site.number(&format!("select count(*) from {table}")).await, 0, "{table}");
-        }
-    }
-}
-
-/// A copy that may be spoilt.
-fn copy_of(folder: &Path) -> tempfile::TempDir {
-    let copy = tempfile::tempdir().unwrap();
-    for (name, bytes) in files(folder)
-        .into_iter()
-        .chain([("manifest.json".to_owned(), std::fs::read(folder.join("manifest.json")).unwrap())])
-    {
-        let path = copy.path().join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, bytes).unwrap();
-    }
-    copy
-}
-
-fn append(folder: &Path, name: &str, more: &str) {
-    let mut text = std::fs::read_to_string(folder.join(name)).unwrap();
-    text.push_str(more);
-    std::fs::write(folder.join(name), text).unwrap();
-}
-
-/// Replaces the first of what is there.
-fn rewrite(folder: &Path, name: &str, from: &str, to: &str) {
-    let text = std::fs::read_to_string(folder.join(name)).unwrap();
-    assert!(text.contains(from), "{name} has {from}");
-    std::fs::write(folder.join(name), text.replacen(from, to, 1)).unwrap();
-}
-
-/// Lets the manifest tell of a file as it is.
-fn seal(folder: &Path, name: &str) {
-    let bytes = std::fs::read(folder.join(name)).unwrap();
-    let path = folder.join("manifest.json");
-    let mut manifest: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-    let digest = ring_digest(&bytes);
-    manifest["files"][name]["sha256"] = json!(digest);
-    manifest["files"][name]["bytes"] = json!(bytes.len());
-    std::fs::write(path, manifest.to_string()).unwrap();
-}
-
-fn ring_digest(bytes: &[u8]) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-both! {
-    async fn a_second_factor_moves_with_its_key_and_keeps_people_out_without_it(engine: Engine) {
-        let database = furnished(engine).await;
-        let folder = export(&database, "first").await;
-        let same = Database::new(engine).await;
-        let said = done(&same, &["import", "switchboard", text(&folder)]).await;
-        assert!(!said.contains("SECRET_KEY"), "{said}");
-        let other = Database::new(engine).await;
-        let uploads = other.folder.path().join("uploads").display().to_string();
-        let environment = [("UPLOAD_DIR", uploads.as_str()), ("SECRET_KEY", "another key of more than thirty-two letters")];
-        let output = crate::support::process::run(&other, &["import", "switchboard", text(&folder)], "", &environment).await;
-        assert!(output.status.success() && texts(&output).0.contains("sealed with another SECRET_KEY"), "{:?}", texts(&output));
-        let site = Site::over(other, 0, Options { settings: vec![("SECRET_KEY", "another key of more than thirty-two letters")], ..Options::default() }).await;
-        assert_eq!(site.number("select count(*) from users u join two_factors f on f.user_id = u.id where u.totp_enabled").await, 1);
-        assert_ne!(KEY, "another key of more than thirty-two letters");
     }
 }
 

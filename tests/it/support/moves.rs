@@ -6,7 +6,7 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use super::app::Database;
+use super::app::{Database, Engine, Options, Site};
 use super::process::{run, texts};
 
 pub const KEY: &str = "for tests only, and for nothing else";
@@ -33,6 +33,50 @@ pub async fn refused(database: &Database, arguments: &[&str]) -> String {
     assert!(!output.status.success(), "{arguments:?} was done: {said}");
     assert_eq!(error.trim_end().lines().count(), 1, "{error}");
     error
+}
+
+pub const DIGEST: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+pub const PICTURE: &str = "0123456789abcdef0123456789abcdef.png";
+
+/// A made-up site with something of everything, not served.
+pub async fn furnished(engine: Engine) -> Database {
+    let database = Database::new(engine).await;
+    done(&database, &["demo", "--users", "30", "--rooms", "14", "--messages", "700"]).await;
+    let site = Site::over(database, 0, Options::default()).await;
+    for row in [
+        "insert into pins (message_id, room_id, pinned_by, created_at) select id, room_id, 1, 1700000000000001 from messages where id in (3, 5)".to_owned(),
+        "insert into message_edits (message_id, user_id, content, created_at) values (4, null, 'Before', 1700000000123456)".into(),
+        "insert into blocks (user_id, blocked_id, created_at) values (2, 3, 1700000000123000)".into(),
+        "insert into bookmarks (user_id, model, name, query, created_at) values (1, 'users', 'Mine', 'q=x', 1700000000123000)".into(),
+        "update messages set content = '', html = '', deleted_at = 1700000000999999, rev = (select last_rev + 1 from rooms where id = room_id) where id = 7".into(),
+        "update rooms set last_rev = last_rev + 1 where id = (select room_id from messages where id = 7)".into(),
+        "update users set avatar = '0123456789abcdef0123456789abcdef.png', digest = 'daily', signed_in_at = 1700000000000007 where id = 2".into(),
+        "update settings set value = 'The Guild', updated_at = 1700000000000009 where key = 'site_name'".into(),
+        "insert into audit_entries (actor_id, action, model, object_id, object_label, changes, created_at) values (1, 'change', 'users', '2', 'x', '{\"bio\":[\"a\",\"b\"]}', 1700000000123456)".into(),
+        format!("insert into attachments (message_id, uploader_id, filename, content_type, size, sha256, width, created_at)
+                 values (9, 2, 'Grüße \"1\".txt', 'text/plain', 5, '{DIGEST}', null, 1700000000123456)"),
+        "update memberships set muted = true, notify_all = true where id = 2".into(),
+    ] {
+        site.sql(&row).await;
+    }
+    let sealed = site.app.keys.seal(switchboard::auth::keys::Purpose::TwoFactor, "JBSWY3DPEHPK3PXP").unwrap();
+    site.sql("update users set totp_enabled = true where id = 3").await;
+    site.sql(&format!(
+        "insert into two_factors (user_id, secret, last_step, confirmed_at, created_at) values (3, '{sealed}', 5, 6, 7)"
+    ))
+    .await;
+    site.sql("insert into recovery_codes (user_id, code_hash) values (3, 'abc'), (3, 'def')").await;
+    let database = site.stop().await;
+    let uploads = database.folder.path().join("uploads");
+    std::fs::create_dir_all(uploads.join("files")).unwrap();
+    std::fs::create_dir_all(uploads.join("avatars")).unwrap();
+    std::fs::write(uploads.join("files").join(DIGEST), "hello").unwrap();
+    std::fs::write(uploads.join("avatars").join(PICTURE), "a picture").unwrap();
+    database
+}
+
+pub fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
 }
 
 /// Exports into a new folder beside the database, and gives it.
