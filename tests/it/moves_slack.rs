@@ -255,7 +255,7 @@ async fn a_zip_file_that_isnt_to_be_trusted_is_refused_before_anything_is_touche
     for table in ["users", "imported", "import_sources"] {
         assert_eq!(site.number(&format!("select count(*) from {table}")).await, 0, "{table}");
     }
-    let left = std::fs::read_dir(site.database.folder.path().join("uploads")).unwrap();
+    let left = std::fs::read_dir(site.database.folder.path().join("uploads")).into_iter().flatten();
     let left: Vec<_> = left
         .map(|entry| entry.unwrap().file_name())
         .filter(|name| name.to_string_lossy().starts_with(".import"))
