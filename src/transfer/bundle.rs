@@ -74,7 +74,7 @@ impl Bundle {
         let path = match (&mut self.files, name) {
             (Files::Export, _) => self.folder.join(FOLDER).join(sha256),
             (Files::Folder(folder), Some(name)) => folder.join(name),
-            (Files::Zip(archive), Some(name)) => return Ok(archive.entry(name)?),
+            (Files::Zip(archive), Some(name)) => return archive.entry(name),
             (Files::Folder(_) | Files::Zip(_), None) | (Files::Nowhere, _) => return Ok(None),
         };
         match File::open(path) {

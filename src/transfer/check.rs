@@ -41,7 +41,7 @@ pub fn survey(bundle: &Bundle, told: impl Fn(u64)) -> Result<Survey> {
     for model in MODELS {
         let mut lines = Lines::open(&bundle.folder, model)?;
         let mut rows = 0;
-        while let Some(line) = lines.next()? {
+        while let Some(line) = lines.read()? {
             check.line(&lines, &line).map_err(|why| lines.fault(&why))?;
             rows += 1;
             if rows % 1000 == 0 {

@@ -18,6 +18,8 @@ use crate::error::{Error, Result};
 
 /// Bytes in one line: mails and history may be long.
 const LONGEST: u64 = 32 << 20;
+/// Bytes of lines that are read together.
+const MOST_TOGETHER: usize = 8 << 20;
 
 /// A row as it stands in the file.
 #[derive(Clone, Debug)]
@@ -53,7 +55,7 @@ impl Lines {
     }
 
     /// The next line. Errors: [`Error::Startup`] with the place and what is wrong there. Cost: O(length).
-    pub fn next(&mut self) -> Result<Option<Line>> {
+    pub fn read(&mut self) -> Result<Option<Line>> {
         let Some(reader) = &mut self.reader else { return Ok(None) };
         self.buffer.clear();
         let read = reader.by_ref().take(LONGEST).read_until(b'\n', &mut self.buffer);
@@ -73,12 +75,14 @@ impl Lines {
         self.parse(object).map(Some).map_err(|why| self.fault(&why))
     }
 
-    /// At most `most` lines. Errors: as [`Self::next`].
+    /// At most `most` lines, and fewer where they are long. Errors: as [`Self::read`].
     pub fn batch(&mut self, most: usize) -> Result<Vec<Line>> {
-        let mut lines = Vec::with_capacity(most);
+        let (mut lines, mut bytes) = (Vec::new(), 0);
         while lines.len() < most
-            && let Some(line) = self.next()?
+            && bytes < MOST_TOGETHER
+            && let Some(line) = self.read()?
         {
+            bytes += self.buffer.len();
             lines.push(line);
         }
         Ok(lines)

@@ -33,7 +33,7 @@ const LISTS: [(&str, &str); 4] =
 /// one day's talk.
 pub async fn read(app: &App, zip: &Path, told: impl Fn(Step)) -> Result<Bundle> {
     let mut archive = Archive::open(zip)?;
-    told(Step::Reading(archive.len() as u64 * 2));
+    told(Step::Reading(archive.entries() as u64 * 2));
     archive.verify(|| told(Step::Read(1)))?;
     let Some(users) = archive.json::<Vec<User>>("users.json")? else {
         return Err(Error::startup(format!("{} is no export of Slack: it has no users.json.", zip.display())));

@@ -14,7 +14,7 @@ both! {
         let good = export(&database, "good").await;
         let other = Database::new(engine).await;
         done(&other, &["migrate"]).await;
-        let changes: [(&str, fn(&Path)); 9] = [
+        let changes: [(&str, Change); 9] = [
             ("has no manifest.json", |folder| std::fs::remove_file(folder.join("manifest.json")).unwrap()),
             ("is damaged", |folder| append(folder, "manifest.json", "x")),
             ("newer Switchboard", |folder| rewrite(folder, "manifest.json", "\"version\": 1", "\"version\": 2")),
@@ -64,6 +64,9 @@ both! {
         }
     }
 }
+
+/// Spoils an export.
+type Change = fn(&Path);
 
 /// A copy that may be spoilt.
 fn copy_of(folder: &Path) -> tempfile::TempDir {

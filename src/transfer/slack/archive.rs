@@ -115,7 +115,8 @@ impl Archive {
         Ok(())
     }
 
-    pub fn len(&self) -> usize {
+    /// How many entries it has.
+    pub fn entries(&self) -> usize {
         self.zip.len()
     }
 

@@ -132,11 +132,21 @@ impl Taking<'_> {
             came.push((row.theirs, row.ours));
         }
         let after = if or_leave { " on conflict do nothing" } else { "" };
-        let stored = bulk::run(conn, &into, width, values, after).await?;
+        let stored = bulk::run(conn, &into, width, values, after).await.map_err(|error| clash(model.slug(), error))?;
         self.source()?.remember(conn, model.slug(), came).await?;
         self.report.new_rows(model.slug(), stored);
         self.report.left(model.slug(), "the same is here already", count - stored);
         Ok(stored)
+    }
+}
+
+/// What stands in the way where names and numbers should have been free.
+fn clash(slug: &str, error: Error) -> Error {
+    match error {
+        Error::Internal(cause) => Error::startup(format!(
+            "{slug} can't be stored beside what is here: {cause}. What came before it stays; run the command again to go on."
+        )),
+        error => error,
     }
 }
 
