@@ -7,8 +7,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::manifest::{FOLDER, Manifest};
-use super::outlet::digest;
-use super::report::Report;
+use super::outlet::{digest, private, private_folder};
+use super::report::{Report, shown};
 use super::slack::archive::Archive;
 use crate::error::{Error, Result};
 
@@ -47,7 +47,7 @@ impl Bundle {
         let (manifest, text) = Manifest::read(folder)?;
         Ok(Self {
             source: format!("switchboard:{}", manifest.site),
-            name: format!("the Switchboard “{}”", manifest.site_name),
+            name: format!("the Switchboard “{}”", shown(&manifest.site_name)),
             mark: mark_of(&text),
             folder: folder.to_owned(),
             files: Files::Export,
@@ -90,19 +90,41 @@ pub fn mark_of(text: &[u8]) -> String {
     digest(text)[..MARK].to_owned()
 }
 
-/// A folder that is gone when this is dropped.
+/// A folder that is gone when this is dropped, or when the next one is begun where this process was killed: what people said
+/// isn't left lying about.
 pub struct Staged {
     pub folder: PathBuf,
     pub rows: BTreeMap<String, u64>,
+    /// Locked for as long as somebody needs the folder.
+    _held: File,
 }
+
+const PREFIX: &str = ".import-";
+const LOCK: &str = ".lock";
 
 impl Staged {
     /// A folder beside the uploads, where the site has room for much. Errors: [`Error::Startup`].
     pub fn begin(beside: &Path) -> Result<Self> {
-        let folder = beside.join(format!(".import-{}", &crate::auth::random_token()[..MARK]));
-        super::outlet::private_folder(&folder)
-            .map_err(|error| Error::startup(format!("{} can't be made: {error}", folder.display())))?;
-        Ok(Self { folder, rows: BTreeMap::new() })
+        sweep(beside);
+        let folder = beside.join(format!("{PREFIX}{}", &crate::auth::random_token()[..MARK]));
+        let held = private_folder(&folder).and_then(|()| private(&folder.join(LOCK))).and_then(|lock| {
+            lock.lock()?;
+            Ok(lock)
+        });
+        let held = held.map_err(|error| Error::startup(format!("{} can't be made: {error}", folder.display())))?;
+        Ok(Self { folder, rows: BTreeMap::new(), _held: held })
+    }
+}
+
+/// Takes away what imports that were killed have left.
+fn sweep(beside: &Path) {
+    for entry in std::fs::read_dir(beside).into_iter().flatten().flatten() {
+        let is_staged = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        let lock = is_staged.then(|| File::open(entry.path().join(LOCK)).ok()).flatten();
+        if lock.is_some_and(|lock| lock.try_lock().is_ok()) {
+            // What stays is only in the way.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
     }
 }
 

@@ -61,7 +61,8 @@ fn verify(folder: &Path, manifest: &Manifest, told: &impl Fn(u64)) -> Result<()>
     }
     if let Some(name) = manifest.files.keys().find(|name| !names.contains(name)) {
         return Err(Error::startup(format!(
-            "The export's manifest tells of a {name}, which this version doesn't know."
+            "The export's manifest tells of a {}, which this version doesn't know.",
+            name.escape_debug()
         )));
     }
     for (name, part) in &manifest.files {

@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::models::Model;
+use super::report::shown;
 use crate::admin::column::{Column, Kind};
 use crate::admin::record::Columns;
 use crate::admin::value::Value;
@@ -95,7 +96,7 @@ impl Lines {
 
     /// What is wrong with the line that was just read.
     pub fn fault(&self, why: &str) -> Error {
-        Error::startup(format!("{}, line {}: {why}", self.model.file(), self.number))
+        Error::startup(format!("{}, line {}: {}", self.model.file(), self.number, shown(why)))
     }
 
     fn parse(&self, mut object: Map<String, Json>) -> Result<Line, String> {

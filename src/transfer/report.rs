@@ -49,8 +49,7 @@ impl Report {
         let (count, kept) = self.notes.entry(kind.to_owned()).or_default();
         *count += 1;
         if kept.len() < MOST_KEPT {
-            // Names of others, on a terminal: what would steer it is shown as what it is.
-            kept.push(what.into().chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect());
+            kept.push(shown(&what.into()));
         }
     }
 
@@ -109,4 +108,9 @@ impl Report {
         }
         Ok(text)
     }
+}
+
+/// A text that somebody else wrote, for a terminal: what would steer it is shown as what it is. Cost: O(length).
+pub fn shown(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

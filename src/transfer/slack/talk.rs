@@ -107,21 +107,16 @@ impl Reading<'_> {
 
     fn react(&mut self, message: &Message, id: &str, at: Timestamp) -> Result<()> {
         for reaction in &message.reactions {
-            match shortcode::emoji(&reaction.name).filter(|found| emoji::parse(found).is_ok()) {
-                Some(found) => {
-                    for user in
-                        reaction.users.iter().filter(|user| self.staging.name_of(user).is_some()).collect::<Vec<_>>()
-                    {
-                        self.staging.reaction(id, user, &found, at)?;
-                    }
-                }
-                None => {
-                    self.staging.report.left(
-                        "reactions",
-                        "their emoji is the workspace's own",
-                        reaction.users.len() as u64,
-                    );
-                    self.staging.report.note("Emoji that only that workspace has", format!(":{}:", reaction.name));
+            let Some(found) = shortcode::emoji(&reaction.name).filter(|found| emoji::parse(found).is_ok()) else {
+                let count = reaction.users.len() as u64;
+                self.staging.report.left("reactions", "their emoji is the workspace's own", count);
+                self.staging.report.note("Emoji that only that workspace has", format!(":{}:", reaction.name));
+                continue;
+            };
+            for user in &reaction.users {
+                match self.staging.name_of(user).is_some() {
+                    true => self.staging.reaction(id, user, &found, at)?,
+                    false => self.staging.report.left("reactions", "whoever made them isn't in the export", 1),
                 }
             }
         }
