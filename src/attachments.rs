@@ -26,6 +26,7 @@ use crate::ids::{AttachmentId, MessageId, RoomId, UserId};
 use crate::messages::{change as messages, list};
 use crate::work::Work;
 use crate::{on_db, picture};
+pub(crate) use name::clean as clean_name;
 
 const NO_FILE: Error = Error::NotFound("There is no such attachment, or it is private to others.");
 

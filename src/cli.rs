@@ -1,8 +1,11 @@
 //! The command line: what it accepts, and one file a command.
 
 pub mod backup;
+mod bar;
 pub mod check;
 pub mod demo;
+pub mod export;
+pub mod import;
 pub mod mail;
 pub mod migrate;
 pub mod progress;
@@ -43,6 +46,11 @@ pub enum Command {
     Backup(backup::BackupCommand),
     /// Make a site of such a file, on either database
     Restore(restore::RestoreCommand),
+    /// Write the whole site into a folder, as lines of JSON and files
+    Export(export::ExportCommand),
+    /// Take in what a Switchboard exported, or what another program has
+    #[command(subcommand)]
+    Import(import::ImportCommand),
     /// Send a test message through the configured SMTP server
     #[command(subcommand)]
     Mail(mail::MailCommand),
@@ -91,6 +99,8 @@ pub async fn run(command: Command, sources: &Sources) -> Result<ExitCode> {
         Command::Demo(command) => demo::run(config, command).await.map(|()| ExitCode::SUCCESS),
         Command::Backup(command) => backup::run(&config, &command).await,
         Command::Restore(command) => restore::run(&config, &command).await.map(|()| ExitCode::SUCCESS),
+        Command::Export(command) => export::run(&open(config).await?, command).await.map(|()| ExitCode::SUCCESS),
+        Command::Import(command) => import::run(config, command).await.map(|()| ExitCode::SUCCESS),
         Command::Mail(command) => mail::run(&config, command).await.map(|()| ExitCode::SUCCESS),
         Command::Check => Ok(check::run(&config).await),
     }

@@ -7,7 +7,9 @@
 //! What a short statement costs on SQLite is mostly the way to its thread and back, some 40 µs of CPU on a busy machine, as
 //! are begin and commit. A row costs 1.5 µs more, whether the driver's buffer holds 50 or 1000; with a buffer of 1 it is 15.
 
+pub(crate) mod bulk;
 pub mod changes;
+pub(crate) mod company;
 pub mod copy;
 pub mod migrations;
 pub mod postgres;
@@ -196,6 +198,19 @@ impl Db {
             Self::Sqlite { readers, .. } => Handle::Sqlite(readers.lend().await?),
             Self::Postgres(server) => Handle::Postgres(server.lend().await?),
         }))
+    }
+
+    /// A connection on which every query sees the site as it is now, whatever others commit meanwhile; it holds up nobody who
+    /// writes. On SQLite the log can't begin anew while it stands, and on PostgreSQL old rows aren't cleared away.
+    /// Errors: as [`Db::read`]. Cost: 2 statements.
+    pub async fn snapshot(&self) -> Result<Conn> {
+        let mut conn = Conn(match self {
+            Self::Sqlite { sessions, .. } => Handle::SqliteTx(sqlite::begin_snapshot(sessions).await?),
+            Self::Postgres(server) => Handle::Postgres(server.begin_snapshot().await?),
+        });
+        // The moment is that of the first query.
+        on_db!(conn, c => sqlx::query("select key from settings limit 1").execute(c).await.map(|_| ()))?;
+        Ok(conn)
     }
 
     /// A transaction for writing. On SQLite there is one at a time, and it holds the write lock from its start. Errors:

@@ -18,7 +18,8 @@
 //! - [`archive`]: backups and what is made of them, on [`db::copy`], the whole database as one file.
 //! - [`picture`]: strangers' pictures, decoded within limits, for [`users::avatar`] and [`attachments::thumbnail`].
 //! - [`admin`]: the backoffice's engine over every model's declaration, `<model>/admin.rs`.
-//! - [`live`]: the hub, the feeds and the sockets, and the bus that joins nodes; [`link`]: the way to Redis. [`mail`]: sends what [`emails`] queues. [`demo`]: made-up sites to look at and to measure.
+//! - [`live`]: the hub, the feeds and the sockets, and the bus that joins nodes; [`link`]: the way to Redis. [`mail`]: sends what [`emails`] queues. [`demo`]: made-up sites to look at and to measure;
+//!   [`transfer`]: a site moves, out into a folder or in from one, from Slack or from Campfire.
 //!
 //! # A message's way
 //!
@@ -73,6 +74,7 @@ pub mod rooms;
 pub mod routes;
 pub mod settings;
 pub mod text;
+pub mod transfer;
 pub mod users;
 pub mod web;
 pub mod work;

@@ -2,7 +2,7 @@
 //! room who reacts how. [`react`] and [`unreact`] are what people do; the parts are the admin's, too.
 
 pub mod admin;
-mod emoji;
+pub(crate) mod emoji;
 
 use std::collections::HashMap;
 

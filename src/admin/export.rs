@@ -6,6 +6,7 @@
 //! the file as it was or as it is, and one whose place in the order changes may be in it twice or not at all.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -17,7 +18,7 @@ use super::condition::{self, Condition};
 use super::plan::Listing;
 use super::query::Query;
 use super::record::{self, Columns};
-use super::resource::{Act, Kind, Resource};
+use super::resource::{Act, Column, Kind, Resource};
 use super::sql::Sql;
 use super::value::{Key, Row, Value};
 use super::{csv, list, permission};
@@ -175,7 +176,7 @@ impl Part {
     }
 
     fn row(&self, out: &mut Vec<u8>, row: &Row, is_first: bool) -> Result<()> {
-        let record = Record(self.listing.resource.key, row);
+        let record = Record { key: self.listing.resource.key, row, exact: false };
         match self.format {
             Format::Csv => {
                 let cells = row.pairs().map(|(column, value)| cell(column.kind, value));
@@ -204,16 +205,35 @@ fn cell(kind: Kind, value: &Value) -> Cow<'_, str> {
 }
 
 /// A row as a JSON object, the key first.
-struct Record<'a>(&'static str, &'a Row);
+pub(crate) struct Record<'a> {
+    pub key: &'static str,
+    pub row: &'a Row,
+    /// With what its times have beyond the millisecond, under `micros`, so that they can be read back as they are stored.
+    pub exact: bool,
+}
 
 impl Serialize for Record<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(name, row) = self;
-        let mut object = serializer.serialize_map(Some(row.values.len() + 1))?;
-        object.serialize_entry(name, &row.key.value())?;
+        let Self { key, row, exact } = self;
+        let micros = if *exact { micros(row) } else { BTreeMap::new() };
+        let more = usize::from(!micros.is_empty());
+        let mut object = serializer.serialize_map(Some(row.values.len() + 1 + more))?;
+        object.serialize_entry(key, &row.key.value())?;
         for (column, value) in row.pairs() {
             object.serialize_entry(column.name, value)?;
         }
+        if !micros.is_empty() {
+            object.serialize_entry("micros", &micros)?;
+        }
         object.end()
     }
+}
+
+/// By column: the microseconds of a time that its milliseconds don't tell.
+fn micros(row: &Row) -> BTreeMap<&'static str, i64> {
+    let rest = |(column, value): (&'static Column, &Value)| match value {
+        Value::Time(time) => Some((column.name, time.0.rem_euclid(1000))),
+        _ => None,
+    };
+    row.pairs().filter_map(rest).filter(|(_, rest)| *rest > 0).collect()
 }

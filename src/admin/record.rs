@@ -33,7 +33,7 @@ pub fn selected(resource: &Resource, columns: &[&'static Column]) -> String {
 
 /// How that is read.
 pub fn reads(resource: &Resource, columns: &[&'static Column]) -> Vec<Read> {
-    let key = if resource.key == "id" { Read::Int } else { Read::Text };
+    let key = if resource.key == "key" { Read::Text } else { Read::Int };
     [key].into_iter().chain(columns.iter().map(|column| Read::of(column))).collect()
 }
 

@@ -83,8 +83,13 @@ pub(super) fn keep_thumbnail(config: &Config, sha256: &str, bytes: &[u8]) -> io:
     kept
 }
 
+/// Makes the folder, readable by its owner only, unless it is there.
+pub(crate) fn make_folder(config: &Config) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder(config))
+}
+
 /// A new file to write into, which nobody else knows. Blocks.
-pub(super) fn partial(folder: &Path) -> io::Result<(File, PathBuf)> {
+pub(crate) fn partial(folder: &Path) -> io::Result<(File, PathBuf)> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let path = folder.join(format!("{PARTIAL}{}", &random_token()[..32]));
     Ok((OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?, path))
@@ -96,7 +101,7 @@ fn lock(folder: &Path) -> io::Result<File> {
 
 /// Gives files that are whole and on disk the names of their digests, all of them. Whoever asks stores their rows before
 /// they let go of what this returns.
-pub(super) async fn put(app: &App, files: Vec<(PathBuf, String)>) -> io::Result<Kept> {
+pub(crate) async fn put(app: &App, files: Vec<(PathBuf, String)>) -> io::Result<Kept> {
     let turn = app.files.turn.clone().read_owned().await;
     let folder = folder(&app.config);
     let lock = tokio::task::spawn_blocking(move || {

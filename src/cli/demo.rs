@@ -1,12 +1,13 @@
 //! `switchboard demo`: fills an empty database with people, rooms and talk (`crate::demo`), shows how far it is, and
 //! says how to log in.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::Args;
-use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use indicatif::HumanCount;
 use rand::Rng;
 
+use super::bar;
 use crate::app::App;
 use crate::auth::password;
 use crate::config::Config;
@@ -51,7 +52,8 @@ pub async fn run(config: Config, command: DemoCommand) -> Result<()> {
     let now = app.clock.now();
     let site = tokio::task::spawn_blocking(move || Site::invent(plan, now)).await.map_err(Error::internal)?;
     let first = site.first_administrator().to_owned();
-    let bar = progress(site.size())?;
+    let bar = bar::of("rows")?;
+    bar.set_length(site.size());
     let made = store::fill(&app, site, &hash, |rows| bar.inc(rows)).await;
     bar.finish_and_clear();
     finish(&app).await?;
@@ -85,14 +87,6 @@ fn remedy(url: &str) -> String {
         }
         _ => "drop and create its schema in PostgreSQL".to_owned(),
     }
-}
-
-/// Not drawn when standard error is no terminal.
-fn progress(rows: u64) -> Result<ProgressBar> {
-    let template = "{bar:30} {percent:>3} %  {human_pos} of {human_len} rows, {per_sec}, {eta} left";
-    let bar = ProgressBar::new(rows).with_style(ProgressStyle::with_template(template).map_err(Error::internal)?);
-    bar.enable_steady_tick(Duration::from_millis(200));
-    Ok(bar)
 }
 
 fn random_password() -> String {

@@ -66,6 +66,8 @@ const SETTINGS: [(&str, &str); 4] = [
 /// What holds for the writer's batches besides: a room that another node holds keeps back all others here, and so does a node
 /// that froze in the middle of one there.
 const BRIEFLY: &str = "set local lock_timeout = '1500ms'; set local idle_in_transaction_session_timeout = '3s'";
+/// What holds for a snapshot besides: between two queries what was read goes to a disk that may be slow.
+const PATIENTLY: &str = "set local idle_in_transaction_session_timeout = '10min'";
 
 /// How the pool of a process is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,6 +139,13 @@ impl Server {
     /// Connections that are open beside the writer's, and how many of those are free.
     pub fn count(&self) -> (usize, usize) {
         (usize::try_from(self.pool.size()).unwrap_or(usize::MAX), self.pool.num_idle())
+    }
+
+    /// A transaction that reads, and sees what it saw first until its end. Whoever writes down what it reads may take longer
+    /// over it than a request.
+    pub async fn begin_snapshot(&self) -> Result<Lent> {
+        let begin = self.beginning("begin isolation level repeatable read read only");
+        self.lend_in_time(&self.pool, Some(format!("{begin}; {PATIENTLY}"))).await
     }
 
     pub async fn close(&self) {

@@ -6,6 +6,7 @@
 //! processes too, opens with `wal_autocheckpoint=0`.
 
 use std::fmt::Display;
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::error::{Error, Result};
 
 /// How long a statement waits for another process's write lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Connections that load browser sessions that aren't kept; their store wants the driver's own pool.
+/// Connections that load browser sessions that aren't kept, whose store wants the driver's own pool; snapshots have one, too.
 const LOADERS: u32 = 2;
 
 /// What reads, what writes, and what loads sessions.
@@ -78,4 +79,25 @@ pub(super) async fn begin(writer: &SqlitePool) -> Result<Transaction<'static, Sq
         conn = writer.acquire().await?;
     }
     Ok(Transaction::begin(conn, Some("BEGIN IMMEDIATE".into())).await?)
+}
+
+/// A transaction that reads: what it sees first is what it sees until its end. Cost: 1 statement.
+pub(super) async fn begin_snapshot(readers: &SqlitePool) -> Result<Transaction<'static, Sqlite>> {
+    Ok(Transaction::begin(readers.acquire().await?, Some("BEGIN".into())).await?)
+}
+
+/// The connections to another program's database, of which nothing is changed, nor anything written beside it.
+/// Errors: [`Error::Startup`] for a file that isn't a SQLite database or that isn't there.
+pub(super) async fn open_foreign(file: &Path) -> Result<SqlitePool> {
+    let fault = |e: &dyn Display| Error::startup(format!("{} can't be read as a SQLite database: {e}", file.display()));
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    // Whoever has it open writes to its log, which is read, too; without one the file is all there is.
+    let has_log = std::fs::metadata(&log).is_ok_and(|log| log.len() > 0);
+    let options =
+        SqliteConnectOptions::new().filename(file).read_only(true).immutable(!has_log).create_if_missing(false);
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(|e| fault(&e))?;
+    // The driver opens whatever there is; the first question tells what it is.
+    sqlx::query("select count(*) from sqlite_master").execute(&pool).await.map_err(|e| fault(&e))?;
+    Ok(pool)
 }

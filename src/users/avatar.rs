@@ -45,6 +45,15 @@ pub fn path(config: &Config, file: &str) -> Option<PathBuf> {
     is_name(file).then(|| folder(config).join(file))
 }
 
+/// Puts a picture that another site made in its place, under the name that it has there. One that is here is left alone.
+/// Blocks. Errors: what the disk says.
+pub(crate) fn adopt(config: &Config, file: &str, bytes: &[u8]) -> Result<()> {
+    match path(config, file) {
+        Some(target) if !target.exists() => store(&folder(config), &target, bytes),
+        _ => Ok(()),
+    }
+}
+
 /// Whether this can be the name of a picture's file. Cost: O(1).
 pub fn is_name(file: &str) -> bool {
     let Some((digits, extension)) = file.split_once('.') else { return false };

@@ -9,6 +9,7 @@ mod support {
     pub mod browser;
     pub mod letters;
     pub mod mail;
+    pub mod moves;
     pub mod office;
     pub mod process;
     pub mod program;
@@ -77,6 +78,10 @@ mod message_page;
 mod metrics;
 mod migrations;
 mod models;
+mod moves;
+mod moves_campfire;
+mod moves_refused;
+mod moves_slack;
 mod my_data;
 mod nodes;
 mod notifications_page;
