@@ -2,6 +2,7 @@
 //! leads out of a folder, into a header or past a log-in. Called by `transfer::check` for every line, before anything is
 //! touched.
 
+use argon2::Params;
 use argon2::password_hash::phc::PasswordHash;
 use lettre::Address;
 
@@ -11,6 +12,10 @@ use crate::messages::MOST_CHARACTERS;
 use crate::reactions::emoji;
 use crate::users::avatar;
 use crate::{attachments, settings};
+
+/// Memory that checking a password may take, in KiB, and how often it goes through it.
+const MOST_KIB: u32 = 256 * 1024;
+const MOST_ROUNDS: u32 = 16;
 
 /// Why this row can't be taken in; `is_staged` for one that we translated ourselves: what it lacks is filled in later.
 pub fn check(lines: &Lines, line: &Line, is_staged: bool) -> Result<(), String> {
@@ -68,8 +73,7 @@ impl Shape<'_> {
         that(self.is_line("email", 254) && email.parse::<Address>().is_ok(), "email isn't an address")?;
         that(self.is_line("first_name", 100) && self.is_line("last_name", 100), "a name is too long")?;
         that(self.text("bio").chars().count() <= 1000, "bio is too long")?;
-        let hash = self.text("password_hash");
-        that(is_staged || PasswordHash::new(hash).is_ok(), "password_hash isn't one")?;
+        that(is_staged || is_checkable(self.text("password_hash")), "password_hash isn't one")?;
         match self.value("avatar") {
             Value::Text(file) => that(avatar::is_name(file), "avatar isn't the name of a picture"),
             _ => Ok(()),
@@ -120,4 +124,11 @@ fn is_object(text: &str) -> bool {
 /// As the files of messages are called.
 pub fn is_digest(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
+/// Whether this is the hash of a password, and one that takes no more of the machine than a log-in may: it says itself how
+/// much that is.
+fn is_checkable(hash: &str) -> bool {
+    let fair = |params: Params| params.m_cost() <= MOST_KIB && params.t_cost() <= MOST_ROUNDS;
+    PasswordHash::new(hash).is_ok_and(|hash| Params::try_from(&hash).is_ok_and(fair))
 }

@@ -35,10 +35,12 @@ both! {
             assert!(error.contains(says), "{says}: {error}");
         }
         // With a manifest that fits, what the lines say is looked at.
-        let lines: [(&str, &str, &str, &str); 12] = [
+        let lines: [(&str, &str, &str, &str); 13] = [
             ("users", "\"role\":\"user\"", "\"role\":\"king\"", "role isn't one of the words"),
             ("users", PICTURE, "../../secret_key", "avatar isn't the name of a picture"),
             ("users", "\"password_hash\":\"$argon2id$", "\"password_hash\":\"plain$", "password_hash isn't one"),
+            // A log-in would take ten gigabytes.
+            ("users", "$m=", "$m=1000000", "password_hash isn't one"),
             ("attachments", DIGEST, "../../../etc/passwd", "sha256 isn't one"),
             ("attachments", "text/plain", "text/plain\\r\\nX: y", "content_type isn't one"),
             ("messages", "\"sender_id\":1,", "\"sender_id\":999,", "sender_id is 999, and there is no such row of users"),
