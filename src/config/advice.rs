@@ -24,7 +24,11 @@ fn advice(what: impl Into<String>, advice: impl Into<String>) -> Advice {
 /// Everything to be said of the settings, the worst first; the database, Redis and the mail server aren't asked. Cost: a
 /// look at four files.
 pub fn all(config: &Config) -> Vec<Advice> {
-    let folders = [("UPLOAD_DIR", Some(&config.upload_dir)), ("LOG_DIR", config.log_dir.as_ref())];
+    let folders = [
+        ("UPLOAD_DIR", Some(&config.upload_dir)),
+        ("LOG_DIR", config.log_dir.as_ref()),
+        ("BACKUP_DIR", config.backup_dir.as_ref()),
+    ];
     let folders = folders.into_iter().filter_map(|(key, folder)| closed(key, folder?));
     let files = [Some(PathBuf::from(super::KEY_FILE)), Db::file(config.database_url.reveal())];
     let files = files.into_iter().flatten().filter_map(|file| open_to_others(&file));

@@ -42,6 +42,8 @@ pub fn area() -> Area {
         .answers::<Health>(503, "A part is away.");
     let told = op("What the process counts of itself")
         .about("Prometheus' text format. Asks for `METRICS_TOKEN` as a Bearer token, but in DEBUG; without either it isn't there.")
+        .open()
+        .refuses(404, "There are none: no `METRICS_TOKEN` is set, and `DEBUG` is off.")
         .answers_text("The metrics.");
     Area::outside("Health", "For whatever watches the process.")
         .add(Method::GET, "/up", up, op("Whether the process lives").open().answers_text("It does."))
