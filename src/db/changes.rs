@@ -153,6 +153,15 @@ impl Db {
         Some(Moment(changes.clock.load(Ordering::Acquire)))
     }
 
+    /// Whether what was read at `since` is so still: nothing was changed that any transaction may change, nor the talk in
+    /// `rooms`. False where that can't be known. Cost: as [`Db::moment`] and [`Db::holds`].
+    pub async fn is_as_at(&self, since: Option<Moment>, rooms: &[RoomId]) -> bool {
+        match (self.moment().await, since) {
+            (Some(_), Some(since)) => self.holds(since, Some(rooms), false),
+            _ => false,
+        }
+    }
+
     /// Whether nothing was changed after `moment` in what is kept: what any transaction may change, and the talk in
     /// `rooms` (in all rooms, with `None`), and with `public` in any public room. To be asked after [`Db::moment`], which
     /// looks for other processes. Cost: O(rooms) atomic reads.

@@ -44,16 +44,16 @@ impl Seen {
 
     /// The room as it is now. Cost: 1 indexed query, none where nothing was changed meanwhile.
     async fn now(self, app: &App, person: &Person) -> Result<Room> {
-        match (app.db.moment().await, self.since) {
-            (Some(_), Some(since)) if app.db.holds(since, Some(&[self.id()]), false) => Ok(self.room),
-            _ => rooms::see(&mut app.db.read().await?, person.id, self.id()).await,
+        match app.db.is_as_at(self.since, &[self.id()]).await {
+            true => Ok(self.room),
+            false => rooms::see(&mut app.db.read().await?, person.id, self.id()).await,
         }
     }
 }
 
-/// Makes `mailbox` follow `room`, which may have been `seen` already; with `after`, what is new or changed since that revision comes first. Errors:
-/// [`Error::NotFound`], or [`Error::Invalid`] beyond 64 rooms. Cost: 1 query, 1 more if the room was
-/// changed since it was seen, with `after` 1 more, O(what was missed).
+/// Makes `mailbox` follow `room`, which may have been `seen` already; with `after`, what is new or changed since that
+/// revision comes first. Errors: [`Error::NotFound`], or [`Error::Invalid`] beyond 64 rooms. Cost: 1 query, 1 more if the room
+/// was changed since it was seen, with `after` 1 more, O(what was missed).
 pub async fn subscribe(
     app: &App,
     person: &Person,
