@@ -22,6 +22,7 @@ pub use parse::Rate;
 
 use crate::db::postgres::Pooling;
 use crate::error::{Error, Result};
+use crate::i18n::Language;
 
 /// One setting: its name in the environment, its default in words, and what it means.
 pub struct Setting {
@@ -93,6 +94,11 @@ pub const SETTINGS: &[Setting] = &[
         "where attachments are kept, readable by their owner only; the same for all nodes",
     ),
     setting("UPLOAD_MAX_BYTES", "25 MiB", "the largest attachment"),
+    setting(
+        "DEFAULT_LANGUAGE",
+        "en",
+        "`en`, `de` or `ar`: what is spoken to whoever chose no language and whose browser asks for none of these",
+    ),
     setting("BACKUP_DIR", "", "a folder: a backup of the whole site is written there each night"),
     setting("BACKUP_AT", "03:30", "when that is, UTC"),
     setting("BACKUP_KEEP", "14", "how many of those are kept"),
@@ -115,6 +121,11 @@ pub const SETTINGS: &[Setting] = &[
         "origins whose pages may call the API with a token, by commas; a cookie of theirs counts for nothing",
     ),
     setting("TRUSTED_PROXIES", "", "addresses or networks whose `X-Forwarded-For` is believed, by commas"),
+    setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "",
+        "`http://` or `https://` and a collector of OpenTelemetry: gets a span for each request and each commit (OTLP over HTTP); the other variables of that standard hold, too",
+    ),
     secret(
         "METRICS_TOKEN",
         "",
@@ -179,6 +190,9 @@ pub struct Config {
     pub backup_dir: Option<PathBuf>,
     pub backup_at: time::Time,
     pub backup_keep: usize,
+    pub default_language: Language,
+    /// Where traces go.
+    pub telemetry: Option<Url>,
     pub log_dir: Option<PathBuf>,
     pub log_format: LogFormat,
     pub rust_log: String,

@@ -3,7 +3,7 @@
 //! # The map
 //!
 //! - [`cli`]: one file a command; [`config`]: the settings of a process; [`log`]: where it writes what it does;
-//!   [`metrics`]: what it counts of itself.
+//!   [`metrics`]: what it counts of itself; [`telemetry`]: what it tells a collector of traces.
 //! - [`app`]: what every handler is given; [`db`]: the only place that names a driver, with [`db::postgres`] for what it
 //!   does when its server is away, [`db::values`] for statements
 //!   over several rows, [`db::rows`] for lists in one value and [`db::changes`] for how long what was read may be kept;
@@ -15,6 +15,7 @@
 //!   [`reports`], [`emails`], [`settings`], [`revocations`]: the rules. They know no HTTP; a page, a socket frame, a
 //!   command and a form of the backoffice that do the same thing call the same function. What is done together is one
 //!   [`work`]; what staff do is told by [`audit`].
+//! - [`i18n`]: the words in the reader's language.
 //! - [`archive`]: backups and what is made of them, on [`db::copy`], the whole database as one file.
 //! - [`picture`]: strangers' pictures, decoded within limits, for [`users::avatar`] and [`attachments::thumbnail`].
 //! - [`admin`]: the backoffice's engine over every model's declaration, `<model>/admin.rs`.
@@ -40,6 +41,9 @@
 //! one file of its name beside `rooms.rs`, its admin into `<model>/admin.rs` ([`admin`] says how, in ten lines), its
 //! handlers into `web/pages`, its routes into [`routes`], and a test through the public door into `tests/it`, on both
 //! engines.
+
+#[macro_use]
+pub mod i18n;
 
 pub mod admin;
 pub mod app;
@@ -73,6 +77,7 @@ pub mod revocations;
 pub mod rooms;
 pub mod routes;
 pub mod settings;
+pub mod telemetry;
 pub mod text;
 pub mod transfer;
 pub mod users;

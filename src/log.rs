@@ -24,6 +24,7 @@ use batch::Batched;
 use crate::clock::Clock;
 use crate::config::{Config, LogFormat};
 use crate::error::{Error, Result};
+use crate::telemetry;
 
 const KEPT_FILES: usize = 14;
 
@@ -48,6 +49,9 @@ pub fn start(config: &Config) -> Result<()> {
     } else {
         layers.extend(outs.iter().map(|out| layer(config, out)).collect::<Result<Vec<_>>>()?);
     }
+    if let Some(endpoint) = &config.telemetry {
+        layers.push(telemetry::layer(endpoint)?);
+    }
     tracing_subscriber::registry().with(layers).try_init().map_err(Error::internal)?;
     let _ = WAITING.set(outs);
     Ok(())
@@ -64,6 +68,8 @@ fn batched(out: impl io::Write + Send + 'static) -> Result<Batched> {
 
 fn layer(config: &Config, out: &Batched) -> Result<Box<dyn Layer<Registry> + Send + Sync>> {
     let filter: EnvFilter = config.rust_log.parse().map_err(|e| Error::startup(format!("RUST_LOG: {e}")))?;
+    // A collector's spans say the same in other words.
+    let filter = filter.add_directive(format!("{}=off", telemetry::TARGET).parse().map_err(Error::internal)?);
     let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(out.clone());
     Ok(match config.log_format {
         LogFormat::Text => layer.event_format(Text).with_filter(filter).boxed(),

@@ -87,11 +87,13 @@ pub struct User {
     pub role: Role,
     pub is_active: bool,
     pub totp_enabled: bool,
+    /// The code of the language they chose; empty: as their browser asks.
+    pub language: String,
     pub last_seen_at: Option<Timestamp>,
     pub created_at: Timestamp,
 }
 
-const COLUMNS: &str = "id, username, email, first_name, last_name, bio, avatar, role, is_active, totp_enabled, \
+const COLUMNS: &str = "id, username, email, first_name, last_name, bio, avatar, role, is_active, totp_enabled, language, \
      last_seen_at, created_at";
 
 impl User {

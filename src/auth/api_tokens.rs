@@ -128,7 +128,7 @@ pub(super) async fn person(app: &App, token: &str) -> Result<Option<Person>> {
     let now = app.clock.now();
     let mut conn = app.db.read().await?;
     let shown: Option<Shown> = on_db!(conn, c => sqlx::query_as(
-        "select t.id, t.last_used_at, t.user_id, u.username, u.role, u.totp_enabled, u.avatar
+        "select t.id, t.last_used_at, t.user_id, u.username, u.role, u.totp_enabled, u.avatar, u.language
          from api_tokens t join users u on u.id = t.user_id
          where t.token_hash = $1 and t.revoked_at is null and (t.expires_at is null or t.expires_at > $2)
            and u.is_active")

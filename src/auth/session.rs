@@ -212,7 +212,7 @@ impl Standing {
 
 async fn by_id(conn: &mut Conn, id: SessionId, now: Timestamp) -> Result<Option<Standing>> {
     Ok(on_db!(conn, c => sqlx::query_as(
-        "select s.user_id, u.username, u.role, u.totp_enabled, u.avatar, s.created_at, s.last_seen_at, s.expires_at,
+        "select s.user_id, u.username, u.role, u.totp_enabled, u.avatar, u.language, s.created_at, s.last_seen_at, s.expires_at,
             s.confirmed_at
          from sessions s join users u on u.id = s.user_id
          where s.id = $1 and s.expires_at > $2 and s.last_seen_at > $3 and u.is_active")

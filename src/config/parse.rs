@@ -14,6 +14,7 @@ use url::Url;
 use super::{Config, LogFormat, SETTINGS, Secret, mask};
 use crate::db::postgres::Pooling;
 use crate::error::{Error, Result};
+use crate::i18n::Language;
 use crate::link::Server;
 
 /// So many events in a period, of which `burst` may come at once.
@@ -60,6 +61,7 @@ pub(super) fn config(texts: Texts) -> Result<Config> {
         backup_keep: required(&texts, "BACKUP_KEEP", "a number from 1 to 1000", |text| {
             text.parse().ok().filter(|keep| (1..=1000).contains(keep))
         })?,
+        default_language: required(&texts, "DEFAULT_LANGUAGE", "en, de or ar", Language::of)?,
         log_dir: optional(&texts, "LOG_DIR", "a folder", |text| Some(PathBuf::from(text)))?,
         log_format: required(&texts, "LOG_FORMAT", "text or json", |text| match text {
             "text" => Some(LogFormat::Text),
@@ -76,6 +78,9 @@ pub(super) fn config(texts: Texts) -> Result<Config> {
         })?,
         trusted_proxies: list(&texts, "TRUSTED_PROXIES", "addresses or networks such as 10.0.0.0/8, by commas", |t| {
             t.parse::<IpNet>().ok().or_else(|| t.parse::<std::net::IpAddr>().ok().map(IpNet::from))
+        })?,
+        telemetry: optional(&texts, "OTEL_EXPORTER_OTLP_ENDPOINT", "http:// or https:// and a host", |text| {
+            Url::parse(text).ok().filter(|url| ["http", "https"].contains(&url.scheme()) && url.has_host())
         })?,
         metrics_token: optional(&texts, "METRICS_TOKEN", "a token of 16 or more characters", |text| {
             (text.len() >= 16).then(|| Secret(text.to_owned()))

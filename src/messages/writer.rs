@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, oneshot};
 use tokio::time::{Instant, timeout};
+use tracing::Instrument;
 
 use super::mentions::Named;
 use super::{NewMessage, Posted};
@@ -27,12 +28,14 @@ use crate::clock::Clock;
 use crate::db::values::NOWHERE;
 use crate::db::{Db, LOG_LIMIT};
 use crate::error::{Error, Result};
+use crate::i18n::{self, Language};
 use crate::ids::{RoomId, UserId};
 use crate::live::event::Event;
 use crate::live::hub::Hub;
 use crate::metrics::Metrics;
 use crate::notifications::Told;
 use crate::push::Push;
+use crate::telemetry;
 use crate::users::{Person, Via};
 
 const QUEUE: usize = 4096;
@@ -87,6 +90,8 @@ struct Post {
     named: Named,
     /// When it came.
     since: Instant,
+    /// What they read.
+    language: Language,
     reply: oneshot::Sender<Result<Posted>>,
 }
 
@@ -122,7 +127,8 @@ impl Writer {
     ) -> Result<Posted> {
         let (reply, answer) = oneshot::channel();
         let (sender, via, username) = (person.id, person.via, person.username.clone());
-        let post = Post { room, sender, via, username, new, html, named, since: Instant::now(), reply };
+        let (since, language) = (Instant::now(), i18n::current());
+        let post = Post { room, sender, via, username, new, html, named, since, language, reply };
         self.send(Job::Post(Box::new(post))).await?;
         answer.await.map_err(|_| Error::Unavailable)?
     }
@@ -185,7 +191,8 @@ impl Loop {
             match timeout(PAUSE, self.queue.recv_many(&mut jobs, MOST_TOGETHER)).await {
                 Ok(0) => return,
                 Ok(_) => {
-                    self.write(&mut jobs).await;
+                    let span = telemetry::commit(jobs.len());
+                    self.write(&mut jobs).instrument(span).await;
                     full_at = self.checkpoint_when_full(full_at).await;
                 }
                 Err(_) => {

@@ -117,7 +117,9 @@ impl Lines {
         };
         let mut values = Vec::with_capacity(self.columns.len());
         for column in self.columns.iter() {
-            let value = object.remove(column.name).ok_or_else(|| format!("has no {}", column.name))?;
+            // Written before there was the column.
+            let unsaid = may_be_empty(column).then(|| Json::String(String::new()));
+            let value = object.remove(column.name).or(unsaid).ok_or_else(|| format!("has no {}", column.name))?;
             values.push(value_of(column, value, &micros)?);
         }
         match object.keys().next() {
@@ -145,6 +147,11 @@ fn value_of(column: &Column, value: Json, micros: &Map<String, Json>) -> Result<
         },
         _ => return Err(fault()),
     })
+}
+
+/// Whether the column's first choice is none of the others.
+fn may_be_empty(column: &Column) -> bool {
+    matches!(column.kind, Kind::Choice([("", _), ..]))
 }
 
 fn kind_name(kind: Kind) -> &'static str {

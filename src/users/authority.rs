@@ -33,10 +33,10 @@ pub fn may(by: Option<&Person>, act: Act, whom: UserId, role: Role) -> Result<()
     match act {
         Act::Disable | Act::Disconnect if is_below => Ok(()),
         Act::Disable | Act::Disconnect if by.is_staff() => {
-            Err(Error::Forbidden("Only an administrator can do that to staff."))
+            Err(Error::Forbidden(msgid!("Only an administrator can do that to staff.")))
         }
         _ if by.is_admin() => Ok(()),
-        _ => Err(Error::Forbidden("Only an administrator can do that.")),
+        _ => Err(Error::Forbidden(msgid!("Only an administrator can do that."))),
     }
 }
 
@@ -49,13 +49,13 @@ pub fn may_to(by: Option<&Person>, act: Act, whom: &User) -> Result<()> {
 fn oneself(by: &Person, act: Act) -> Result<()> {
     let why = match act {
         Act::Disconnect => return Ok(()),
-        _ if !by.is_staff() => return Err(Error::Forbidden("Only an administrator can do that.")),
-        Act::ChangeRole => "You can't change your own role: another administrator can.",
-        Act::Disable => "You can't disable your own account.",
-        Act::Delete => "You can't delete your own account here. In your settings you can.",
-        Act::Restore => "This is your own account.",
-        Act::EndSessions => "These are your own sessions: log out instead, or end the others in your settings.",
-        Act::TurnOffTwoFactor => "Turn your own two-factor off in your settings.",
+        _ if !by.is_staff() => return Err(Error::Forbidden(msgid!("Only an administrator can do that."))),
+        Act::ChangeRole => msgid!("You can't change your own role: another administrator can."),
+        Act::Disable => msgid!("You can't disable your own account."),
+        Act::Delete => msgid!("You can't delete your own account here. In your settings you can."),
+        Act::Restore => msgid!("This is your own account."),
+        Act::EndSessions => msgid!("These are your own sessions: log out instead, or end the others in your settings."),
+        Act::TurnOffTwoFactor => msgid!("Turn your own two-factor off in your settings."),
     };
     Err(Error::Conflict(why))
 }
@@ -87,6 +87,7 @@ mod tests {
             confirmed_at: None,
             avatar: None,
             held_back: false,
+            language: None,
         }
     }
 

@@ -5,6 +5,7 @@ use sqlx::FromRow;
 
 use super::Role;
 use crate::clock::Timestamp;
+use crate::i18n::Language;
 use crate::ids::{ApiTokenId, SessionId, UserId};
 use crate::settings::Settings;
 
@@ -33,6 +34,8 @@ pub struct Person {
     pub avatar: Option<String>,
     /// Staff with an ordinary person's rights, until they turn two-factor on.
     pub held_back: bool,
+    /// The language they chose.
+    pub language: Option<Language>,
 }
 
 /// Whose a session or a token is.
@@ -44,16 +47,19 @@ pub(crate) struct Holder {
     pub role: Role,
     pub totp_enabled: bool,
     pub avatar: Option<String>,
+    /// The code of the language they chose, or nothing.
+    pub language: String,
 }
 
 impl Person {
     /// Whoever holds a session or a token that stands. With the setting `staff_two_factor` at `required`, staff without
     /// two-factor have the rights of anybody: they can still turn it on, and are staff again by their next request.
     pub(crate) fn new(settings: &Settings, holder: Holder, via: Via, confirmed_at: Option<Timestamp>) -> Self {
-        let Holder { user_id: id, username, role, totp_enabled, avatar } = holder;
+        let Holder { user_id: id, username, role, totp_enabled, avatar, language } = holder;
         let held_back = settings.staff_need_two_factor && role != Role::User && !totp_enabled;
         let role = if held_back { Role::User } else { role };
-        Self { id, username, role, via, signed_in_at: None, confirmed_at, avatar, held_back }
+        let language = Language::of(&language);
+        Self { id, username, role, via, signed_in_at: None, confirmed_at, avatar, held_back, language }
     }
 
     pub fn is_staff(&self) -> bool {

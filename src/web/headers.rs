@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::http::{Extensions, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
@@ -19,7 +19,9 @@ use super::{cookies, request_id};
 use crate::app::App;
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::i18n::{self, Language};
 use crate::ids::UserId;
+use crate::telemetry;
 use crate::users::Person;
 
 /// No inline script or style, nothing from elsewhere, in nobody's frame.
@@ -57,8 +59,9 @@ pub fn cross_site(config: &Config) -> Result<CsrfLayer<Refusal>> {
 pub struct Asker(Arc<OnceLock<UserId>>);
 
 impl Asker {
-    /// Says that `person` asks. Within [`around`]; elsewhere nobody hears of it.
+    /// Says that `person` asks, and is answered in their language. Within [`around`]; elsewhere nobody hears of it.
     pub fn tell(extensions: &Extensions, person: &Person) {
+        person.language.into_iter().for_each(i18n::speak);
         if let Some(asker) = extensions.get::<Self>() {
             // Who is asked for twice is the same.
             let _ = asker.0.set(person.id);
@@ -83,7 +86,9 @@ pub async fn around(State(app): State<App>, mut request: Request, next: Next) ->
     request.extensions_mut().insert(asker.clone());
     // An error's: it is there whatever is filtered out.
     let span = tracing::error_span!("request", request_id = %id.to_str().unwrap_or_default());
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let traced = telemetry::request(&method, route.as_ref().map(MatchedPath::as_str), &path, request.headers());
+    let language = asked_for(request.headers()).unwrap_or(app.config.default_language);
+    let mut response = i18n::within(language, next.run(request).instrument(span.clone()).instrument(traced.clone())).await;
     let _in = span.enter();
     response.headers_mut().insert(request_id::HEADER, id);
     for (name, value) in HEADERS {
@@ -102,8 +107,14 @@ pub async fn around(State(app): State<App>, mut request: Request, next: Next) ->
         tracing::warn!(%method, %path, status, ms = format_args!("{ms:.0}"), "a slow request");
     }
     let user = asker.id();
+    telemetry::answered(&traced, status, user);
     tracing::info!(target: "access", %method, %path, status, ms = format_args!("{ms:.1}"), %ip, user, "request");
     response
+}
+
+/// The language that a browser asks for, if it is one of ours.
+fn asked_for(headers: &HeaderMap) -> Option<Language> {
+    Language::asked(headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?)
 }
 
 /// The method, if it is one that a page takes: anybody can send any word.

@@ -275,6 +275,7 @@ both! {
             via: Via::Session(SessionId(1)),
             signed_in_at: None, confirmed_at: None,
             held_back: false,
+            language: None,
             avatar: None,
         };
         let taken = async |query: &str, keys: Vec<i64>, person: &Person| -> Result<Vec<i64>, Error> {

@@ -20,6 +20,7 @@ pub struct Profile {
     pub totp_enabled: bool,
     /// How often they get a mail with what they missed.
     pub digest: String,
+    pub language: String,
     pub last_seen_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -27,7 +28,7 @@ pub struct Profile {
 
 impl Profile {
     pub const SQL: &str = "select id, username, email, first_name, last_name, bio, avatar, role, totp_enabled, \
-        digest, last_seen_at, created_at, updated_at from users where id = $1";
+        digest, language, last_seen_at, created_at, updated_at from users where id = $1";
 }
 
 #[derive(FromRow, Serialize)]

@@ -21,6 +21,7 @@ impl Site {
             signed_in_at: None,
             confirmed_at: None,
             held_back: false,
+            language: None,
             avatar: None,
         };
         // Begun in nobody's name: there is no session to stand.

@@ -18,6 +18,7 @@ use crate::auth::random_token;
 use crate::db::Conn;
 use crate::db::changes::Moment;
 use crate::error::{Error, Result};
+use crate::i18n::{self, Language};
 use crate::ids::{RoomId, UserId};
 use crate::messages::talk::{Talk, talk};
 use crate::rooms;
@@ -43,6 +44,7 @@ struct Kept {
     rooms: Option<Vec<RoomId>>,
     public: bool,
     person: Person,
+    language: Language,
     site_name: String,
     present: Vec<String>,
     pieces: Pieces,
@@ -56,8 +58,8 @@ struct Pieces {
     tag: String,
 }
 
-/// To whom a talk looks the same: where the new begins, and who is among those that react.
-type Way = (Option<i64>, Option<UserId>);
+/// To whom a talk looks the same: where the new begins, who is among those that react, and what they read.
+type Way = (Option<i64>, Option<UserId>, Language);
 
 struct KeptTalk {
     since: Option<Moment>,
@@ -132,7 +134,7 @@ impl Pages {
         let response = pieces.answer(headers);
         if let Some(since) = moment.filter(|_| !reads) {
             let (site_name, person) = (shown.chrome.site_name.clone(), person.clone());
-            self.whole.insert(key, Arc::new(Kept { since, rooms, public, person, site_name, present, pieces }));
+            self.whole.insert(key, Arc::new(Kept { since, rooms, public, person, language: i18n::current(), site_name, present, pieces }));
         }
         Ok(response)
     }
@@ -166,6 +168,7 @@ impl Kept {
     fn holds(&self, app: &App, person: &Person, room: RoomId) -> bool {
         app.db.holds(self.since, self.rooms.as_deref(), self.public)
             && self.person == *person
+            && self.language == i18n::current()
             && self.site_name == app.settings().site_name
             && self.present == app.hub.present(room)
     }
@@ -184,7 +187,7 @@ impl RoomPage {
         let (messages, seen) = shown.arrange(&kept.talk, None);
         shown.log = GAP.to_owned();
         shown.client_id = GAP.to_owned();
-        let way = (first_new(messages, person.id, seen), reacts(messages, person.id).then_some(person.id));
+        let way = (first_new(messages, person.id, seen), reacts(messages, person.id).then_some(person.id), i18n::current());
         let mut logs = kept.logs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, log)) = logs.iter().find(|(other, _)| *other == way) {
             return Ok((shown, log.clone()));
