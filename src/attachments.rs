@@ -28,7 +28,7 @@ use crate::work::Work;
 use crate::{on_db, picture};
 pub(crate) use name::clean as clean_name;
 
-const NO_FILE: Error = Error::NotFound("There is no such attachment, or it is private to others.");
+const NO_FILE: Error = Error::NotFound(msgid!("There is no such attachment, or it is private to others."));
 
 /// A file of a message, as the JSON API and the socket show it.
 #[derive(Clone, Debug, FromRow, Serialize, ToSchema)]

@@ -24,6 +24,7 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::i18n;
 use crate::ids::UserId;
 use crate::on_db;
 use crate::users::{self, NewUser, Person, Via};
@@ -56,7 +57,7 @@ pub async fn verify(app: &App, name: &str, password: String) -> Result<Proven> {
 async fn knock(app: &App, name: &str, password: String, device: &Device) -> Result<Proven> {
     let (app, name, device) = (app.clone(), name.to_owned(), device.clone());
     // On its own: who hangs up before the answer is counted all the same.
-    let knocked = tokio::spawn(async move {
+    let knocked = tokio::spawn(i18n::within(i18n::current(), async move {
         let mut conn = app.db.read().await?;
         let found = users::credentials(&mut conn, &name).await?;
         // Asked for nobody, too: it takes as long.
@@ -69,7 +70,7 @@ async fn knock(app: &App, name: &str, password: String, device: &Device) -> Resu
             attempt.count().await;
         }
         entered
-    });
+    }));
     knocked.await.map_err(Error::internal)?
 }
 
@@ -100,8 +101,9 @@ async fn fit(app: &App, found: Option<(UserId, String)>, password: String) -> Re
     };
     let outdated = password::is_outdated(&hash).then(|| password.clone());
     let fits = password::verify(password, hash.clone()).await?;
-    let id =
-        id.filter(|_| fits).ok_or_else(|| Error::field("password", "This name and password don't fit together."))?;
+    let id = id
+        .filter(|_| fits)
+        .ok_or_else(|| Error::field("password", tr!("This name and password don't fit together.")))?;
     let Some(password) = outdated else { return Ok(Proven::by_password(id, &hash)) };
     let newer = password::hash(password).await?;
     users::rehash(app, id, &hash, &newer).await?;
@@ -235,7 +237,7 @@ pub async fn ask_again(app: &App, person: &Person, password: String) -> Result<b
 
 async fn too_often(app: &App, person: &Person) -> Result<bool> {
     session::end_own(app, person).await?;
-    Err(Error::Forbidden("That was the wrong password too often: this session has ended."))
+    Err(Error::Forbidden(msgid!("That was the wrong password too often: this session has ended.")))
 }
 
 /// Holds what `person` came in by until the transaction ends: what ends it meanwhile waits, and finds what was done under
@@ -284,7 +286,7 @@ pub async fn end_program(app: &App, person: Option<&Person>, refresh: Option<&st
     let chain = chain.filter(|(_, owner)| person.is_none_or(|person| person.id == *owner)).map(|(id, _)| id);
     if own.is_none() && chain.is_none() {
         return Err(match person {
-            Some(_) => Error::Forbidden("A personal token isn't logged out: revoke it in your settings."),
+            Some(_) => Error::Forbidden(msgid!("A personal token isn't logged out: revoke it in your settings.")),
             None => Error::SignedOut,
         });
     }

@@ -17,7 +17,7 @@ use crate::work::Work;
 
 const LONGEST_SUBJECT: usize = 200;
 const LONGEST_TEXT: usize = 100_000;
-const NO_MAIL: Error = Error::NotFound("There is no such mail.");
+const NO_MAIL: Error = Error::NotFound(msgid!("There is no such mail."));
 
 /// A mail that may be queued: every field checked.
 pub struct NewEmail {
@@ -34,15 +34,15 @@ impl NewEmail {
         let mut errors = FieldErrors::default();
         let to = line(&mut errors, "to", to, 254);
         if to.parse::<lettre::Address>().is_err() {
-            errors.add("to", "This is not an e-mail address.");
+            errors.add("to", tr!("This is not an e-mail address."));
         }
         let subject = line(&mut errors, "subject", subject, LONGEST_SUBJECT);
         if subject.is_empty() {
-            errors.add("subject", "A mail needs a subject.");
+            errors.add("subject", tr!("A mail needs a subject."));
         }
         let text = paragraphs(&mut errors, "text", text, LONGEST_TEXT);
         if text.is_empty() {
-            errors.add("text", "Write something first.");
+            errors.add("text", tr!("Write something first."));
         }
         errors.or(Self { to, subject, text, html: String::new() })
     }
@@ -81,8 +81,10 @@ pub async fn resend(work: &mut Work, id: EmailId) -> Result<()> {
     }
     Err(match state(work, id).await? {
         None => NO_MAIL,
-        Some((status, _)) if status == "queued" => Error::Conflict("This mail waits to be sent already."),
-        Some(_) => Error::Conflict("This mail's link isn't kept or has run out: whoever needs it asks for a new one."),
+        Some((status, _)) if status == "queued" => Error::Conflict(msgid!("This mail waits to be sent already.")),
+        Some(_) => {
+            Error::Conflict(msgid!("This mail's link isn't kept or has run out: whoever needs it asks for a new one."))
+        }
     })
 }
 
@@ -102,9 +104,9 @@ pub async fn cancel(work: &mut Work, id: EmailId) -> Result<()> {
     Err(match state(work, id).await? {
         None => NO_MAIL,
         Some((status, Some(leased_until))) if status == "queued" && leased_until > now => {
-            Error::Conflict("This mail is being sent at this moment.")
+            Error::Conflict(msgid!("This mail is being sent at this moment."))
         }
-        Some(_) => Error::Conflict("This mail doesn't wait to be sent."),
+        Some(_) => Error::Conflict(msgid!("This mail doesn't wait to be sent.")),
     })
 }
 

@@ -1,8 +1,11 @@
 //! One [`Error`] for the whole program, and its [`Error::status`]. What it looks like is `web::render`'s business.
 //!
-//! Every text in here is read by users, except [`Error::Internal`], which is only logged.
+//! Every text in here is read by users, in the language of the task that shows it, except [`Error::Internal`], which is
+//! only logged.
 
 use std::collections::BTreeMap;
+
+use crate::i18n::gettext;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -47,40 +50,40 @@ pub enum Error {
     /// The request can't be read at all.
     #[error("{0}")]
     Malformed(String),
-    #[error("That is too much at once.")]
+    #[error("{}", tr!("That is too much at once."))]
     TooLarge,
-    #[error("A form is sent as urlencoded or multipart.")]
+    #[error("{}", tr!("A form is sent as urlencoded or multipart."))]
     UnsupportedType,
     /// Content longer than a message may be.
-    #[error("A message has at most {limit} characters; this one has {length}.")]
+    #[error("{}", too_long(*.limit, *.length))]
     TooLong { limit: usize, length: usize },
-    #[error("Please log in first.")]
+    #[error("{}", tr!("Please log in first."))]
     SignedOut,
-    /// Seen but not allowed.
-    #[error("{0}")]
+    /// Seen but not allowed; in English (`msgid!`), as in the next two.
+    #[error("{}", gettext(.0))]
     Forbidden(&'static str),
     /// Not there, or private to others: the two look the same.
-    #[error("{0}")]
+    #[error("{}", gettext(.0))]
     NotFound(&'static str),
     /// Not in this state.
-    #[error("{0}")]
+    #[error("{}", gettext(.0))]
     Conflict(&'static str),
     /// Not in this state before a time; the words say which.
     #[error("{0}")]
     TooSoon(String),
-    #[error("You are sending messages too fast. Please wait a moment.")]
+    #[error("{}", tr!("You are sending messages too fast. Please wait a moment."))]
     Throttled { retry_after_ms: u64 },
     /// Log-ins, registrations, codes.
-    #[error("Too many attempts. Please wait {} before you try again.", wait(*.retry_after_ms))]
+    #[error("{}", wait(*.retry_after_ms))]
     TooMany { retry_after_ms: u64 },
     /// For the moment; nothing was stored.
-    #[error("The server can't do that right now. Please try again in a moment.")]
+    #[error("{}", tr!("The server can't do that right now. Please try again in a moment."))]
     Unavailable,
     /// Stops the start; told on standard error in one line.
     #[error("{0}")]
     Startup(String),
     /// Logged, never shown.
-    #[error("Something went wrong on our side. It has been written down.")]
+    #[error("{}", tr!("Something went wrong on our side. It has been written down."))]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
@@ -139,13 +142,18 @@ impl Error {
     }
 }
 
-/// `12 seconds`, `3 minutes`.
+fn too_long(limit: usize, length: usize) -> String {
+    tr!("A message has at most {limit} characters; this one has {length}.", limit = limit, length = length)
+}
+
+/// In seconds, or in minutes where those would be many.
 fn wait(millis: u64) -> String {
-    let (count, unit) = match millis.div_ceil(1000) {
-        seconds @ 0..=90 => (seconds, "second"),
-        seconds => (seconds.div_ceil(60), "minute"),
-    };
-    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+    match millis.div_ceil(1000) {
+        seconds @ 0..=90 => tr!("Too many attempts. Please wait {n} second before you try again."
+            | "Too many attempts. Please wait {n} seconds before you try again." % seconds),
+        seconds => tr!("Too many attempts. Please wait {n} minute before you try again."
+            | "Too many attempts. Please wait {n} minutes before you try again." % seconds.div_ceil(60)),
+    }
 }
 
 impl From<sqlx::Error> for Error {

@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::{Error, FieldErrors, Result};
+use crate::i18n;
 use crate::ids::{InterestId, RoomId, UserId};
 use crate::text::paragraphs;
 use crate::users::blocks::{self, Block};
@@ -30,7 +31,7 @@ use list::Entry;
 const LONGEST_NOTE: usize = 1000;
 /// Who was rejected asks the same person again only after this.
 const PEACE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-const NO_INTEREST: Error = Error::NotFound("There is no such interest.");
+const NO_INTEREST: Error = Error::NotFound(msgid!("There is no such interest."));
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -43,8 +44,12 @@ pub enum Status {
 }
 
 impl Status {
-    pub const CHOICES: &[(&str, &str)] =
-        &[("pending", "Pending"), ("accepted", "Accepted"), ("rejected", "Rejected"), ("cancelled", "Cancelled")];
+    pub const CHOICES: &[(&str, &str)] = &[
+        ("pending", msgid!("Pending")),
+        ("accepted", msgid!("Accepted")),
+        ("rejected", msgid!("Rejected")),
+        ("cancelled", msgid!("Cancelled")),
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -71,7 +76,7 @@ impl TryFrom<String> for Status {
             "accepted" => Ok(Self::Accepted),
             "rejected" => Ok(Self::Rejected),
             "cancelled" => Ok(Self::Cancelled),
-            _ => Err(Error::field("status", "An interest is pending, accepted, rejected or cancelled.")),
+            _ => Err(Error::field("status", tr!("An interest is pending, accepted, rejected or cancelled."))),
         }
     }
 }
@@ -97,18 +102,18 @@ impl Interest {
         }
         match status {
             Status::Cancelled if person != self.sender_id => {
-                return Err(Error::Forbidden("Only the person who asked can take this back."));
+                return Err(Error::Forbidden(msgid!("Only the person who asked can take this back.")));
             }
             Status::Accepted | Status::Rejected if person != self.recipient_id => {
-                return Err(Error::Forbidden("Only the person who was asked can accept or reject this."));
+                return Err(Error::Forbidden(msgid!("Only the person who was asked can accept or reject this.")));
             }
             _ => {}
         }
         match self.status {
             Status::Pending => Ok(()),
-            Status::Accepted => Err(Error::Conflict("This was accepted already.")),
-            Status::Rejected => Err(Error::Conflict("This was rejected already.")),
-            Status::Cancelled => Err(Error::Conflict("This was taken back already.")),
+            Status::Accepted => Err(Error::Conflict(msgid!("This was accepted already."))),
+            Status::Rejected => Err(Error::Conflict(msgid!("This was rejected already."))),
+            Status::Cancelled => Err(Error::Conflict(msgid!("This was taken back already."))),
         }
     }
 
@@ -135,8 +140,11 @@ impl Recipient {
     }
 
     fn nobody(&self) -> Error {
-        let what = if matches!(self, Self::Id(_)) { "id" } else { "name" };
-        Error::field(self.field(), format!("There is no active account with this {what}."))
+        let why = match self {
+            Self::Id(_) => tr!("There is no active account with this id."),
+            Self::Name(_) => tr!("There is no active account with this name."),
+        };
+        Error::field(self.field(), why)
     }
 
     /// Errors: [`Error::Invalid`] at the field that named them. Cost: 1 indexed query.
@@ -161,7 +169,7 @@ impl NewInterest {
         let mut errors = FieldErrors::default();
         let note = paragraphs(&mut errors, "note", note, LONGEST_NOTE);
         let Some(recipient) = recipient_id.map(Recipient::Id).or(recipient.map(Recipient::Name)) else {
-            errors.add("recipient_id", "Say whom you ask, by recipient_id or recipient.");
+            errors.add("recipient_id", tr!("Say whom you ask, by recipient_id or recipient."));
             return Err(Error::Invalid(errors));
         };
         errors.or(Self { recipient, note })
@@ -176,7 +184,7 @@ pub async fn send(app: &App, person: &Person, new: NewInterest) -> Result<Entry>
     let mut work = Work::begin(app, Some(person)).await?;
     let recipient = new.recipient.find(&mut work).await?.id;
     if recipient == person.id {
-        return Err(Error::Malformed("You can't send an interest to yourself.".into()));
+        return Err(Error::Malformed(tr!("You can't send an interest to yourself.").into()));
     }
     // In one order for both: two who ask each other at once go one after the other, and the second finds the first's.
     for id in [person.id.min(recipient), person.id.max(recipient)] {
@@ -189,7 +197,7 @@ pub async fn send(app: &App, person: &Person, new: NewInterest) -> Result<Entry>
         }
     }
     match blocks::between(&mut work, person.id, recipient).await? {
-        Some(Block::Theirs) => return Err(Error::Forbidden("This person can't be asked.")),
+        Some(Block::Theirs) => return Err(Error::Forbidden(msgid!("This person can't be asked."))),
         Some(mine) => return Err(mine.refusal()),
         None => {}
     }
@@ -209,9 +217,13 @@ pub async fn send(app: &App, person: &Person, new: NewInterest) -> Result<Entry>
 async fn refuse_another(work: &mut Work, person: UserId, other: UserId) -> Result<()> {
     Err(Error::Conflict(match change::open_between(work, person, other).await? {
         None => return Ok(()),
-        Some((_, Status::Accepted)) => "An interest of you two is accepted already: you can talk to each other.",
-        Some((sender, _)) if sender == person => "You have asked this person already; the interest is pending.",
-        Some(_) => "This person has asked you already: the interest is pending, accept or reject it.",
+        Some((_, Status::Accepted)) => {
+            msgid!("An interest of you two is accepted already: you can talk to each other.")
+        }
+        Some((sender, _)) if sender == person => {
+            msgid!("You have asked this person already; the interest is pending.")
+        }
+        Some(_) => msgid!("This person has asked you already: the interest is pending, accept or reject it."),
     }))
 }
 
@@ -219,10 +231,10 @@ async fn refuse_another(work: &mut Work, person: UserId, other: UserId) -> Resul
 async fn refuse_insisting(work: &mut Work, person: UserId, other: UserId) -> Result<()> {
     let again = change::rejected_at(work, person, &[other]).await?.first().map(|(_, at)| at.plus(PEACE));
     match again.filter(|again| work.now() < *again) {
-        Some(again) => Err(Error::TooSoon(format!(
-            "This person didn't want to talk when you last asked. You can ask them again from {} at {} UTC.",
-            again.day(),
-            again.hour_minute()
+        Some(again) => Err(Error::TooSoon(tr!(
+            "This person didn't want to talk when you last asked. You can ask them again from {date} at {time} UTC.",
+            date = i18n::date(again),
+            time = i18n::time_of_day(again)
         ))),
         None => Ok(()),
     }
@@ -278,7 +290,7 @@ async fn decide(work: &mut Work, person: &Person, id: InterestId, status: Status
         return Err(block.refusal());
     }
     let room = change::set_status(work, &interest, status).await.map_err(|error| match error {
-        Error::Invalid(_) => Error::Conflict("The other's account isn't active any more."),
+        Error::Invalid(_) => Error::Conflict(msgid!("The other's account isn't active any more.")),
         error => error,
     })?;
     let entry = list::entry(work, id).await?;

@@ -4,6 +4,7 @@
 
 pub mod admin;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use sqlx::FromRow;
@@ -14,6 +15,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::emails::letter::{self, Letter};
 use crate::error::{Error, FieldErrors, Result};
+use crate::i18n;
 use crate::ids::{InvitationId, UserId};
 use crate::on_db;
 use crate::settings::{self, Registration};
@@ -22,12 +24,13 @@ use crate::work::Work;
 
 pub const LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 
-const CLOSED: Error = Error::Forbidden("Registration is closed on this site. Ask an administrator for an account.");
+const CLOSED: Error =
+    Error::Forbidden(msgid!("Registration is closed on this site. Ask an administrator for an account."));
 const UNINVITED: Error =
-    Error::Forbidden("Registration on this site is by invitation only. Ask an administrator to invite you.");
+    Error::Forbidden(msgid!("Registration on this site is by invitation only. Ask an administrator to invite you."));
 const BAD_LINK: Error =
-    Error::Forbidden("This invitation isn't valid any more. Ask whoever invited you to send another one.");
-const NO_INVITATION: Error = Error::NotFound("There is no such invitation.");
+    Error::Forbidden(msgid!("This invitation isn't valid any more. Ask whoever invited you to send another one."));
+const NO_INVITATION: Error = Error::NotFound(msgid!("There is no such invitation."));
 
 /// An invitation that nobody has used and that hasn't run out.
 #[derive(Clone, Debug, FromRow)]
@@ -80,7 +83,7 @@ pub async fn invite(work: &mut Work, email: &str) -> Result<InvitationId> {
     let mut errors = FieldErrors::default();
     let email = line(&mut errors, "email", email, 254);
     if email.parse::<lettre::Address>().is_err() {
-        errors.add("email", "This is not an e-mail address.");
+        errors.add("email", tr!("This is not an e-mail address."));
     }
     errors.or(())?;
     // Two who invite one address at once go one after the other.
@@ -101,13 +104,15 @@ async fn refuse_known(work: &mut Work, email: &str) -> Result<()> {
     let member: Option<i64> = on_db!(work, c => sqlx::query_scalar("select id from users where email_folded = $1")
         .bind(fold(email)).fetch_optional(c).await)?;
     if member.is_some() {
-        return Err(Error::field("email", "Somebody with this address has an account already."));
+        return Err(Error::field("email", tr!("Somebody with this address has an account already.")));
     }
     let open: Option<i64> = on_db!(work, c => sqlx::query_scalar(
         "select id from invitations where lower(email) = lower($1) and used_at is null and expires_at > $2 limit 1")
         .bind(email).bind(now).fetch_optional(c).await)?;
     match open {
-        Some(_) => Err(Error::field("email", "This address is invited already: send that invitation again instead.")),
+        Some(_) => {
+            Err(Error::field("email", tr!("This address is invited already: send that invitation again instead.")))
+        }
         None => Ok(()),
     }
 }
@@ -124,7 +129,7 @@ pub async fn send_again(work: &mut Work, id: InvitationId) -> Result<()> {
     }
     let found: Option<i64> = on_db!(work, c => sqlx::query_scalar("select id from invitations where id = $1")
         .bind(id).fetch_optional(c).await)?;
-    Err(found.map_or(NO_INVITATION, |_| Error::Conflict("Somebody has registered by this invitation already.")))
+    Err(found.map_or(NO_INVITATION, |_| Error::Conflict(msgid!("Somebody has registered by this invitation already."))))
 }
 
 /// Withdraws an invitation: its link is worth nothing from now on. Errors: [`Error::NotFound`]. Cost: 1 statement.
@@ -145,17 +150,26 @@ pub async fn sweep(conn: &mut Conn, now: Timestamp) -> Result<u64> {
 
 async fn write(work: &mut Work, email: &str, token: &str) -> Result<()> {
     let site = work.app.settings().site_name.clone();
-    let by = work.by.as_ref().map_or("An administrator", |by| by.username.as_str());
-    let letter = Letter {
-        subject: format!("{by} invites you to {site}"),
-        says: vec![format!("{by} would like to have you on {site}, and invites you to make an account there.")],
-        button: Some(("Make an account".to_owned(), letter::link(&work.app, &format!("/register?token={token}")))),
-        then: vec![
-            "The link works once, within seven days. If you don't know what this is about, leave it be.".to_owned(),
-        ],
-        lasts: Some(LIFETIME),
-        ..Letter::default()
-    };
+    let url = letter::link(&work.app, &format!("/register?token={token}"));
+    let by = work.by.as_ref().map(|by| by.username.as_str());
+    // Nobody knows yet what they speak.
+    let letter = i18n::said_in(work.app.config.default_language, || {
+        let by = by.map_or_else(|| tr!("An administrator"), Cow::from);
+        let why = tr!(
+            "{by} would like to have you on {site}, and invites you to make an account there.",
+            by = by,
+            site = site
+        );
+        let then = tr!("The link works once, within seven days. If you don't know what this is about, leave it be.");
+        Letter {
+            subject: tr!("{by} invites you to {site}", by = by, site = site),
+            says: vec![why],
+            button: Some((tr!("Make an account").into(), url)),
+            then: vec![then.into()],
+            lasts: Some(LIFETIME),
+            ..Letter::default()
+        }
+    });
     letter::send(work, email, &letter).await?;
     Ok(())
 }

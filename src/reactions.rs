@@ -71,11 +71,10 @@ pub struct Named {
 impl Named {
     /// `ann, bob and 3 others`.
     pub fn who(&self) -> String {
-        let names = self.names.join(", ");
+        let names = self.names.join(&tr!("list" => ", "));
         match self.count.saturating_sub(self.names.len()) {
             0 => names,
-            1 => format!("{names} and 1 other"),
-            more => format!("{names} and {more} others"),
+            more => tr!("{names} and {n} other" | "{names} and {n} others" % more, names = names),
         }
     }
 }
@@ -113,17 +112,17 @@ pub struct New {
 pub async fn add(work: &mut Work, new: &New) -> Result<ReactionId> {
     let emoji = emoji::parse(&new.emoji)?;
     let message = messages::hold(work, new.message).await.map_err(|error| match error {
-        Error::NotFound(_) => Error::field("message_id", "There is no such message."),
+        Error::NotFound(_) => Error::field("message_id", tr!("There is no such message.")),
         error => error,
     })?;
     if message.deleted_at.is_some() {
-        return Err(Error::field("message_id", "This message is deleted."));
+        return Err(Error::field("message_id", tr!("This message is deleted.")));
     }
     let id = insert(work, new, emoji).await.map_err(|error| match is_taken(&error) {
-        true => Error::Conflict("This reaction is there already."),
+        true => Error::Conflict(msgid!("This reaction is there already.")),
         false => error.into(),
     })?;
-    let id = id.ok_or_else(|| Error::field("user_id", "There is no such account."))?;
+    let id = id.ok_or_else(|| Error::field("user_id", tr!("There is no such account.")))?;
     show(work, message).await?;
     Ok(id)
 }
@@ -146,7 +145,7 @@ async fn insert(work: &mut Work, new: &New, emoji: &str) -> Result<Option<Reacti
 /// Takes a reaction away and shows that. Errors: [`Error::NotFound`]. Cost: 8 indexed statements, O(reactions + sockets
 /// in the room).
 pub async fn remove(work: &mut Work, id: ReactionId) -> Result<()> {
-    const NO_REACTION: Error = Error::NotFound("There is no such reaction.");
+    const NO_REACTION: Error = Error::NotFound(msgid!("There is no such reaction."));
     let message: Option<MessageId> = on_db!(work, c => sqlx::query_scalar(
         "select message_id from reactions where id = $1").bind(id).fetch_optional(c).await)?;
     let message = messages::hold(work, message.ok_or(NO_REACTION)?).await?;
@@ -187,7 +186,7 @@ pub async fn react(app: &App, person: &Person, message: MessageId, emoji: &str) 
         return Ok(message.reactions);
     }
     if own.count() >= MOST_BY_ONE {
-        return Err(Error::field("emoji", format!("At most {MOST_BY_ONE} of yours under one message.")));
+        return Err(Error::field("emoji", tr!("At most {most} of yours under one message.", most = MOST_BY_ONE)));
     }
     let at = work.now();
     let new = New { id: None, message: message.id, user: person.id, emoji: emoji.to_owned(), at };

@@ -21,7 +21,7 @@ use crate::users::Person;
 use crate::work::Work;
 
 const LONGEST_REASON: usize = 1000;
-const NO_REPORT: Error = Error::NotFound("There is no such report.");
+const NO_REPORT: Error = Error::NotFound(msgid!("There is no such report."));
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -33,7 +33,8 @@ pub enum Status {
 }
 
 impl Status {
-    pub const CHOICES: &[(&str, &str)] = &[("open", "Open"), ("resolved", "Resolved"), ("dismissed", "Dismissed")];
+    pub const CHOICES: &[(&str, &str)] =
+        &[("open", msgid!("Open")), ("resolved", msgid!("Resolved")), ("dismissed", msgid!("Dismissed"))];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -51,7 +52,7 @@ impl TryFrom<String> for Status {
             "open" => Ok(Self::Open),
             "resolved" => Ok(Self::Resolved),
             "dismissed" => Ok(Self::Dismissed),
-            _ => Err(Error::field("status", "A report is open, resolved or dismissed.")),
+            _ => Err(Error::field("status", tr!("A report is open, resolved or dismissed."))),
         }
     }
 }
@@ -84,7 +85,7 @@ pub async fn report(app: &App, person: &Person, message: MessageId, reason: &str
         return Err(DELETED);
     }
     if is_open(&mut work, message, person.id).await? {
-        return Err(Error::Conflict("You reported this message already; the staff will look at it."));
+        return Err(Error::Conflict(msgid!("You reported this message already; the staff will look at it.")));
     }
     let id = add(&mut work, message, reason).await?;
     let report = on_db!(work, c => sqlx::query_as(
@@ -107,7 +108,7 @@ pub async fn add(work: &mut Work, message: MessageId, reason: &str) -> Result<Re
     let mut errors = FieldErrors::default();
     let reason = paragraphs(&mut errors, "reason", reason, LONGEST_REASON);
     if reason.is_empty() {
-        errors.add("reason", "Say what is wrong with it.");
+        errors.add("reason", tr!("Say what is wrong with it."));
     }
     errors.or(())?;
     let (by, now) = (work.by.as_ref().map(|by| by.id), work.now());
@@ -115,7 +116,7 @@ pub async fn add(work: &mut Work, message: MessageId, reason: &str) -> Result<Re
         "insert into reports (message_id, reporter_id, reason, created_at)
          select m.id, $2, $3, $4 from messages m where m.id = $1 returning id")
         .bind(message).bind(by).bind(reason).bind(now).fetch_optional(c).await)?;
-    id.ok_or_else(|| Error::field("message_id", "There is no such message."))
+    id.ok_or_else(|| Error::field("message_id", tr!("There is no such message.")))
 }
 
 /// Says what became of a report; whoever does the work has handled it, and nobody when it is open again. Errors:
@@ -169,8 +170,8 @@ pub async fn restore(work: &mut Work, former: &Former) -> Result<()> {
         .bind(former.id).bind(former.message).bind(former.reporter).bind(&former.reason).bind(former.status.as_str())
         .bind(former.handled_by).bind(former.created_at).execute(c).await.map(|done| done.rows_affected()))
     .map_err(|error| match is_taken(&error) {
-        true => Error::Conflict("This report is there again already."),
+        true => Error::Conflict(msgid!("This report is there again already.")),
         false => error.into(),
     })?;
-    if added == 0 { Err(Error::Conflict("The reported message is gone for good.")) } else { Ok(()) }
+    if added == 0 { Err(Error::Conflict(msgid!("The reported message is gone for good."))) } else { Ok(()) }
 }

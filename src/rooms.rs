@@ -7,6 +7,8 @@ pub mod change;
 pub mod list;
 pub mod members;
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,6 +17,7 @@ use crate::clock::Timestamp;
 use crate::db::values::{NOWHERE, filled, places};
 use crate::db::{Conn, rows};
 use crate::error::{Error, FieldErrors, Result};
+use crate::i18n::{self, Language};
 use crate::ids::{RoomId, UserId};
 use crate::live::event::Event;
 use crate::settings::DirectChat;
@@ -27,8 +30,8 @@ use crate::{interests, on_db, users};
 
 /// People that can be put into a room when it is made.
 const MOST_MEMBERS_AT_ONCE: usize = 100;
-pub(crate) const NOT_JOINED: Error = Error::Forbidden("Join the room to write in it.");
-pub(crate) const NO_ROOM: Error = Error::NotFound("There is no such room, or it is private to others.");
+pub(crate) const NOT_JOINED: Error = Error::Forbidden(msgid!("Join the room to write in it."));
+pub(crate) const NO_ROOM: Error = Error::NotFound(msgid!("There is no such room, or it is private to others."));
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -40,7 +43,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const CHOICES: &[(&str, &str)] = &[("public", "Public"), ("group", "Group"), ("direct", "Direct")];
+    pub const CHOICES: &[(&str, &str)] =
+        &[("public", msgid!("Public")), ("group", msgid!("Group")), ("direct", msgid!("Direct"))];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -58,7 +62,7 @@ impl TryFrom<String> for Kind {
             "public" => Ok(Self::Public),
             "group" => Ok(Self::Group),
             "direct" => Ok(Self::Direct),
-            _ => Err(Error::field("kind", "A room is public, group or direct.")),
+            _ => Err(Error::field("kind", tr!("A room is public, group or direct."))),
         }
     }
 }
@@ -114,12 +118,17 @@ pub(crate) fn select(conn: &Conn, rest: &str) -> String {
 
 impl Room {
     /// What its viewer calls it.
-    pub fn title(&self) -> &str {
+    pub fn title(&self) -> Cow<'_, str> {
         match self.kind {
-            Kind::Direct => self.peer.as_deref().unwrap_or("Deleted account"),
-            Kind::Public | Kind::Group if self.name.is_empty() => "Unnamed group",
-            Kind::Public | Kind::Group => &self.name,
+            Kind::Direct => self.peer.as_deref().map_or_else(|| tr!("Deleted account"), Cow::from),
+            Kind::Public | Kind::Group if self.name.is_empty() => tr!("Unnamed group"),
+            Kind::Public | Kind::Group => Cow::from(&self.name),
         }
+    }
+
+    /// The same for what many read: in English.
+    fn common_title(&self) -> String {
+        i18n::said_in(Language::English, || self.title().into_owned())
     }
 
     pub fn is_member(&self) -> bool {
@@ -154,7 +163,7 @@ impl Room {
 
     /// To whoever may not change or delete it; `why` is for rooms that others may.
     fn refusal(&self, why: &'static str) -> Error {
-        let direct = "A direct chat stays as it is: it belongs to both.";
+        let direct = msgid!("A direct chat stays as it is: it belongs to both.");
         Error::Forbidden(if self.is_direct() { direct } else { why })
     }
 }
@@ -188,22 +197,23 @@ impl NewRoom {
         members.sort();
         members.dedup();
         if members.len() > MOST_MEMBERS_AT_ONCE {
-            errors.add("member_ids", format!("At most {MOST_MEMBERS_AT_ONCE} people at once; add others later."));
+            let most = MOST_MEMBERS_AT_ONCE;
+            errors.add("member_ids", tr!("At most {most} people at once; add others later.", most = most));
         }
         let kind = match (form.kind.trim(), members.len()) {
             ("", 1) if name.is_empty() => Kind::Direct,
             ("", 0) => Kind::Public,
             ("", _) => Kind::Group,
             (kind, _) => Kind::try_from(kind.to_owned()).unwrap_or_else(|_| {
-                errors.add("kind", "A room is public, group or direct.");
+                errors.add("kind", tr!("A room is public, group or direct."));
                 Kind::Public
             }),
         };
         if kind == Kind::Direct && members.len() != 1 {
-            errors.add("member_ids", "A direct room is with exactly one other person.");
+            errors.add("member_ids", tr!("A direct room is with exactly one other person."));
         }
         if kind == Kind::Public && name.is_empty() {
-            errors.add("name", "A public room needs a name.");
+            errors.add("name", tr!("A public room needs a name."));
         }
         errors.or(Self { kind, name, description, members })
     }
@@ -273,7 +283,7 @@ async fn accepted(work: &mut Work, person: &Person, other: UserId) -> Result<()>
     }
     match interests::change::open_between(work, person.id, other).await? {
         Some((_, interests::Status::Accepted)) => Ok(()),
-        _ => Err(Error::Forbidden("On this site a direct chat starts with an accepted interest.")),
+        _ => Err(Error::Forbidden(msgid!("On this site a direct chat starts with an accepted interest."))),
     }
 }
 
@@ -289,7 +299,7 @@ pub async fn rename(
     let mut work = Work::begin(app, Some(person)).await?;
     let room = change::hold_open(&mut work, id).await?;
     if !room.may_change(person) {
-        return Err(room.refusal("Only the owner and staff can change this room."));
+        return Err(room.refusal(msgid!("Only the owner and staff can change this room.")));
     }
     let (name, description) = (name.unwrap_or(&room.name), description.unwrap_or(&room.description));
     change::set_names(&mut work, &room, name, description).await?;
@@ -302,7 +312,7 @@ pub async fn delete(app: &App, person: &Person, id: RoomId) -> Result<()> {
     let mut work = Work::begin(app, Some(person)).await?;
     let room = change::hold_open(&mut work, id).await?;
     if !room.may_delete(person) {
-        return Err(room.refusal("Only the owner and administrators can delete this room."));
+        return Err(room.refusal(msgid!("Only the owner and administrators can delete this room.")));
     }
     change::delete(&mut work, &room).await?;
     work.commit().await

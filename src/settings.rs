@@ -106,7 +106,7 @@ pub async fn set(work: &mut Work, key: &str, value: &str) -> Result<()> {
     Ok(())
 }
 
-const NO_SETTING: Error = Error::NotFound("There is no such setting.");
+const NO_SETTING: Error = Error::NotFound(msgid!("There is no such setting."));
 
 /// The value as it is to be stored. Errors: [`Error::Invalid`] at `value`, which says what is accepted.
 /// Cost: O(length).
@@ -128,13 +128,13 @@ fn site_name(value: &str) -> Result<String> {
     let mut errors = FieldErrors::default();
     let name = line(&mut errors, "value", value, LONGEST_NAME);
     if name.is_empty() {
-        errors.add("value", format!("A site needs a name: 1 to {LONGEST_NAME} characters."));
+        errors.add("value", tr!("A site needs a name: 1 to {longest} characters.", longest = LONGEST_NAME));
     }
     errors.or(name)
 }
 
 fn one_of(value: &str, choices: &[&str]) -> Result<String> {
-    let accepted = || Error::field("value", format!("Accepted: {}.", choices.join(", ")));
+    let accepted = || Error::field("value", tr!("Accepted: {choices}.", choices = choices.join(", ")));
     choices.contains(&value).then(|| value.to_owned()).ok_or_else(accepted)
 }
 
@@ -142,7 +142,10 @@ fn days(value: &str) -> Result<String> {
     match value.parse::<u32>() {
         _ if value.is_empty() => Ok(String::new()),
         Ok(days) if (1..=MOST_DAYS).contains(&days) => Ok(days.to_string()),
-        _ => Err(Error::field("value", format!("Accepted: nothing (kept for ever), or days from 1 to {MOST_DAYS}."))),
+        _ => {
+            let why = tr!("Accepted: nothing (kept for ever), or days from 1 to {most}.", most = MOST_DAYS);
+            Err(Error::field("value", why))
+        }
     }
 }
 
@@ -158,7 +161,7 @@ fn types(value: &str) -> Result<String> {
     match types.iter().find(|name| !is_type(name)) {
         None => Ok(types.join(", ")),
         Some(_) => {
-            Err(Error::field("value", "Accepted: *, or MIME types by commas, such as image/*, application/pdf."))
+            Err(Error::field("value", tr!("Accepted: *, or MIME types by commas, such as image/*, application/pdf.")))
         }
     }
 }

@@ -20,10 +20,10 @@ pub fn line(errors: &mut FieldErrors, field: &'static str, text: &str, longest: 
     let text = text.trim();
     let length = text.chars().count();
     if length > longest {
-        errors.add(field, format!("At most {longest} characters; this has {length}."));
+        errors.add(field, tr!("At most {longest} characters; this has {length}.", longest = longest, length = length));
     }
     if text.chars().any(|c| c.is_control()) {
-        errors.add(field, "Control characters can't be used here.");
+        errors.add(field, tr!("Control characters can't be used here."));
     }
     text.to_owned()
 }
@@ -34,10 +34,10 @@ pub fn paragraphs(errors: &mut FieldErrors, field: &'static str, text: &str, lon
     let text = text.trim().replace("\r\n", "\n");
     let length = text.chars().count();
     if length > longest {
-        errors.add(field, format!("At most {longest} characters; this has {length}."));
+        errors.add(field, tr!("At most {longest} characters; this has {length}.", longest = longest, length = length));
     }
     if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
-        errors.add(field, "Control characters can't be used here.");
+        errors.add(field, tr!("Control characters can't be used here."));
     }
     text
 }

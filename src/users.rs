@@ -40,7 +40,8 @@ pub enum Role {
 }
 
 impl Role {
-    pub const CHOICES: &[(&str, &str)] = &[("admin", "Administrator"), ("moderator", "Moderator"), ("user", "User")];
+    pub const CHOICES: &[(&str, &str)] =
+        &[("admin", msgid!("Administrator")), ("moderator", msgid!("Moderator")), ("user", msgid!("User"))];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -68,7 +69,7 @@ impl TryFrom<String> for Role {
             "admin" => Ok(Self::Admin),
             "moderator" => Ok(Self::Moderator),
             "user" => Ok(Self::User),
-            _ => Err(Error::field("role", format!("\"{text}\" is no role. Use admin, moderator or user."))),
+            _ => Err(Error::field("role", tr!("\"{role}\" is no role. Use admin, moderator or user.", role = text))),
         }
     }
 }
@@ -160,7 +161,7 @@ impl Profile {
         let username = form.username.trim().to_owned();
         let fits = username.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
         if !fits || !(3..=32).contains(&username.len()) {
-            errors.add("username", "3 to 32 characters of A–Z, a–z, 0–9, _, . and -.");
+            errors.add("username", tr!("3 to 32 characters of A–Z, a–z, 0–9, _, . and -."));
         }
         let email = address::check(errors, &form.email);
         let first_name = line(errors, "first_name", &form.first_name, 100);
@@ -218,7 +219,7 @@ pub async fn add_first_admin(app: &App, new: NewUser) -> Result<UserId> {
     let mut tx = app.db.write().await?;
     settings::lock(&mut tx).await?;
     if count_admins(&mut tx).await? > 0 {
-        return Err(Error::Conflict("This site has its administrator already. Log in instead."));
+        return Err(Error::Conflict(msgid!("This site has its administrator already. Log in instead.")));
     }
     let id = insert(&mut tx, &new, &hash, Role::Admin, app.clock.now()).await?;
     tx.commit().await?;
@@ -235,9 +236,9 @@ async fn insert(conn: &mut Conn, new: &NewUser, hash: &str, role: Role, now: Tim
         .bind(&new.first_name).bind(&new.last_name).bind(role.as_str()).bind(now)
         .bind(fold(&new.first_name)).bind(fold(&new.last_name)).fetch_one(c).await)
     // Somebody took one of the two between the look and the write.
-    .map_err(
-        |e| if is_taken(&e) { Error::field("username", "This name or address is already taken.") } else { e.into() },
-    )
+    .map_err(|e| {
+        if is_taken(&e) { Error::field("username", tr!("This name or address is already taken.")) } else { e.into() }
+    })
 }
 
 /// Errors: [`Error::Invalid`] with a message at each of name and address that another account has.
@@ -248,10 +249,10 @@ async fn taken(conn: &mut Conn, new: &NewUser) -> Result<()> {
         .bind(&username).bind(&email).fetch_all(c).await)?;
     let mut errors = FieldErrors::default();
     if rows.iter().any(|row| row.0 == username) {
-        errors.add("username", "This name is already taken.");
+        errors.add("username", tr!("This name is already taken."));
     }
     if rows.iter().any(|row| row.1 == email) {
-        errors.add("email", "This address is already taken.");
+        errors.add("email", tr!("This address is already taken."));
     }
     errors.or(())
 }

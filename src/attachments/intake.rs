@@ -15,6 +15,7 @@ use tokio::io::AsyncWriteExt;
 use super::{NewFile, disk, kind, name};
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::i18n;
 use crate::ids::{MessageId, RoomId};
 use crate::messages::{self, NewMessage, Posted};
 use crate::rooms::{self, NOT_JOINED};
@@ -66,7 +67,7 @@ impl Intake {
     /// A file called `name` begins to come in. Errors: [`Error::Invalid`] at `file` when there are ten already.
     pub async fn file(&self, name: &str) -> Result<Incoming> {
         if self.files.len() == MOST_FILES {
-            return Err(Error::field("file", format!("A message has at most {MOST_FILES} files.")));
+            return Err(Error::field("file", tr!("A message has at most {most} files.", most = MOST_FILES)));
         }
         let folder = disk::folder(&self.app.config);
         let (file, path) = blocking(move || disk::partial(&folder)).await?;
@@ -85,7 +86,7 @@ impl Intake {
     pub async fn add(&mut self, incoming: Incoming) -> Result<()> {
         let (partial, file) = incoming.finish().await?;
         if !self.app.settings().takes(file.content_type) {
-            let why = format!("Files of the type {} can't be posted on this site.", file.content_type);
+            let why = tr!("Files of the type {kind} can't be posted on this site.", kind = file.content_type);
             return Err(Error::field("file", why));
         }
         self.files.push((partial, file));
@@ -107,7 +108,8 @@ impl Intake {
             return messages::post(&app, &person, room, new).await;
         }
         // Whoever goes away cuts its handler off: what is in place is stored all the same, or taken away again.
-        let stored = tokio::spawn(async move { store(&app, &person, room, new, partials).await });
+        let stored =
+            tokio::spawn(i18n::within(i18n::current(), async move { store(&app, &person, room, new, partials).await }));
         stored.await.map_err(Error::internal)?
     }
 }

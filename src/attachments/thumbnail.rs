@@ -26,7 +26,7 @@ pub const MOST_BYTES: i64 = 64 * 1024 * 1024;
 /// What we decode.
 pub const TYPES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
-const NONE: Error = Error::NotFound("There is no small picture of this file.");
+const NONE: Error = Error::NotFound(msgid!("There is no small picture of this file."));
 
 /// Decoding takes a core and up to 300 MB.
 static PERMIT: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(1)));

@@ -13,6 +13,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::emails::letter::{self, Letter};
 use crate::error::{Error, FieldErrors, Result};
+use crate::i18n;
 use crate::ids::{ApiTokenId, UserId};
 use crate::text::line;
 use crate::users::{self, Holder, Person, Via};
@@ -25,7 +26,7 @@ const MOST: i64 = 50;
 const LONGEST_NAME: usize = 100;
 /// How exact `last_used_at` is: writing it on every request would cost a disk flush each.
 const SEEN_EVERY: Duration = Duration::from_secs(60);
-const NO_TOKEN: Error = Error::NotFound("There is no such token.");
+const NO_TOKEN: Error = Error::NotFound(msgid!("There is no such token."));
 
 /// A token as its owner sees it. The token itself is shown once, by [`make`].
 #[derive(Clone, Debug, FromRow)]
@@ -50,16 +51,16 @@ pub async fn make(
     let mut errors = FieldErrors::default();
     let name = line(&mut errors, "name", name, LONGEST_NAME);
     if name.is_empty() {
-        errors.add("name", "What is it for? 1 to 100 characters.");
+        errors.add("name", tr!("What is it for? 1 to 100 characters."));
     }
     if expires.is_some_and(|at| at <= now) {
-        errors.add("expires_at", "This has to be in the future.");
+        errors.add("expires_at", tr!("This has to be in the future."));
     }
     errors.or(())?;
     // Held: of two who make the fiftieth at once, one makes the fifty-first.
     on_db!(work, c => sqlx::query("update users set id = id where id = $1").bind(user).execute(c).await.map(|_| ()))?;
     if of_user(work, user, now).await?.len() as i64 >= MOST {
-        return Err(Error::Conflict("You have 50 tokens already: revoke one that isn't needed any more."));
+        return Err(Error::Conflict(msgid!("You have 50 tokens already: revoke one that isn't needed any more.")));
     }
     let token = format!("{PREFIX}{}", random_token());
     let id: ApiTokenId = on_db!(work, c => sqlx::query_scalar(
@@ -73,14 +74,17 @@ pub async fn make(
 /// Tells the owner of a token that it was made.
 async fn tell(work: &mut Work, user: UserId, name: &str) -> Result<()> {
     let Some(user) = users::by_id(work, user).await? else { return Ok(()) };
-    let letter = Letter {
-        subject: format!("A new token for your account at {}", work.app.settings().site_name),
+    let letter = i18n::said_in(letter::language(work, &user), || Letter {
+        subject: tr!("A new token for your account at {site}", site = work.app.settings().site_name),
         name: user.username.clone(),
-        says: vec![format!("The personal token “{name}” was made in your settings: what holds it acts in your name.")],
-        button: Some(("Look at your tokens".into(), letter::link(&work.app, "/settings"))),
-        then: vec!["If this wasn't you, revoke it and set a new password.".into()],
+        says: vec![tr!(
+            "The personal token “{name}” was made in your settings: what holds it acts in your name.",
+            name = name
+        )],
+        button: Some((tr!("Look at your tokens").into(), letter::link(&work.app, "/settings"))),
+        then: vec![tr!("If this wasn't you, revoke it and set a new password.").into()],
         ..Letter::default()
-    };
+    });
     letter::send(work, &user.email, &letter).await.map(|_| ())
 }
 
@@ -166,7 +170,7 @@ pub async fn revoke(work: &mut Work, id: ApiTokenId) -> Result<()> {
         .bind(id).bind(now).fetch_optional(c).await)?;
     match owner {
         Some(owner) => end(work, owner, id).await,
-        None if exists(work, id).await? => Err(Error::Conflict("This token is revoked already.")),
+        None if exists(work, id).await? => Err(Error::Conflict(msgid!("This token is revoked already."))),
         None => Err(NO_TOKEN),
     }
 }

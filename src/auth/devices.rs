@@ -10,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::emails::letter::{self, Letter};
 use crate::error::Result;
+use crate::i18n;
 use crate::ids::UserId;
 use crate::on_db;
 use crate::users::{self, User};
@@ -154,22 +155,25 @@ async fn trim(work: &mut Work, user: UserId) -> Result<()> {
 }
 
 async fn tell(work: &mut Work, user: &User, device: &Device, now: Timestamp) -> Result<()> {
-    let letter = Letter {
-        subject: "New sign-in to your account".to_owned(),
+    let letter = i18n::said_in(letter::language(work, user), || Letter {
+        subject: tr!("New sign-in to your account").into(),
         name: user.username.clone(),
         says: vec![
-            "Somebody has just signed in to your account from a device that it didn't know.".to_owned(),
-            format!("When: {}, {} UTC", now.day(), now.hour_minute()),
-            format!("With: {}", user_agent::in_words(&device.user_agent)),
-            format!("From the address: {}", if device.ip.is_empty() { "unknown" } else { &device.ip }),
+            tr!("Somebody has just signed in to your account from a device that it didn't know.").into(),
+            tr!("When: {date}, {time} UTC", date = i18n::date(now), time = i18n::time_of_day(now)),
+            tr!("With: {program}", program = user_agent::in_words(&device.user_agent)),
+            match device.ip.as_str() {
+                "" => tr!("From the address: unknown").into(),
+                ip => tr!("From the address: {ip}", ip = ip),
+            },
         ],
-        button: Some(("Look at your sessions".to_owned(), letter::link(&work.app, "/settings"))),
+        button: Some((tr!("Look at your sessions").into(), letter::link(&work.app, "/settings"))),
         then: vec![
-            "If that was you, there is nothing to do.".to_owned(),
-            "If it wasn't, choose another password at once: that ends every session, theirs too.".to_owned(),
+            tr!("If that was you, there is nothing to do.").into(),
+            tr!("If it wasn't, choose another password at once: that ends every session, theirs too.").into(),
         ],
-        lasts: None,
-    };
+        ..Letter::default()
+    });
     letter::send(work, &user.email, &letter).await?;
     Ok(())
 }

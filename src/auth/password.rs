@@ -14,6 +14,7 @@ use zxcvbn::feedback::Warning;
 use zxcvbn::{Entropy, Score};
 
 use crate::error::{Error, FieldErrors, Result};
+use crate::i18n::gettext;
 use crate::text::fold;
 
 const LENGTHS: std::ops::RangeInclusive<usize> = 8..=128;
@@ -29,17 +30,19 @@ pub static DUMMY_HASH: LazyLock<String> = LazyLock::new(|| {
 pub fn check(errors: &mut FieldErrors, field: &'static str, password: &str, own: &[&str]) {
     let length = password.chars().count();
     if !LENGTHS.contains(&length) {
-        return errors.add(field, format!("A password has {} to {} characters.", LENGTHS.start(), LENGTHS.end()));
+        return errors.add(field, tr!("A password has {} to {} characters.", LENGTHS.start(), LENGTHS.end()));
     }
     let local_parts = own.iter().filter_map(|name| name.split_once('@')).map(|(local, _)| local);
     let own: Vec<String> = own.iter().copied().chain(local_parts).map(fold).filter(|name| !name.is_empty()).collect();
     if own.contains(&fold(password.trim())) {
-        return errors.add(field, "Your name, your address and the site's name are the first that others would try.");
+        return errors
+            .add(field, tr!("Your name, your address and the site's name are the first that others would try."));
     }
     let inputs: Vec<&str> = own.iter().map(String::as_str).collect();
     let guessed = zxcvbn::zxcvbn(&judged(password), &inputs);
     if guessed.score() < Score::Two {
-        errors.add(field, format!("{} Three or four words that don't belong together make a good one.", why(&guessed)));
+        let why = gettext(why(&guessed));
+        errors.add(field, tr!("{why} Three or four words that don't belong together make a good one.", why = why));
     }
 }
 
@@ -58,23 +61,23 @@ fn why(guessed: &Entropy) -> &'static str {
     use Warning::*;
     match guessed.feedback().and_then(|feedback| feedback.warning()) {
         Some(ThisIsATop10Password | ThisIsATop100Password | ThisIsACommonPassword) => {
-            "This is one of the commonest passwords: it is among the first that are tried."
+            msgid!("This is one of the commonest passwords: it is among the first that are tried.")
         }
-        Some(ThisIsSimilarToACommonlyUsedPassword) => "This is very close to one of the commonest passwords.",
+        Some(ThisIsSimilarToACommonlyUsedPassword) => msgid!("This is very close to one of the commonest passwords."),
         Some(StraightRowsOfKeysAreEasyToGuess | ShortKeyboardPatternsAreEasyToGuess) => {
-            "Rows and patterns of keys are easily guessed."
+            msgid!("Rows and patterns of keys are easily guessed.")
         }
         Some(RepeatsLikeAaaAreEasyToGuess | RepeatsLikeAbcAbcAreOnlySlightlyHarderToGuess) => {
-            "What repeats is easily guessed."
+            msgid!("What repeats is easily guessed.")
         }
-        Some(SequencesLikeAbcAreEasyToGuess) => "Sequences such as abcd or 6543 are easily guessed.",
-        Some(RecentYearsAreEasyToGuess | DatesAreOftenEasyToGuess) => "Dates and years are easily guessed.",
+        Some(SequencesLikeAbcAreEasyToGuess) => msgid!("Sequences such as abcd or 6543 are easily guessed."),
+        Some(RecentYearsAreEasyToGuess | DatesAreOftenEasyToGuess) => msgid!("Dates and years are easily guessed."),
         Some(
             AWordByItselfIsEasyToGuess
             | NamesAndSurnamesByThemselvesAreEasyToGuess
             | CommonNamesAndSurnamesAreEasyToGuess,
-        ) => "A word or a name by itself is easily guessed, with some digits too.",
-        None => "This is easily guessed.",
+        ) => msgid!("A word or a name by itself is easily guessed, with some digits too."),
+        None => msgid!("This is easily guessed."),
     }
 }
 

@@ -16,6 +16,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::emails::letter::{self, Letter};
 use crate::error::{Error, FieldErrors, Result};
+use crate::i18n;
 use crate::ids::{ResetTokenId, UserId};
 use crate::on_db;
 use crate::users::{self, User, change};
@@ -26,8 +27,11 @@ const LIFETIME: Duration = Duration::from_secs(3600);
 const ANSWERED_AFTER: Duration = Duration::from_millis(300);
 
 /// The token was used, made up or replaced, or has run out; which, nobody is told.
-const WORTHLESS: &str =
-    "This link was used already, has been replaced by a newer one or has run out. Ask for a new one.";
+fn worthless() -> Error {
+    Error::Malformed(
+        tr!("This link was used already, has been replaced by a newer one or has run out. Ask for a new one.").into(),
+    )
+}
 
 /// Sends a link to whoever has the address `email`, if anybody has. Nothing tells whether: the answer is the same, and
 /// comes at the same time, also to who asks too often, for whom nothing is sent. Cost: 2 queries, 1 write transaction of
@@ -36,11 +40,11 @@ pub async fn request(app: &App, email: &str, device: &Device) {
     let answer_at = Instant::now() + ANSWERED_AFTER;
     let (app, email, ip) = (app.clone(), email.to_owned(), device.ip.clone());
     // On its own: neither its time nor its failure shows.
-    tokio::spawn(async move {
+    tokio::spawn(i18n::within(i18n::current(), async move {
         if let Err(error) = answer(&app, &email, &ip).await {
             tracing::warn!(%error, "a password reset can't be sent");
         }
-    });
+    }));
     sleep_until(answer_at).await;
 }
 
@@ -66,17 +70,18 @@ pub async fn send(work: &mut Work, user: &User, ip: &str) -> Result<()> {
         "insert into password_reset_tokens (user_id, token_hash, created_at, expires_at) values ($1, $2, $3, $4)")
         .bind(user.id).bind(token_hash(&token)).bind(now).bind(now.plus(LIFETIME)).execute(c).await.map(|_| ()))?;
     let url = letter::link(&work.app, &format!("/password-reset/confirm?token={token}"));
-    let letter = Letter {
-        subject: format!("A new password for {}", work.app.settings().site_name),
+    let letter = i18n::said_in(letter::language(work, user), || Letter {
+        subject: tr!("A new password for {site}", site = work.app.settings().site_name),
         name: user.username.clone(),
-        says: vec![format!("Somebody at the address {ip} asked for a new password for your account.")],
-        button: Some(("Choose a new password".into(), url)),
+        says: vec![tr!("Somebody at the address {ip} asked for a new password for your account.", ip = ip)],
+        button: Some((tr!("Choose a new password").into(), url)),
         then: vec![
-            "The link works once, for one hour. A newer one takes its place.".into(),
-            "If you didn't ask for it, you need do nothing: your password stays as it is.".into(),
+            tr!("The link works once, for one hour. A newer one takes its place.").into(),
+            tr!("If you didn't ask for it, you need do nothing: your password stays as it is.").into(),
         ],
         lasts: Some(LIFETIME),
-    };
+        ..Letter::default()
+    });
     letter::send(work, &user.email, &letter).await.map(|_| ())
 }
 
@@ -97,7 +102,7 @@ pub async fn owner(conn: &mut Conn, token: &str, now: Timestamp) -> Result<User>
         Some(id) => users::by_id(conn, id).await?,
         None => None,
     };
-    user.filter(|user| user.is_active).ok_or_else(|| Error::Malformed(WORTHLESS.into()))
+    user.filter(|user| user.is_active).ok_or_else(worthless)
 }
 
 /// Sets a new password by a link, which is used up; every session and token of the account ends, and its owner is told.
@@ -116,7 +121,7 @@ pub async fn redeem(app: &App, token: &str, new: String, device: &Device) -> Res
         .bind(token_hash(token)).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
     // Of two who use it at once, one does.
     if used == 0 {
-        return Err(Error::Malformed(WORTHLESS.into()));
+        return Err(worthless());
     }
     let user = change::hold(&mut work, user.id).await?;
     change::store_password(&mut work, &user, &hash).await?;
@@ -137,5 +142,5 @@ pub async fn sweep(conn: &mut Conn, now: Timestamp) -> Result<()> {
 pub async fn delete(work: &mut Work, id: ResetTokenId) -> Result<()> {
     let gone = on_db!(work, c => sqlx::query("delete from password_reset_tokens where id = $1")
         .bind(id).execute(c).await.map(|done| done.rows_affected()))?;
-    if gone == 0 { Err(Error::NotFound("There is no such token.")) } else { Ok(()) }
+    if gone == 0 { Err(Error::NotFound(msgid!("There is no such token."))) } else { Ok(()) }
 }

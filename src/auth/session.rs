@@ -167,7 +167,7 @@ pub async fn end_of(work: &mut Work, user: UserId, id: SessionId) -> Result<()> 
     let found: Option<i64> = on_db!(work, c => sqlx::query_scalar("select id from sessions where id = $1 and user_id = $2")
         .bind(id).bind(user).fetch_optional(c).await)?;
     if found.is_none() {
-        return Err(Error::NotFound("There is no such session of yours."));
+        return Err(Error::NotFound(msgid!("There is no such session of yours.")));
     }
     end(work, id).await
 }

@@ -41,5 +41,6 @@ pub fn picture(url: &str) -> Result<String> {
     let code = QrCode::new(url).map_err(Error::internal)?;
     let svg = code.render::<svg::Color<'_>>().min_dimensions(SIDE, SIDE).build();
     let svg = svg.trim_start_matches("<?xml version=\"1.0\" standalone=\"yes\"?>");
-    Ok(svg.replacen("<svg ", "<svg role=\"img\" aria-label=\"QR code for an authenticator app\" ", 1))
+    let named = format!("<svg role=\"img\" aria-label=\"{}\" ", tr!("QR code for an authenticator app"));
+    Ok(svg.replacen("<svg ", &named, 1))
 }

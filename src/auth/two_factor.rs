@@ -1,6 +1,8 @@
 //! The second factor: turning it on and off, and asking for it. Called by the API, the settings page, the log-in, the
 //! admin and the command line. What varies with the kind of factor is in [`Proof`]: a passkey would be one more.
 
+use std::borrow::Cow;
+
 use super::keys::{Keys, Purpose};
 use super::session::Device;
 use super::{door, recovery_codes, totp};
@@ -8,6 +10,7 @@ use crate::app::App;
 use crate::db::Conn;
 use crate::emails::letter::{self, Letter};
 use crate::error::{Error, Result};
+use crate::i18n;
 use crate::ids::UserId;
 use crate::on_db;
 use crate::users::{self, User};
@@ -92,11 +95,11 @@ pub async fn begin(work: &mut Work, user: &User) -> Result<Setup> {
     setup(&work.app, user, secret)
 }
 
-const UNREADABLE: Error = Error::Forbidden(
-    "Your second factor can't be read any more, since this site has another key. Ask an administrator to turn it off.",
-);
-const IS_ON: Error = Error::Conflict("Two-factor is on already.");
-const IS_OFF: Error = Error::Conflict("Two-factor isn't on.");
+const UNREADABLE: Error = Error::Forbidden(msgid!(
+    "Your second factor can't be read any more, since this site has another key. Ask an administrator to turn it off."
+));
+const IS_ON: Error = Error::Conflict(msgid!("Two-factor is on already."));
+const IS_OFF: Error = Error::Conflict(msgid!("Two-factor isn't on."));
 
 /// Turns two-factor on with the first code of the app, and gives the recovery codes, which are never seen again; tells
 /// `user` by mail. Errors: [`Error::Invalid`] at `code`, [`Error::Conflict`] when it wasn't begun or is on.
@@ -104,7 +107,7 @@ const IS_OFF: Error = Error::Conflict("Two-factor isn't on.");
 pub async fn confirm(work: &mut Work, user: &User, code: &str) -> Result<[String; recovery_codes::COUNT]> {
     let (app, now) = (work.app.clone(), work.now());
     let Some(factor) = factor(work, user.id, &app.keys).await? else {
-        return Err(Error::Conflict("Begin to set it up first."));
+        return Err(Error::Conflict(msgid!("Begin to set it up first.")));
     };
     if factor.is_on {
         return Err(IS_ON);
@@ -116,7 +119,7 @@ pub async fn confirm(work: &mut Work, user: &User, code: &str) -> Result<[String
     let Some(step) = step else {
         return Err(Error::field(
             "code",
-            "This isn't the code that the app shows now. Is the clock of its phone right?",
+            tr!("This isn't the code that the app shows now. Is the clock of its phone right?"),
         ));
     };
     let confirmed = on_db!(work, c => sqlx::query(
@@ -124,12 +127,15 @@ pub async fn confirm(work: &mut Work, user: &User, code: &str) -> Result<[String
          where user_id = $1 and secret = $4 and confirmed_at is null")
         .bind(user.id).bind(now).bind(step).bind(factor.sealed).execute(c).await.map(|done| done.rows_affected()))?;
     if confirmed == 0 {
-        return Err(Error::Conflict("It was begun anew meanwhile: use the newest code."));
+        return Err(Error::Conflict(msgid!("It was begun anew meanwhile: use the newest code.")));
     }
     set_enabled(work, user.id, true).await?;
     let codes = recovery_codes::renew(work, user.id).await?;
-    let says = "Two-factor is on: from now on, signing in takes a code of your authenticator app too.";
-    tell(work, user, "Two-factor is on", says).await?;
+    tell(work, user, || {
+        let says = tr!("Two-factor is on: from now on, signing in takes a code of your authenticator app too.");
+        (tr!("Two-factor is on"), says)
+    })
+    .await?;
     Ok(codes)
 }
 
@@ -143,11 +149,15 @@ pub async fn disable(work: &mut Work, user: &User) -> Result<()> {
     }
     recovery_codes::forget(work, user.id).await?;
     set_enabled(work, user.id, false).await?;
-    let says = match &work.by {
-        Some(by) if by.id == user.id => "Two-factor was turned off: your password alone opens your account.",
-        _ => "An administrator turned two-factor off: your password alone opens your account.",
-    };
-    tell(work, user, "Two-factor is off", says).await
+    let is_own = work.by.as_ref().is_some_and(|by| by.id == user.id);
+    tell(work, user, || {
+        let says = match is_own {
+            true => tr!("Two-factor was turned off: your password alone opens your account."),
+            false => tr!("An administrator turned two-factor off: your password alone opens your account."),
+        };
+        (tr!("Two-factor is off"), says)
+    })
+    .await
 }
 
 /// Whether `code`, of the app or for recovery, proves that it is `user`; each does so once. Every code that is asked for
@@ -191,12 +201,16 @@ async fn check_recovery(app: &App, user: UserId, code: &str) -> Result<bool> {
     }
     let left = recovery_codes::left(&mut work, user).await?;
     if let Some(user) = users::by_id(&mut work, user).await? {
-        let codes = if left == 1 { "code is" } else { "codes are" };
-        let says = format!(
-            "Somebody signed in to your account with one of its recovery codes. {left} {codes} left. When there are few, \
-             turn two-factor off and on again in your settings for new ones."
-        );
-        tell(&mut work, &user, "A recovery code was used", &says).await?;
+        tell(&mut work, &user, || {
+            let says = tr!(
+                "Somebody signed in to your account with one of its recovery codes. {n} code is left. When there are \
+                 few, turn two-factor off and on again in your settings for new ones."
+                    | "Somebody signed in to your account with one of its recovery codes. {n} codes are left. When there \
+                       are few, turn two-factor off and on again in your settings for new ones." % left
+            );
+            (tr!("A recovery code was used"), says.into())
+        })
+        .await?;
     }
     work.commit().await?;
     Ok(true)
@@ -226,13 +240,20 @@ async fn set_enabled(work: &mut Work, user: UserId, on: bool) -> Result<()> {
         .bind(user).bind(on).bind(now).execute(c).await.map(|_| ()))?)
 }
 
-async fn tell(work: &mut Work, user: &User, subject: &str, says: &str) -> Result<()> {
-    let letter = Letter {
-        subject: subject.to_owned(),
-        name: user.username.clone(),
-        says: vec![says.to_owned()],
-        then: vec!["If this wasn't you, set a new password at once and ask an administrator for help.".to_owned()],
-        ..Letter::default()
-    };
+/// Words for a letter.
+type Words = Cow<'static, str>;
+
+/// `words`: what it is about, and what it says.
+async fn tell(work: &mut Work, user: &User, words: impl FnOnce() -> (Words, Words)) -> Result<()> {
+    let letter = i18n::said_in(letter::language(work, user), || {
+        let (subject, says) = words();
+        Letter {
+            subject: subject.into(),
+            name: user.username.clone(),
+            says: vec![says.into()],
+            then: vec![tr!("If this wasn't you, set a new password at once and ask an administrator for help.").into()],
+            ..Letter::default()
+        }
+    });
     letter::send(work, &user.email, &letter).await.map(|_| ())
 }

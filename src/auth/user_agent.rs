@@ -35,7 +35,11 @@ pub fn short(user_agent: &str) -> String {
 pub fn in_words(user_agent: &str) -> String {
     known(user_agent).unwrap_or_else(|| {
         let name: String = user_agent.chars().take_while(char::is_ascii_alphanumeric).take(MOST_SHOWN).collect();
-        if name.is_empty() { "a program that doesn't say its name".to_owned() } else { format!("a program, {name}") }
+        if name.is_empty() {
+            tr!("a program that doesn't say its name").into()
+        } else {
+            tr!("a program, {name}", name = name)
+        }
     })
 }
 
@@ -44,7 +48,7 @@ fn known(user_agent: &str) -> Option<String> {
         names.iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, name)| *name)
     };
     match (one_of(PROGRAMS), one_of(SYSTEMS)) {
-        (Some(program), Some(system)) => Some(format!("{program} on {system}")),
+        (Some(program), Some(system)) => Some(tr!("{program} on {system}", program = program, system = system)),
         (Some(program), None) => Some(program.to_owned()),
         _ => None,
     }

@@ -5,14 +5,15 @@ use super::{Interest, NO_INTEREST, Status};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result, is_taken};
+use crate::i18n::gettext;
 use crate::ids::{InterestId, RoomId, UserId};
 use crate::messages::list;
 use crate::on_db;
 use crate::rooms::change as rooms;
 use crate::work::Work;
 
-const ANOTHER: &str = "Another interest of the two is pending or accepted.";
-const ANOTHER_BY_NOW: Error = Error::Conflict("Another interest of the two is pending or accepted by now.");
+const ANOTHER: &str = msgid!("Another interest of the two is pending or accepted.");
+const ANOTHER_BY_NOW: Error = Error::Conflict(msgid!("Another interest of the two is pending or accepted by now."));
 
 /// The interest, held until the work ends. Errors: [`Error::NotFound`]. Cost: 1 statement.
 pub async fn hold(work: &mut Work, id: InterestId) -> Result<Interest> {
@@ -71,7 +72,7 @@ pub async fn set_status(work: &mut Work, interest: &Interest, status: Status) ->
         && !interest.status.is_open()
         && open_between(work, interest.sender_id, interest.recipient_id).await?.is_some()
     {
-        return Err(Error::field("status", ANOTHER));
+        return Err(Error::field("status", gettext(ANOTHER)));
     }
     let room = match status {
         Status::Accepted => Some(open_room(work, interest).await?),
@@ -81,7 +82,7 @@ pub async fn set_status(work: &mut Work, interest: &Interest, status: Status) ->
     on_db!(work, c => sqlx::query("update interests set status = $2, decided_at = $3 where id = $1")
         .bind(interest.id).bind(status.as_str()).bind(decided_at).execute(c).await.map(|_| ()))
     .map_err(|error| match is_taken(&error) {
-        true => Error::field("status", ANOTHER),
+        true => Error::field("status", gettext(ANOTHER)),
         false => error.into(),
     })?;
     Ok(room)
@@ -90,7 +91,7 @@ pub async fn set_status(work: &mut Work, interest: &Interest, status: Status) ->
 async fn open_room(work: &mut Work, interest: &Interest) -> Result<RoomId> {
     let made = rooms::make_direct(work, interest.recipient_id, interest.sender_id).await;
     made.map(|(room, _)| room).map_err(|error| match error {
-        Error::Invalid(_) => Error::field("status", "One of the two has no active account."),
+        Error::Invalid(_) => Error::field("status", tr!("One of the two has no active account.")),
         error => error,
     })
 }
@@ -118,5 +119,5 @@ pub async fn restore(work: &mut Work, former: &Interest) -> Result<()> {
         true => ANOTHER_BY_NOW,
         false => error.into(),
     })?;
-    if added == 0 { Err(Error::Conflict("One of the two has no account any more.")) } else { Ok(()) }
+    if added == 0 { Err(Error::Conflict(msgid!("One of the two has no account any more."))) } else { Ok(()) }
 }

@@ -15,7 +15,7 @@ const LAST_TAG: char = '\u{e007f}';
 pub fn parse(text: &str) -> Result<&str> {
     let text = text.trim();
     let is_short = text.chars().nth(MOST_CHARACTERS).is_none();
-    if is_short && is_sequence(text) { Ok(text) } else { Err(Error::field("emoji", "Choose one emoji.")) }
+    if is_short && is_sequence(text) { Ok(text) } else { Err(Error::field("emoji", tr!("Choose one emoji."))) }
 }
 
 fn is_sequence(text: &str) -> bool {

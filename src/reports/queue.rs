@@ -1,6 +1,7 @@
 //! The open reports as staff settle them, oldest first: each with the talk around the message, and what can be done.
 //! A report is settled once: of two who settle it at the same time, the second is told so.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use sqlx::FromRow;
@@ -11,10 +12,12 @@ use crate::admin::value::{Key, Row};
 use crate::admin::{change, permission, record};
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::emails::{self, NewEmail};
+use crate::emails::{self, NewEmail, letter};
 use crate::error::{Error, Result};
+use crate::i18n;
 use crate::ids::{MessageId, ReportId, RoomId, UserId};
 use crate::messages::{self, Message};
+use crate::rooms::Kind;
 use crate::users::authority;
 use crate::users::{Person, Role};
 use crate::work::Work;
@@ -116,7 +119,7 @@ pub async fn settle(work: &mut Work, id: ReportId, how: Settlement) -> Result<()
     let report = record::hold(work, &admin::RESOURCE, &key).await?;
     permission::require_row(&admin::RESOURCE, &person, Act::Change, &report)?;
     if report.text("status") != Status::Open.as_str() {
-        return Err(Error::Conflict("This report is settled already; nothing was done a second time."));
+        return Err(Error::Conflict(msgid!("This report is settled already; nothing was done a second time.")));
     }
     let message = MessageId(report.int("message_id").unwrap_or(-1));
     match how {
@@ -132,8 +135,8 @@ pub async fn settle(work: &mut Work, id: ReportId, how: Settlement) -> Result<()
             .await
         }
         Settlement::Disable { hide: too } => {
-            let (author, ..) = author(work, message).await?;
-            act(work, &users::admin::RESOURCE, &Key::Id(author.0), "disable").await?;
+            let author = author(work, message).await?;
+            act(work, &users::admin::RESOURCE, &Key::Id(author.id.0), "disable").await?;
             hide_too(work, message, too).await?;
             change::recorded(work, &admin::RESOURCE, &key, Act::Change, "disable", async |work: &mut Work, _: &Row| {
                 settle_all(work, message).await
@@ -145,7 +148,7 @@ pub async fn settle(work: &mut Work, id: ReportId, how: Settlement) -> Result<()
 
 /// One of a model's own actions, by name.
 async fn act(work: &mut Work, resource: &'static Resource, key: &Key, name: &str) -> Result<()> {
-    let action = resource.action(name).ok_or(Error::NotFound("There is no such act."))?;
+    let action = resource.action(name).ok_or(Error::NotFound(msgid!("There is no such act.")))?;
     change::act(work, resource, key, action).await
 }
 
@@ -169,33 +172,73 @@ async fn settle_all(work: &mut Work, message: MessageId) -> Result<()> {
         .bind(message).bind(by).execute(c).await.map(|_| ()))?)
 }
 
-/// Who wrote it, their address, what and where.
-async fn author(work: &mut Work, message: MessageId) -> Result<(UserId, String, String, String, String)> {
-    let found = on_db!(work, c => sqlx::query_as(
-        "select u.id, u.username, u.email, m.content, case when o.name = '' then 'a ' || o.kind || ' chat' else o.name end
-         from messages m join users u on u.id = m.sender_id join rooms o on o.id = m.room_id where m.id = $1")
-        .bind(message).fetch_optional(c).await)?;
-    found.ok_or(Error::Conflict("Its author's account is gone: hide the message or dismiss the report."))
+/// Who wrote a message, and what and where.
+#[derive(FromRow)]
+struct Author {
+    id: UserId,
+    username: String,
+    email: String,
+    /// The code of the language that they chose, or nothing.
+    language: String,
+    content: String,
+    room: String,
+    #[sqlx(try_from = "String")]
+    kind: Kind,
 }
 
-/// The mail that warns the author. It doesn't say who reported.
+async fn author(work: &mut Work, message: MessageId) -> Result<Author> {
+    let found = on_db!(work, c => sqlx::query_as(
+        "select u.id, u.username, u.email, u.language, m.content, o.name as room, o.kind
+         from messages m join users u on u.id = m.sender_id join rooms o on o.id = m.room_id where m.id = $1")
+        .bind(message).fetch_optional(c).await)?;
+    found.ok_or(Error::Conflict(msgid!("Its author's account is gone: hide the message or dismiss the report.")))
+}
+
+/// The mail that warns the author, in their language. It doesn't say who reported.
 async fn warning(work: &mut Work, message: MessageId, reason: &str) -> Result<NewEmail> {
-    let (_, username, email, content, room) = author(work, message).await?;
-    let site = work.app.settings().site_name.clone();
-    let mut quoted: String = content.chars().take(MOST_QUOTED).collect();
-    if quoted.len() < content.len() {
+    let author = author(work, message).await?;
+    let (site, origin) = (work.app.settings().site_name.clone(), work.app.config.origin());
+    i18n::said_in(letter::language_of(&work.app, &author.language), || {
+        let parts = [
+            tr!("Hello {name},", name = author.username),
+            accusation(&author, &site),
+            format!(
+                "{}\n{}",
+                quote(reason),
+                tr!(
+                    "The staff looked at it and asks you not to write such messages. Accounts that go on are disabled."
+                )
+            ),
+            origin,
+        ];
+        let subject = tr!("{site}: a warning about a message of yours", site = site);
+        NewEmail::parse(&author.email, &subject, &parts.join("\n\n"))
+    })
+}
+
+/// That what they wrote was reported: the sentence before the reason.
+fn accusation(author: &Author, site: &str) -> String {
+    let mut quoted: String = author.content.chars().take(MOST_QUOTED).collect();
+    if quoted.is_empty() {
+        return tr!("A message of yours was reported to the staff of {site}, for this reason:", site = site);
+    }
+    if quoted.len() < author.content.len() {
         quoted.push('…');
     }
-    let quote = |text: &str| text.lines().map(|line| format!("> {line}\n")).collect::<String>();
-    let wrote = match quoted.is_empty() {
-        true => "A message of yours".to_owned(),
-        false => format!("What you wrote in {room}\n\n{}\n", quote(&quoted)),
+    let room = match (author.room.as_str(), author.kind) {
+        ("", Kind::Public) => tr!("a public chat"),
+        ("", Kind::Group) => tr!("a group chat"),
+        ("", Kind::Direct) => tr!("a direct chat"),
+        (name, _) => Cow::from(name),
     };
-    let text = format!(
-        "Hello {username},\n\n{wrote} was reported to the staff of {site}, for this reason:\n\n{}\nThe staff looked at \
-         it and asks you not to write such messages. Accounts that go on are disabled.\n\n{}",
-        quote(reason),
-        work.app.config.origin()
-    );
-    NewEmail::parse(&email, &format!("{site}: a warning about a message of yours"), &text)
+    tr!(
+        "What you wrote in {room}\n\n{words}\n was reported to the staff of {site}, for this reason:",
+        room = room,
+        words = quote(&quoted),
+        site = site
+    )
+}
+
+fn quote(text: &str) -> String {
+    text.lines().map(|line| format!("> {line}\n")).collect()
 }

@@ -31,7 +31,7 @@ pub(super) async fn hold_open(work: &mut Work, id: RoomId) -> Result<Room> {
 /// the site's settings, [`Error::Invalid`] for a name that is taken or people who aren't there. Cost: O(members).
 pub async fn make(work: &mut Work, owner: &Person, new: &NewRoom) -> Result<RoomId> {
     if work.app.settings().room_creation == RoomCreation::Admins && !owner.is_admin() {
-        return Err(Error::Forbidden("Only administrators make rooms on this site."));
+        return Err(Error::Forbidden(msgid!("Only administrators make rooms on this site.")));
     }
     members::require_active(work, &new.members).await?;
     let id = insert(work, new, owner.id, None).await?.ok_or(Error::Unavailable)?;
@@ -91,14 +91,14 @@ async fn insert(work: &mut Work, new: &NewRoom, owner: UserId, direct_key: Optio
 }
 
 fn name_taken(error: sqlx::Error) -> Error {
-    if is_taken(&error) { Error::field("name", "There is a public room with this name.") } else { error.into() }
+    if is_taken(&error) { Error::field("name", tr!("There is a public room with this name.")) } else { error.into() }
 }
 
 /// Changes name and description. Errors: [`Error::Invalid`] by field, [`Error::Conflict`] for a direct room.
 /// Cost: 1 statement.
 pub async fn set_names(work: &mut Work, room: &Room, name: &str, description: &str) -> Result<()> {
     if room.is_direct() {
-        return Err(Error::Conflict("A direct chat has no name of its own."));
+        return Err(Error::Conflict(msgid!("A direct chat has no name of its own.")));
     }
     let (name, description) = checked_names(room.kind, name, description)?;
     let now = work.now();
@@ -113,7 +113,7 @@ fn checked_names(kind: Kind, name: &str, description: &str) -> Result<(String, S
     let mut errors = FieldErrors::default();
     let names = names(&mut errors, name, description);
     if kind == Kind::Public && names.0.is_empty() {
-        errors.add("name", "A public room needs a name.");
+        errors.add("name", tr!("A public room needs a name."));
     }
     errors.or(names)
 }
@@ -128,7 +128,7 @@ pub async fn delete(work: &mut Work, room: &Room) -> Result<()> {
     on_db!(work, c => sqlx::query("delete from rooms where id = $1").bind(id).execute(c).await.map(|_| ()))?;
     let message = match room.kind {
         Kind::Direct => "This direct chat was deleted.".to_owned(),
-        _ => format!("The room {} was deleted.", room.title()),
+        _ => format!("The room {} was deleted.", room.common_title()),
     };
     work.then(move |app| {
         let frame = Event::RoomDeleted { room_id: id, message: &message }.frame();
@@ -158,7 +158,7 @@ pub struct Former {
 pub async fn restore(work: &mut Work, former: &Former) -> Result<()> {
     let Former { id, kind, created_by, .. } = *former;
     if kind == Kind::Direct {
-        return Err(Error::Conflict("A direct chat isn't put back: the two begin a new one."));
+        return Err(Error::Conflict(msgid!("A direct chat isn't put back: the two begin a new one.")));
     }
     let (name, description) = checked_names(kind, &former.name, &former.description)?;
     let owner: Option<UserId> = on_db!(work, c => sqlx::query_scalar("select id from users where id = $1")
@@ -171,7 +171,7 @@ pub async fn restore(work: &mut Work, former: &Former) -> Result<()> {
         .bind(id).bind(kind.as_str()).bind(&name).bind(fold(&name)).bind(&description).bind(owner)
         .bind(former.last_seq).bind(former.last_rev).bind(former.created_at).bind(now).execute(c).await.map(|_| ()))
     .map_err(|error| match is_taken(&error) {
-        true => Error::Conflict("This room is there again, or another public room has its name by now."),
+        true => Error::Conflict(msgid!("This room is there again, or another public room has its name by now.")),
         false => error.into(),
     })?;
     if let Some(owner) = owner {

@@ -130,7 +130,7 @@ impl Entry {
             id: room.id,
             kind: room.kind,
             unread_count: room.unread(),
-            name: room.title().to_owned(),
+            name: room.common_title(),
             description: room.description,
             member_count: room.member_count,
             last_message,

@@ -28,7 +28,7 @@ const MOST_LOOKED_UP: usize = 1000;
 const MOST_READ: i64 = 1000;
 /// Names offered to complete one.
 pub const MOST_NAMES: usize = 8;
-const NO_MEMBER: Error = Error::NotFound("This person isn't in the room.");
+const NO_MEMBER: Error = Error::NotFound(msgid!("This person isn't in the room."));
 
 /// Somebody in a room.
 #[derive(Clone, Debug, FromRow)]
@@ -163,7 +163,7 @@ async fn count(conn: &mut Conn, room: RoomId, by: i64) -> Result<()> {
 pub(super) async fn require_active(conn: &mut Conn, ids: &[UserId]) -> Result<()> {
     let active: HashSet<UserId> = users::active(conn, ids).await?.into_iter().map(|user| user.id).collect();
     match ids.iter().find(|id| !active.contains(id)) {
-        Some(id) => Err(Error::field("member_ids", format!("There is no active account with the id {id}."))),
+        Some(id) => Err(Error::field("member_ids", tr!("There is no active account with the id {id}.", id = id))),
         None => Ok(()),
     }
 }
@@ -208,8 +208,11 @@ impl Whom<'_> {
             Self::Typed(text) => users::by_typed(conn, text, by.is_staff()).await?,
         };
         found.filter(|user| user.is_active).ok_or_else(|| {
-            let what = if matches!(self, Self::Id(_)) { "id" } else { "name or id" };
-            Error::field("user_id", format!("There is nobody with this {what}."))
+            let why = match self {
+                Self::Id(_) => tr!("There is nobody with this id."),
+                Self::Typed(_) => tr!("There is nobody with this name or id."),
+            };
+            Error::field("user_id", why)
         })
     }
 }
@@ -221,7 +224,7 @@ pub async fn add(app: &App, person: &Person, room: RoomId, whom: Whom<'_>) -> Re
     let mut work = Work::begin(app, Some(person)).await?;
     let room = super::change::hold_open(&mut work, room).await?;
     if !room.may_change(person) {
-        return Err(room.refusal("Only the owner and staff can add people to this room."));
+        return Err(room.refusal(msgid!("Only the owner and staff can add people to this room.")));
     }
     let user = whom.find(&mut work, person).await?;
     blocks::may_add(&mut work, person.id, &[user.id], "user_id").await?;
@@ -237,7 +240,7 @@ pub async fn remove(app: &App, person: &Person, room: RoomId, user: UserId) -> R
     let mut work = Work::begin(app, Some(person)).await?;
     let room = super::change::hold_open(&mut work, room).await?;
     if user != person.id && !room.may_change(person) {
-        return Err(room.refusal("Only the owner and staff can remove people from this room."));
+        return Err(room.refusal(msgid!("Only the owner and staff can remove people from this room.")));
     }
     change::take_out(&mut work, &room, user).await?;
     work.commit().await

@@ -12,6 +12,7 @@ use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::emails::letter::{self, Letter};
 use crate::error::{Error, FieldErrors, Result, is_taken};
+use crate::i18n;
 use crate::ids::UserId;
 use crate::on_db;
 use crate::text::{fold, line};
@@ -19,7 +20,9 @@ use crate::work::Work;
 
 const LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-const WORTHLESS: &str = "This link was used already, was replaced by a newer one or has run out.";
+fn worthless() -> Error {
+    Error::Malformed(tr!("This link was used already, was replaced by a newer one or has run out.").into())
+}
 
 /// What became of a new address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +39,7 @@ pub enum Change {
 pub fn check(errors: &mut FieldErrors, email: &str) -> String {
     let email = line(errors, "email", email, 254);
     if email.parse::<lettre::Address>().is_err() {
-        errors.add("email", "This is not an e-mail address.");
+        errors.add("email", tr!("This is not an e-mail address."));
     }
     email
 }
@@ -70,7 +73,7 @@ pub async fn change(work: &mut Work, user: &User, email: &str) -> Result<Change>
 }
 
 fn taken() -> Error {
-    Error::field("email", "This address is already taken.")
+    Error::field("email", tr!("This address is already taken."))
 }
 
 async fn ask(work: &mut Work, user: &User, email: &str) -> Result<()> {
@@ -81,24 +84,26 @@ async fn ask(work: &mut Work, user: &User, email: &str) -> Result<()> {
            created_at = excluded.created_at, expires_at = excluded.expires_at")
         .bind(user.id).bind(email).bind(token_hash(&token)).bind(now).bind(now.plus(LIFETIME))
         .execute(c).await.map(|_| ()))?;
-    let site_name = work.app.settings().site_name.clone();
+    let site = work.app.settings().site_name.clone();
     let url = letter::link(&work.app, &format!("/settings/email/confirm?token={token}"));
-    let new = Letter {
-        subject: format!("Confirm your address for {site_name}"),
+    let language = letter::language(work, user);
+    let new = i18n::said_in(language, || Letter {
+        subject: tr!("Confirm your address for {site}", site = site),
         name: user.username.clone(),
-        says: vec![format!("You wish to use this address for your account at {site_name}.")],
-        button: Some(("Use this address".into(), url)),
-        then: vec!["The link works once, for one day. If this wasn't you, ignore it: nothing changes.".into()],
+        says: vec![tr!("You wish to use this address for your account at {site}.", site = site)],
+        button: Some((tr!("Use this address").into(), url)),
+        then: vec![tr!("The link works once, for one day. If this wasn't you, ignore it: nothing changes.").into()],
         lasts: Some(LIFETIME),
-    };
-    letter::send(work, email, &new).await?;
-    let old = Letter {
-        subject: format!("A new address for your account at {site_name}"),
-        name: user.username.clone(),
-        says: vec![format!("Your account is to have the address {email}, once it is confirmed from there.")],
-        then: vec!["If that wasn't you, log in and choose a new password now: that calls it off.".into()],
         ..Letter::default()
-    };
+    });
+    letter::send(work, email, &new).await?;
+    let old = i18n::said_in(language, || Letter {
+        subject: tr!("A new address for your account at {site}", site = site),
+        name: user.username.clone(),
+        says: vec![tr!("Your account is to have the address {email}, once it is confirmed from there.", email = email)],
+        then: vec![tr!("If that wasn't you, log in and choose a new password now: that calls it off.").into()],
+        ..Letter::default()
+    });
     letter::send(work, &user.email, &old).await.map(|_| ())
 }
 
@@ -108,7 +113,7 @@ pub async fn waiting(conn: &mut Conn, token: &str, now: Timestamp) -> Result<(Us
     let row = on_db!(conn, c => sqlx::query_as(
         "select user_id, email from email_changes where token_hash = $1 and expires_at > $2")
         .bind(token_hash(token)).bind(now).fetch_optional(c).await)?;
-    row.ok_or_else(|| Error::Malformed(WORTHLESS.into()))
+    row.ok_or_else(worthless)
 }
 
 /// The address of `user` that waits to be confirmed, if one does. Cost: 1 indexed query.
@@ -127,7 +132,7 @@ pub async fn confirm(work: &mut Work, token: &str) -> Result<()> {
     // Of two who open it at once, the second finds it gone.
     waiting(work, token, now).await?;
     if !user.is_active {
-        return Err(Error::Malformed(WORTHLESS.into()));
+        return Err(worthless());
     }
     store(work, &user, &email).await
 }
@@ -146,13 +151,17 @@ pub(super) async fn moved(work: &mut Work, user: &User, email: &str) -> Result<(
     forget(work, user.id).await?;
     // A link that was sent to the old address is the old address's.
     crate::auth::reset_tokens::end_all(work, user.id).await?;
-    let letter = Letter {
-        subject: format!("Your address at {} was changed", work.app.settings().site_name),
+    let letter = i18n::said_in(letter::language(work, user), || Letter {
+        subject: tr!("Your address at {site} was changed", site = work.app.settings().site_name),
         name: user.username.clone(),
-        says: vec![format!("Your account has the address {email} now, in the place of {}.", user.email)],
-        then: vec!["If that wasn't you, write to an administrator of the site at once.".into()],
+        says: vec![tr!(
+            "Your account has the address {new} now, in the place of {old}.",
+            new = email,
+            old = user.email
+        )],
+        then: vec![tr!("If that wasn't you, write to an administrator of the site at once.").into()],
         ..Letter::default()
-    };
+    });
     letter::send(work, &user.email, &letter).await?;
     letter::send(work, email, &letter).await.map(|_| ())
 }

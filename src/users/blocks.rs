@@ -17,8 +17,8 @@ use crate::rooms::Room;
 use crate::work::Work;
 use crate::{interests, on_db};
 
-const MINE: Error = Error::Forbidden("You have blocked this person: unblock them first.");
-const THEIRS: Error = Error::Forbidden("You can't write to this person.");
+const MINE: Error = Error::Forbidden(msgid!("You have blocked this person: unblock them first."));
+const THEIRS: Error = Error::Forbidden(msgid!("You can't write to this person."));
 
 /// What keeps `a.sender` from writing in the room `r` as far as blocks go, for the statement that asks it of many at once:
 /// 1 for a block of their own, 2 for one of the other's, else 0. Of rooms that aren't direct nothing else is asked.
@@ -80,7 +80,7 @@ pub type Place = (Timestamp, BlockId);
 /// Cost: 1 write transaction of some 6 statements, 20 with an interest.
 pub async fn block(app: &App, person: &Person, whom: UserId) -> Result<()> {
     if whom == person.id {
-        return Err(Error::Malformed("You can't block yourself.".into()));
+        return Err(Error::Malformed(tr!("You can't block yourself.").into()));
     }
     let mut work = Work::begin(app, Some(person)).await?;
     directory::see(&mut work, person, whom).await?;
@@ -181,14 +181,18 @@ pub(crate) async fn may_add(conn: &mut Conn, person: UserId, people: &[UserId], 
     );
     let names: Vec<String> =
         on_db!(conn, c => sqlx::query_scalar(&sql).persistent(false).bind(person).fetch_all(c).await)?;
-    if names.is_empty() { Ok(()) } else { Err(Error::field(field, format!("{} can't be added.", names.join(", ")))) }
+    if names.is_empty() {
+        return Ok(());
+    }
+    let names = names.join(&tr!("list" => ", "));
+    Err(Error::field(field, tr!("{names} can't be added.", names = names)))
 }
 
 /// Deletes a block as a part of `work`. Errors: [`Error::NotFound`]. Cost: 1 statement.
 pub async fn delete(work: &mut Work, id: BlockId) -> Result<()> {
     let gone = on_db!(work, c => sqlx::query("delete from blocks where id = $1")
         .bind(id).execute(c).await.map(|done| done.rows_affected()))?;
-    if gone == 0 { Err(Error::NotFound("There is no such block.")) } else { Ok(()) }
+    if gone == 0 { Err(Error::NotFound(msgid!("There is no such block."))) } else { Ok(()) }
 }
 
 /// Puts a deleted block back. Errors: [`Error::Conflict`] when one of the two is gone, or it is there again by now.
@@ -198,5 +202,5 @@ pub async fn restore(work: &mut Work, id: BlockId, user: UserId, blocked: UserId
         "insert into blocks (id, user_id, blocked_id, created_at)
          select $1, u.id, o.id, $4 from users u join users o on o.id = $3 where u.id = $2 on conflict do nothing")
         .bind(id).bind(user).bind(blocked).bind(at).execute(c).await.map(|done| done.rows_affected()))?;
-    if added == 0 { Err(Error::Conflict("One of the two is gone, or blocked again by now.")) } else { Ok(()) }
+    if added == 0 { Err(Error::Conflict(msgid!("One of the two is gone, or blocked again by now."))) } else { Ok(()) }
 }

@@ -8,7 +8,7 @@ use crate::auth::{self, api_tokens, devices, password, reset_tokens, session};
 use crate::clock::Timestamp;
 use crate::emails::letter::{self, Letter};
 use crate::error::{Error, FieldErrors, Result, is_taken};
-use crate::i18n::Language;
+use crate::i18n::{self, Language, gettext};
 use crate::ids::{RoomId, UserId};
 use crate::rooms::members;
 use crate::text::fold;
@@ -19,7 +19,7 @@ use crate::{on_db, revocations, settings};
 pub async fn hold(work: &mut Work, id: UserId) -> Result<User> {
     let sql = format!("update users set id = id where id = $1 returning {COLUMNS}");
     let user = on_db!(work, c => sqlx::query_as(&sql).bind(id).fetch_optional(c).await)?;
-    user.ok_or(Error::NotFound("There is no such account."))
+    user.ok_or(Error::NotFound(msgid!("There is no such account.")))
 }
 
 /// Gives `user` another role. Errors: [`Error::Conflict`] for the last administrator and for oneself,
@@ -84,7 +84,8 @@ pub async fn store_password(work: &mut Work, user: &User, hash: &str) -> Result<
     end_sessions(work, user).await?;
     api_tokens::revoke_all(work, user.id).await?;
     replace_hash(work, user, hash).await?;
-    tell_of_password(work, user, "You were logged out everywhere, and your personal tokens are revoked.").await
+    let rest = msgid!("You were logged out everywhere, and your personal tokens are revoked.");
+    tell_of_password(work, user, rest).await
 }
 
 /// Sets the password of whoever is signed in, in a work of its own, ends all their other sessions and their sockets, and
@@ -92,7 +93,7 @@ pub async fn store_password(work: &mut Work, user: &User, hash: &str) -> Result<
 /// does. Errors: [`Error::Invalid`] at `new_password`. Cost: 1 query, 1 argon2 hash, 1 write transaction.
 pub async fn set_own_password(app: &App, person: &Person, ip: &str, current: &str, new: String) -> Result<()> {
     if current == new {
-        return Err(Error::field("new_password", "This is your password already."));
+        return Err(Error::field("new_password", tr!("This is your password already.")));
     }
     let user = super::by_id(&mut app.db.read().await?, person.id).await?.ok_or(Error::SignedOut)?;
     // Before the work: nobody could write while the hash is made.
@@ -102,8 +103,9 @@ pub async fn set_own_password(app: &App, person: &Person, ip: &str, current: &st
     let user = hold(&mut work, person.id).await?;
     session::end_others(&mut work, person).await?;
     replace_hash(&mut work, &user, &hash).await?;
-    let rest =
-        "Everywhere else you were logged out. Your personal tokens still work; you revoke them in your settings.";
+    let rest = msgid!(
+        "Everywhere else you were logged out. Your personal tokens still work; you revoke them in your settings."
+    );
     tell_of_password(&mut work, &user, rest).await?;
     work.commit().await
 }
@@ -117,15 +119,15 @@ async fn replace_hash(work: &mut Work, user: &User, hash: &str) -> Result<()> {
     address::forget(work, user.id).await
 }
 
-async fn tell_of_password(work: &mut Work, user: &User, rest: &str) -> Result<()> {
-    let letter = Letter {
-        subject: format!("Your password at {} was changed", work.app.settings().site_name),
+async fn tell_of_password(work: &mut Work, user: &User, rest: &'static str) -> Result<()> {
+    let letter = i18n::said_in(letter::language(work, user), || Letter {
+        subject: tr!("Your password at {site} was changed", site = work.app.settings().site_name),
         name: user.username.clone(),
-        says: vec!["Your account has a new password.".into(), rest.into()],
-        button: Some(("If this wasn't you, set another one".into(), letter::link(&work.app, "/password-reset"))),
-        then: vec!["An administrator can help you if that doesn't.".into()],
+        says: vec![tr!("Your account has a new password.").into(), gettext(rest).into()],
+        button: Some((tr!("If this wasn't you, set another one").into(), letter::link(&work.app, "/password-reset"))),
+        then: vec![tr!("An administrator can help you if that doesn't.").into()],
         ..Letter::default()
-    };
+    });
     letter::send(work, &user.email, &letter).await.map(|_| ())
 }
 
@@ -219,11 +221,13 @@ pub async fn restore(work: &mut Work, id: UserId, profile: &Profile, role: Role,
         .bind(fold(&profile.email)).bind(hash).bind(&profile.first_name).bind(&profile.last_name).bind(&profile.bio)
         .bind(role.as_str()).bind(true).bind(created_at).bind(now).bind(fold(&profile.first_name))
         .bind(fold(&profile.last_name)).execute(c).await.map(|_| ()))
-    .map_err(
-        |e| {
-            if is_taken(&e) { Error::Conflict("Another account has this name or address by now.") } else { e.into() }
-        },
-    )
+    .map_err(|e| {
+        if is_taken(&e) {
+            Error::Conflict(msgid!("Another account has this name or address by now."))
+        } else {
+            e.into()
+        }
+    })
 }
 
 /// The rooms that `user` alone owns. Cost: 1 indexed query.
@@ -240,7 +244,7 @@ async fn keep_an_admin(work: &mut Work, user: &User, stays: bool) -> Result<()> 
     settings::lock(work).await?;
     let was = user.role == Role::Admin && user.is_active;
     if was && !stays && count_admins(work).await? <= 1 {
-        return Err(Error::Conflict("This is the last administrator: make another one first."));
+        return Err(Error::Conflict(msgid!("This is the last administrator: make another one first.")));
     }
     Ok(())
 }

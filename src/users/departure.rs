@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::emails::letter::{self, Letter};
 use crate::error::{Error, Result};
+use crate::i18n::{self, gettext};
 use crate::ids::{MessageId, UserId};
 use crate::messages::{change as messages, edits};
 use crate::on_db;
@@ -25,7 +26,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(20);
 /// last administrator. Cost: 9 statements, O(what refers to it).
 pub async fn leave(work: &mut Work, user: &User) -> Result<()> {
     change::leave(work, user).await?;
-    farewell(work, user, "What you wrote stays in its rooms, as by a deleted account.").await
+    farewell(work, user, msgid!("What you wrote stays in its rooms, as by a deleted account.")).await
 }
 
 /// Disables the account of `user` and ends their sessions and tokens; what they wrote and the account itself are erased
@@ -45,14 +46,17 @@ pub async fn begin_erasing(work: &mut Work, user: &User) -> Result<()> {
     Ok(())
 }
 
-async fn farewell(work: &mut Work, user: &User, what: &str) -> Result<()> {
+async fn farewell(work: &mut Work, user: &User, what: &'static str) -> Result<()> {
     let site = work.app.settings().site_name.clone();
-    let letter = Letter {
-        subject: format!("Your account at {site} is deleted"),
+    let letter = i18n::said_in(letter::language(work, user), || Letter {
+        subject: tr!("Your account at {site} is deleted", site = site),
         name: user.username.clone(),
-        says: vec![format!("As you asked, your account “{}” at {site} is deleted.", user.username), what.to_owned()],
+        says: vec![
+            tr!("As you asked, your account “{name}” at {site} is deleted.", name = user.username, site = site),
+            gettext(what).into(),
+        ],
         ..Letter::default()
-    };
+    });
     letter::send(work, &user.email, &letter).await.map(|_| ())
 }
 
@@ -117,7 +121,7 @@ impl Departure {
                 .bind(user.id).execute(c).await.map(|_| ()))?;
         } else if next.is_empty() {
             change::leave(&mut work, &user).await?;
-            farewell(&mut work, &user, "All that you wrote is erased.").await?;
+            farewell(&mut work, &user, msgid!("All that you wrote is erased.")).await?;
         } else {
             empty(&mut work, &next).await?;
         }

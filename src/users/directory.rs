@@ -55,5 +55,5 @@ pub async fn page(conn: &mut Conn, look: Look<'_>, limit: i64) -> Result<Vec<Use
 /// Cost: 1 indexed query.
 pub async fn see(conn: &mut Conn, reader: &Person, id: UserId) -> Result<User> {
     let found = by_id(conn, id).await?.filter(|user| user.is_active || shows_disabled(reader));
-    found.ok_or(Error::NotFound("There is no such person."))
+    found.ok_or(Error::NotFound(msgid!("There is no such person.")))
 }

@@ -41,7 +41,7 @@ const README: &str = "What this site keeps of you, as of the day you asked.\n\n\
 /// Errors: [`Error::Conflict`] while another export of theirs is on its way.
 /// Cost: 1 query a thousand rows, O(1,000 rows) of memory; written on a thread of its own.
 pub async fn put_together(app: &App, user: UserId) -> Result<(File, Turn)> {
-    let turn = app.exports.begin(user).ok_or(Error::Conflict("Your data is on its way already."))?;
+    let turn = app.exports.begin(user).ok_or(Error::Conflict(msgid!("Your data is on its way already.")))?;
     let archive = Archive::begin(app.config.upload_dir.clone());
     let data = Data { app, user, archive };
     data.archive.file("README.txt").await?;

@@ -13,7 +13,7 @@ use crate::users::User;
 use crate::work::Work;
 use crate::{on_db, revocations};
 
-const GONE: Error = Error::Conflict("The room or the account is gone.");
+const GONE: Error = Error::Conflict(msgid!("The room or the account is gone."));
 
 #[derive(Clone, Debug, FromRow)]
 pub struct Membership {
@@ -39,11 +39,11 @@ pub async fn hold(work: &mut Work, id: MembershipId) -> Result<(Room, Membership
 /// for an account that is disabled and at `role`, [`Error::Conflict`] for a direct room. Cost: 3 statements.
 pub async fn put_in(work: &mut Work, room: &Room, user: &User, role: &str) -> Result<Option<MembershipId>> {
     if room.is_direct() {
-        return Err(Error::Conflict("A direct chat is between two: make a group for more."));
+        return Err(Error::Conflict(msgid!("A direct chat is between two: make a group for more.")));
     }
     check_role(role)?;
     if !user.is_active {
-        return Err(Error::field("user_id", "This account is disabled."));
+        return Err(Error::field("user_id", tr!("This account is disabled.")));
     }
     let now = work.now();
     let added = insert(work, room.id, user.id, role, now).await?;
@@ -56,7 +56,7 @@ pub async fn put_in(work: &mut Work, room: &Room, user: &User, role: &str) -> Re
 fn check_role(role: &str) -> Result<()> {
     match role {
         "owner" | "member" => Ok(()),
-        _ => Err(Error::field("role", "One is an owner or a member of a room.")),
+        _ => Err(Error::field("role", tr!("One is an owner or a member of a room."))),
     }
 }
 
@@ -83,7 +83,7 @@ pub fn tell(work: &mut Work, room: RoomId, member: UserId) {
 /// owns it. Errors: [`Error::NotFound`], [`Error::Conflict`] for a direct room. Cost: 4 statements.
 pub async fn take_out(work: &mut Work, room: &Room, user: UserId) -> Result<()> {
     if room.is_direct() {
-        return Err(Error::Conflict("A direct chat stays with both."));
+        return Err(Error::Conflict(msgid!("A direct chat stays with both.")));
     }
     let (id, now) = (room.id, work.now());
     // The room's row first, as the message writer takes them: the other way round the two could wait for each other.
@@ -111,7 +111,7 @@ pub async fn set_role(work: &mut Work, membership: &Membership, role: &str) -> R
         "select count(*) from memberships where room_id = $1 and role = 'owner' and id <> $2")
         .bind(membership.room_id).bind(membership.id).fetch_one(c).await)?;
     if role == "member" && others == 0 {
-        return Err(Error::field("role", "This is the room's only owner: make another member an owner first."));
+        return Err(Error::field("role", tr!("This is the room's only owner: make another member an owner first.")));
     }
     Ok(on_db!(work, c => sqlx::query("update memberships set role = $2 where id = $1")
         .bind(membership.id).bind(role).execute(c).await.map(|_| ()))?)
@@ -148,7 +148,7 @@ pub async fn restore(work: &mut Work, former: &Former) -> Result<()> {
         error => error,
     })?;
     if room.is_direct() {
-        return Err(Error::Conflict("A direct chat stays with both."));
+        return Err(Error::Conflict(msgid!("A direct chat stays with both.")));
     }
     let added = on_db!(work, c => sqlx::query(
         "insert into memberships (id, room_id, user_id, role, last_read_seq, muted, joined_at, notify_all)
@@ -156,7 +156,7 @@ pub async fn restore(work: &mut Work, former: &Former) -> Result<()> {
         .bind(id).bind(room_id).bind(user_id).bind(role).bind(former.last_read_seq.min(room.last_seq)).bind(muted)
         .bind(former.joined_at).bind(notify_all).execute(c).await.map(|done| done.rows_affected()))
     .map_err(|error| match is_taken(&error) {
-        true => Error::Conflict("They are in the room again already."),
+        true => Error::Conflict(msgid!("They are in the room again already.")),
         false => error.into(),
     })?;
     if added == 0 {

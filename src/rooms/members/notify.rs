@@ -26,9 +26,9 @@ pub enum Notify {
 impl Notify {
     /// Each as forms and programs write it, and in words.
     pub const CHOICES: &[(&str, &str, &str)] = &[
-        ("all", "Every message", "As it comes, also when no page is open."),
-        ("mentions", "Mentions and replies", "When somebody names you or answers you."),
-        ("nothing", "Nothing", "The room is muted; its unread messages are still counted."),
+        ("all", msgid!("Every message"), msgid!("As it comes, also when no page is open.")),
+        ("mentions", msgid!("Mentions and replies"), msgid!("When somebody names you or answers you.")),
+        ("nothing", msgid!("Nothing"), msgid!("The room is muted; its unread messages are still counted.")),
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -43,7 +43,7 @@ impl Notify {
     pub fn parse(text: &str) -> Result<Self> {
         let all = [Self::All, Self::Mentions, Self::Nothing];
         let found = all.into_iter().find(|choice| choice.as_str() == text.trim());
-        found.ok_or_else(|| Error::field("notify", "Choose one: all, mentions or nothing."))
+        found.ok_or_else(|| Error::field("notify", tr!("Choose one: all, mentions or nothing.")))
     }
 }
 

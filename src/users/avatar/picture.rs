@@ -12,13 +12,14 @@ use image::{AnimationDecoder, DynamicImage, GenericImageView, ImageDecoder, Imag
 use tokio::sync::Semaphore;
 
 use crate::error::{Error, Result};
+use crate::i18n::{self, gettext};
 use crate::picture::{self, Encoded, Fault};
 
 /// Pixels a side of what is kept.
 const SIDE: u32 = 256;
 
-const UNREADABLE: &str = "This picture can't be read. Use a PNG, JPEG, WebP or GIF file.";
-const ANIMATED: &str = "Moving pictures can't be used here. Choose one that stands still.";
+const UNREADABLE: &str = msgid!("This picture can't be read. Use a PNG, JPEG, WebP or GIF file.");
+const ANIMATED: &str = msgid!("Moving pictures can't be used here. Choose one that stands still.");
 
 static PERMITS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(2)));
 
@@ -43,19 +44,20 @@ pub fn content_type(extension: &str) -> Option<&'static str> {
 /// Cost: 1 decoding off the async threads: at most 8,000 pixels a side, 32 million in all, some 300 MB for the worst.
 pub async fn make(bytes: Vec<u8>) -> Result<Picture> {
     if bytes.is_empty() {
-        return Err(refused("Choose a picture first."));
+        return Err(refused(msgid!("Choose a picture first.")));
     }
     let permit = PERMITS.clone().acquire_owned().await.map_err(Error::internal)?;
+    let language = i18n::current();
     let made = tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        shrink(&bytes)
+        i18n::said_in(language, || shrink(&bytes))
     });
     // A decoder that panics over what a stranger sent has not failed us.
     made.await.unwrap_or_else(|_| Err(refused(UNREADABLE)))
 }
 
-fn refused(why: impl Into<String>) -> Error {
-    Error::field("avatar", why)
+fn refused(why: &'static str) -> Error {
+    Error::field("avatar", gettext(why))
 }
 
 fn unreadable(_: image::ImageError) -> Error {
@@ -65,7 +67,9 @@ fn unreadable(_: image::ImageError) -> Error {
 fn shrink(bytes: &[u8]) -> Result<Picture> {
     let format = image::guess_format(bytes).map_err(unreadable)?;
     let (image, orientation) = picture::decode(Cursor::new(bytes), format).map_err(|fault| match fault {
-        Fault::TooLarge => refused("This picture has too many pixels: at most 8,000 a side and 32 million in all."),
+        Fault::TooLarge => {
+            refused(msgid!("This picture has too many pixels: at most 8,000 a side and 32 million in all."))
+        }
         Fault::Unreadable => refused(UNREADABLE),
     })?;
     let mut square = DynamicImage::ImageRgba8(centre(&image));

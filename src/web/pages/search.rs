@@ -132,7 +132,7 @@ impl SearchPage {
         let asked = form.room()?;
         let wanted: Vec<RoomId> = found.hits.iter().map(|hit| hit.message.room_id).chain(asked).collect();
         let seen = list::seen(&mut conn, person.id, &wanted).await?;
-        let titles: HashMap<RoomId, String> = seen.iter().map(|room| (room.id, room.title().to_owned())).collect();
+        let titles: HashMap<RoomId, String> = seen.iter().map(|room| (room.id, room.title().into_owned())).collect();
         // One looks into rooms that one isn't in.
         rooms.extend(seen.into_iter().filter(|room| asked == Some(room.id) && !room.is_member()));
         let line = |hit: Hit| Line { room: titles.get(&hit.message.room_id).cloned().unwrap_or_default(), hit };
