@@ -42,8 +42,12 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const CHOICES: &[(&str, &str)] =
-        &[("mention", "Mention"), ("interest", "Interest"), ("reply", "Reply"), ("added", "Added to a room")];
+    pub const CHOICES: &[(&str, &str)] = &[
+        ("mention", msgid!("Mention")),
+        ("interest", msgid!("Interest")),
+        ("reply", msgid!("Reply")),
+        ("added", msgid!("Added to a room")),
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -60,7 +64,7 @@ impl TryFrom<String> for Kind {
     fn try_from(text: String) -> Result<Self> {
         let all = [Self::Mention, Self::Interest, Self::Reply, Self::Added];
         let found = all.into_iter().find(|kind| kind.as_str() == text);
-        found.ok_or_else(|| Error::field("kind", "One is told of a mention, an interest, a reply or being added."))
+        found.ok_or_else(|| Error::field("kind", tr!("One is told of a mention, an interest, a reply or being added.")))
     }
 }
 
@@ -209,7 +213,7 @@ pub async fn read(app: &App, person: &Person, ids: Option<&[NotificationId]>) ->
     // Numbers, so there is nothing to escape; an empty list matches nothing.
     let which = match ids {
         Some(ids) if ids.len() > MOST_AT_ONCE => {
-            return Err(Error::field("ids", format!("At most {MOST_AT_ONCE} at once.")));
+            return Err(Error::field("ids", tr!("At most {most} at once.", most = MOST_AT_ONCE)));
         }
         Some(ids) => {
             let list: Vec<String> = ids.iter().map(NotificationId::to_string).chain(["-1".into()]).collect();
@@ -229,5 +233,5 @@ pub async fn read(app: &App, person: &Person, ids: Option<&[NotificationId]>) ->
 pub async fn delete(work: &mut Work, id: NotificationId) -> Result<()> {
     let gone = on_db!(work, c => sqlx::query("delete from notifications where id = $1")
         .bind(id).execute(c).await.map(|done| done.rows_affected()))?;
-    if gone == 0 { Err(Error::NotFound("There is no such notification.")) } else { Ok(()) }
+    if gone == 0 { Err(Error::NotFound(msgid!("There is no such notification."))) } else { Ok(()) }
 }

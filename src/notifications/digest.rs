@@ -12,10 +12,11 @@ use crate::clock::Timestamp;
 use crate::db::{Conn, rows};
 use crate::emails::letter::{self, Letter};
 use crate::error::{Error, Result};
+use crate::i18n;
 use crate::ids::{MessageId, UserId};
 use crate::jobs::lease::{Holder, Lease};
 use crate::messages::acts::with_room;
-use crate::messages::excerpt;
+use crate::messages::{Message, excerpt};
 use crate::on_db;
 use crate::rooms::{self, Room};
 use crate::users::Person;
@@ -45,7 +46,8 @@ pub enum Digest {
 
 impl Digest {
     /// Each as the form and the table write it, and in words.
-    pub const CHOICES: &[(&str, &str)] = &[("never", "Never"), ("hourly", "Once an hour"), ("daily", "Once a day")];
+    pub const CHOICES: &[(&str, &str)] =
+        &[("never", msgid!("Never")), ("hourly", msgid!("Once an hour")), ("daily", msgid!("Once a day"))];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -60,7 +62,7 @@ impl TryFrom<String> for Digest {
     type Error = Error;
     fn try_from(text: String) -> Result<Self> {
         let found = [Self::Never, Self::Hourly, Self::Daily].into_iter().find(|choice| choice.as_str() == text.trim());
-        found.ok_or_else(|| Error::field("digest", "Choose one: never, hourly or daily."))
+        found.ok_or_else(|| Error::field("digest", tr!("Choose one: never, hourly or daily.")))
     }
 }
 
@@ -106,6 +108,8 @@ struct Reader {
     #[sqlx(try_from = "String")]
     digest: Digest,
     digested_at: Option<Timestamp>,
+    /// The code of the language that they chose, or nothing.
+    language: String,
     /// When they were last here, or came.
     seen_at: Timestamp,
 }
@@ -136,7 +140,7 @@ async fn send_while(app: &App, mut lease: Option<&mut Lease>) -> Result<()> {
 
 async fn due(conn: &mut Conn, now: Timestamp, after: UserId) -> Result<Vec<Reader>> {
     Ok(on_db!(conn, c => sqlx::query_as(
-        "select id, username, email, digest, digested_at, coalesce(last_seen_at, created_at) as seen_at from users
+        "select id, username, email, digest, digested_at, language, coalesce(last_seen_at, created_at) as seen_at from users
          where digest <> 'never' and is_active and coalesce(last_seen_at, created_at) <= $1
            and (digested_at is null or digested_at <= case digest when 'daily' then $3 else $2 end) and id > $4
          order by id limit $5")
@@ -148,7 +152,8 @@ async fn due(conn: &mut Conn, now: Timestamp, after: UserId) -> Result<Vec<Reade
 async fn sum_up(app: &App, reader: &Reader) -> Result<()> {
     // What comes in from here on is the next one's.
     let now = app.clock.now();
-    let letter = letter_to(app, reader).await?;
+    let language = letter::language_of(app, &reader.language);
+    let letter = i18n::within(language, letter_to(app, reader)).await?;
     let mut work = Work::begin(app, None).await?;
     let claimed = on_db!(work, c => sqlx::query(
         "update users set digested_at = $2 where id = $1 and is_active and digest = $4 and coalesce(digested_at, 0) = $3")
@@ -171,15 +176,20 @@ async fn letter_to(app: &App, reader: &Reader) -> Result<Option<Letter>> {
     }
     says.extend(in_rooms(&rooms));
     let site = app.settings().site_name.clone();
-    let often = if reader.digest == Digest::Daily { "once a day" } else { "once an hour" };
-    let stop = letter::link(app, "/settings#notices");
+    let link = letter::link(app, "/settings#notices");
+    let stop = match reader.digest {
+        Digest::Daily => {
+            tr!("You asked for this mail, at most once a day while you are away. To stop it: {link}", link = link)
+        }
+        _ => tr!("You asked for this mail, at most once an hour while you are away. To stop it: {link}", link = link),
+    };
     Ok(Some(Letter {
-        subject: format!("What you missed at {site}"),
+        subject: tr!("What you missed at {site}", site = site),
         name: reader.username.clone(),
         says,
-        button: Some(("Open the chat".into(), letter::link(app, "/chat"))),
-        then: vec![format!("You asked for this mail, at most {often} while you are away. To stop it: {stop}")],
-        lasts: None,
+        button: Some((tr!("Open the chat").into(), letter::link(app, "/chat"))),
+        then: vec![stop],
+        ..Letter::default()
     }))
 }
 
@@ -202,14 +212,25 @@ async fn calls(conn: &mut Conn, user: UserId, since: Timestamp) -> Result<Vec<St
         if message.deleted_at.is_some() {
             continue;
         }
-        let did = if *kind == Kind::Mention.as_str() { "mentioned" } else { "answered" };
-        let place = if room.is_direct() { String::new() } else { format!(" in {}", room.title()) };
-        says.push(format!("{} {did} you{place}: “{}”", message.author(), excerpt::of(&message, LONGEST)));
+        says.push(call(*kind == Kind::Mention.as_str(), &room, &message));
     }
     if missed.len() > MOST {
-        says.push("There are more mentions and replies.".to_owned());
+        says.push(tr!("There are more mentions and replies.").into());
     }
     Ok(says)
+}
+
+/// One such sentence.
+fn call(is_mention: bool, room: &Room, message: &Message) -> String {
+    let (who, place, words) = (message.author(), room.title(), excerpt::of(message, LONGEST));
+    match (is_mention, room.is_direct()) {
+        (true, true) => tr!("{who} mentioned you: “{words}”", who = who, words = words),
+        (true, false) => {
+            tr!("{who} mentioned you in {room}: “{words}”", who = who, room = place, words = words)
+        }
+        (false, true) => tr!("{who} answered you: “{words}”", who = who, words = words),
+        (false, false) => tr!("{who} answered you in {room}: “{words}”", who = who, room = place, words = words),
+    }
 }
 
 /// Their rooms with news that they haven't muted, newest talk first.
@@ -226,10 +247,10 @@ async fn unread(conn: &mut Conn, user: UserId, since: Timestamp) -> Result<Vec<R
 }
 
 fn in_rooms(rooms: &[Room]) -> Option<String> {
-    let told = rooms.iter().take(MOST).map(|room| {
-        let place = if room.is_direct() { "from" } else { "in" };
-        format!("{} {place} {}", room.unread(), room.title())
+    let told = rooms.iter().take(MOST).map(|room| match room.is_direct() {
+        true => tr!("{count} from {person}", count = room.unread(), person = room.title()),
+        false => tr!("{count} in {room}", count = room.unread(), room = room.title()),
     });
-    let told: Vec<String> = told.chain((rooms.len() > MOST).then(|| "more elsewhere".to_owned())).collect();
-    (!told.is_empty()).then(|| format!("Unread messages: {}.", told.join(", ")))
+    let told: Vec<String> = told.chain((rooms.len() > MOST).then(|| tr!("more elsewhere").into())).collect();
+    (!told.is_empty()).then(|| tr!("Unread messages: {rooms}.", rooms = told.join(&tr!("list" => ", "))))
 }

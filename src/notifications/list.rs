@@ -1,6 +1,8 @@
 //! What somebody was told of, in words: who did what, where it leads, and how the message begins, as far as they may still
 //! see it. Called by the page of notifications.
 
+use std::borrow::Cow;
+
 use sqlx::FromRow;
 
 use super::{Kind, Notification};
@@ -20,8 +22,8 @@ pub struct Item {
     #[sqlx(flatten)]
     pub told: Notification,
     pub actor: Option<String>,
-    /// What they call the room; `None` when there is none any more that they may see.
-    pub room: Option<String>,
+    /// What they call the room, empty for one without a name; `None` when there is none any more that they may see.
+    room: Option<String>,
     pub is_direct: bool,
     /// The message's number, where they may see it.
     seq: Option<i64>,
@@ -39,8 +41,8 @@ pub struct Item {
 const SELECT: &str = "select n.id, n.kind, n.room_id, n.message_id, n.actor_id, n.created_at, n.read_at, \
      a.username as actor, case when r.kind = 'public' or v.id is not null then case \
         when r.kind = 'direct' then coalesce((select u.username from memberships o join users u on u.id = o.user_id \
-            where o.room_id = r.id and o.user_id <> $1 limit 1), 'Deleted account') \
-        when r.name = '' then 'an unnamed group' else r.name end end as room, \
+            where o.room_id = r.id and o.user_id <> $1 limit 1), '') \
+        else r.name end end as room, \
      coalesce(r.kind = 'direct', false) as is_direct, \
      case when r.kind = 'public' or v.id is not null then m.seq end as seq, \
      case when r.kind = 'public' or v.id is not null then m.html end as html, m.room_id as message_room_id, \
@@ -70,40 +72,58 @@ impl Item {
 
     /// What happened, in one sentence. Cost: O(length of the names).
     pub fn words(&self) -> String {
-        let actor = self.actor.as_deref().unwrap_or("Somebody whose account is gone");
-        let place = match &self.room {
-            _ if self.is_direct => String::new(),
-            Some(room) => format!(" in {room}"),
-            None => " in a room that you can't see any more".into(),
-        };
+        let who = self.actor.as_deref().map_or_else(|| tr!("Somebody whose account is gone"), Cow::from);
         match self.told.kind {
-            Kind::Mention => format!("{actor} mentioned you{place}"),
-            Kind::Reply => format!("{actor} answered you{place}"),
-            Kind::Added if self.is_direct => format!("{actor} started a direct chat with you"),
-            Kind::Added => match &self.room {
-                Some(room) => format!("{actor} added you to {room}"),
-                None => format!("{actor} added you to a room that you can't see any more"),
-            },
-            Kind::Interest => self.interest(actor),
+            Kind::Mention => self.mention(&who),
+            Kind::Reply => self.reply(&who),
+            Kind::Added => self.addition(&who),
+            Kind::Interest => self.interest(&who),
         }
     }
 
-    fn interest(&self, actor: &str) -> String {
+    fn mention(&self, who: &str) -> String {
+        match self.room.as_deref() {
+            _ if self.is_direct => tr!("{who} mentioned you", who = who),
+            Some("") => tr!("{who} mentioned you in an unnamed group", who = who),
+            Some(room) => tr!("{who} mentioned you in {room}", who = who, room = room),
+            None => tr!("{who} mentioned you in a room that you can't see any more", who = who),
+        }
+    }
+
+    fn reply(&self, who: &str) -> String {
+        match self.room.as_deref() {
+            _ if self.is_direct => tr!("{who} answered you", who = who),
+            Some("") => tr!("{who} answered you in an unnamed group", who = who),
+            Some(room) => tr!("{who} answered you in {room}", who = who, room = room),
+            None => tr!("{who} answered you in a room that you can't see any more", who = who),
+        }
+    }
+
+    fn addition(&self, who: &str) -> String {
+        match self.room.as_deref() {
+            _ if self.is_direct => tr!("{who} started a direct chat with you", who = who),
+            Some("") => tr!("{who} added you to an unnamed group", who = who),
+            Some(room) => tr!("{who} added you to {room}", who = who, room = room),
+            None => tr!("{who} added you to a room that you can't see any more", who = who),
+        }
+    }
+
+    fn interest(&self, who: &str) -> String {
         if self.told.room_id.is_some() {
-            return format!("{actor} and you can talk to each other now");
+            return tr!("{who} and you can talk to each other now", who = who);
         }
         match (self.asked_at, self.rejected_at) {
             (asked, Some(rejected)) if asked.is_none_or(|asked| asked < rejected) => {
-                format!("{actor} doesn't want to talk now")
+                tr!("{who} doesn't want to talk now", who = who)
             }
             (Some(_), _) => match self.settled_at {
-                None => format!("{actor} asks to talk to you"),
+                None => tr!("{who} asks to talk to you", who = who),
                 Some(settled) if settled <= self.told.created_at => {
-                    format!("The site's staff answered {actor}, who asked to talk to you")
+                    tr!("The site's staff answered {who}, who asked to talk to you", who = who)
                 }
-                Some(_) => format!("{actor} asked to talk to you"),
+                Some(_) => tr!("{who} asked to talk to you", who = who),
             },
-            (None, _) => format!("{actor} asked to talk, and nothing came of it"),
+            (None, _) => tr!("{who} asked to talk, and nothing came of it", who = who),
         }
     }
 

@@ -78,7 +78,7 @@ fn mapped(ip: Ipv6Addr) -> IpAddr {
 /// The endpoint that `text` names. Errors: [`Error::Invalid`] at `endpoint` for one that isn't `https`, carries a name and
 /// a password, or is on no network of everybody's. Where a name leads isn't asked. Cost: O(length).
 pub fn endpoint(text: &str, reach: Reach) -> Result<Url> {
-    let refused = || Error::field("endpoint", "This is no address of a push service: those begin with https.");
+    let refused = || Error::field("endpoint", tr!("This is no address of a push service: those begin with https."));
     let url = Url::parse(text).ok().filter(|_| text.len() <= LONGEST).ok_or_else(refused)?;
     let ip = match url.host().ok_or_else(refused)? {
         Host::Domain(_) => None,

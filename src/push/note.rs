@@ -6,11 +6,13 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::delivery::Note;
-use super::subscriptions;
+use super::subscriptions::{self, Browser};
 use crate::app::App;
 use crate::db::Conn;
+use crate::emails::letter;
 use crate::error::{Error, Result};
-use crate::ids::{MessageId, PushSubscriptionId, RoomId, UserId};
+use crate::i18n::{self, Language};
+use crate::ids::{MessageId, RoomId, UserId};
 use crate::messages::acts::with_room;
 use crate::messages::{Message, excerpt};
 use crate::notifications::{Kind, Told};
@@ -38,8 +40,9 @@ pub(super) async fn of_told(app: &App, conn: &mut Conn, told: Vec<Told>) -> Resu
     let away: Vec<Told> = told.into_iter().filter(|told| !app.hub.is_online(told.user_id)).collect();
     let people: Vec<UserId> = away.iter().map(|told| told.user_id).collect();
     let browsers = subscriptions::of(conn, &people, app.clock.now()).await?;
-    for told in away.iter().filter(|told| browsers.iter().any(|(_, user)| *user == told.user_id)) {
-        if let Some(payload) = of_one(conn, told).await? {
+    for told in &away {
+        let Some(language) = read_by(app, &browsers, told.user_id) else { continue };
+        if let Some(payload) = i18n::within(language, of_one(conn, told)).await? {
             post(app, &browsers, told.user_id, &payload, true)?;
         }
     }
@@ -59,20 +62,33 @@ pub(super) async fn of_said(
     let mut people = who_want_all(conn, room, sender, message).await?;
     people.retain(|user| !app.hub.is_online(*user));
     let browsers = subscriptions::of(conn, &people, app.clock.now()).await?;
-    people.retain(|user| browsers.iter().any(|(_, own)| own == user));
-    for user in people.into_iter().filter(|user| app.push.may_disturb(*user, room, app.clock.now())) {
+    for user in people {
+        let Some(language) = read_by(app, &browsers, user) else { continue };
+        if !app.push.may_disturb(user, room, app.clock.now()) {
+            continue;
+        }
         if let Some((room, message)) = visible(conn, user, message).await? {
-            let place = if room.is_direct() { String::new() } else { format!(" in {}", room.title()) };
-            let payload = Payload {
-                title: format!("{}{place}", message.author()),
-                body: excerpt::of(&message, LONGEST_BODY),
-                url: link(&message),
-                tag: format!("room-{}", room.id),
-            };
+            let payload = i18n::said_in(language, || of_message(&room, &message));
             post(app, &browsers, user, &payload, false)?;
         }
     }
     Ok(())
+}
+
+/// The language of `user`, if one of `browsers` is theirs.
+fn read_by(app: &App, browsers: &[Browser], user: UserId) -> Option<Language> {
+    let (.., chosen) = browsers.iter().find(|(_, own, _)| *own == user)?;
+    Some(letter::language_of(app, chosen))
+}
+
+fn of_message(room: &Room, message: &Message) -> Payload {
+    let who = message.author();
+    Payload {
+        title: if room.is_direct() { who.into() } else { tr!("{who} in {room}", who = who, room = room.title()) },
+        body: excerpt::of(message, LONGEST_BODY),
+        url: link(message),
+        tag: format!("room-{}", room.id),
+    }
 }
 
 /// Not those who were told of it otherwise, have read it or block its sender.
@@ -102,16 +118,10 @@ fn link(message: &Message) -> String {
     format!("/chat/rooms/{room_id}?at={seq}#m{seq}")
 }
 
-fn post(
-    app: &App,
-    browsers: &[(PushSubscriptionId, UserId)],
-    user: UserId,
-    payload: &Payload,
-    is_urgent: bool,
-) -> Result<()> {
+fn post(app: &App, browsers: &[Browser], user: UserId, payload: &Payload, is_urgent: bool) -> Result<()> {
     let json = serde_json::to_string(payload).map_err(Error::internal)?;
     let note = Arc::new(Note { json, topic: payload.tag.clone(), is_urgent });
-    for (id, _) in browsers.iter().filter(|(_, own)| *own == user) {
+    for (id, ..) in browsers.iter().filter(|(_, own, _)| *own == user) {
         app.push.outbox().post(*id, note.clone());
     }
     Ok(())
@@ -123,10 +133,8 @@ async fn of_one(conn: &mut Conn, told: &Told) -> Result<Option<Payload>> {
     match (news.kind, news.message_id, news.room_id) {
         (Kind::Mention | Kind::Reply, Some(message), _) => {
             let Some((room, message)) = visible(conn, user, message).await? else { return Ok(None) };
-            let did = if news.kind == Kind::Mention { "mentioned you" } else { "answered you" };
-            let place = if room.is_direct() { String::new() } else { format!(" in {}", room.title()) };
             Ok(Some(Payload {
-                title: format!("{} {did}{place}", message.author()),
+                title: call(news.kind, &room, &message),
                 body: excerpt::of(&message, LONGEST_BODY),
                 url: link(&message),
                 tag: format!("message-{}", message.id),
@@ -142,19 +150,30 @@ async fn of_one(conn: &mut Conn, told: &Told) -> Result<Option<Payload>> {
     }
 }
 
+/// Who said or answered what to whom it is for.
+fn call(kind: Kind, room: &Room, message: &Message) -> String {
+    let (who, place) = (message.author(), room.title());
+    match (kind, room.is_direct()) {
+        (Kind::Mention, true) => tr!("{who} mentioned you", who = who),
+        (Kind::Mention, false) => tr!("{who} mentioned you in {room}", who = who, room = place),
+        (_, true) => tr!("{who} answered you", who = who),
+        (_, false) => tr!("{who} answered you in {room}", who = who, room = place),
+    }
+}
+
 async fn actor(conn: &mut Conn, told: &Told) -> Result<String> {
     let user = match told.notification.actor_id {
         Some(id) => users::by_id(conn, id).await?,
         None => None,
     };
-    Ok(user.map_or_else(|| "Somebody".to_owned(), |user| user.username))
+    Ok(user.map_or_else(|| tr!("Somebody").into(), |user| user.username))
 }
 
 async fn of_room(conn: &mut Conn, told: &Told, room: &Room) -> Result<Payload> {
     let actor = actor(conn, told).await?;
     let title = match room.is_direct() {
-        true => format!("{actor} opened a chat with you"),
-        false => format!("{actor} added you to {}", room.title()),
+        true => tr!("{who} opened a chat with you", who = actor),
+        false => tr!("{who} added you to {room}", who = actor, room = room.title()),
     };
     let (url, tag) = (format!("/chat/rooms/{}", room.id), format!("added-{}", room.id));
     Ok(Payload { title, body: String::new(), url, tag })
@@ -167,9 +186,9 @@ async fn of_interest(conn: &mut Conn, told: &Told) -> Result<Payload> {
         "select note from interests where sender_id = $1 and recipient_id = $2 and status = 'pending'")
         .bind(news.actor_id).bind(told.user_id).fetch_optional(c).await)?;
     let (title, body, url) = match (news.room_id, asks) {
-        (Some(room), _) => (format!("{name} accepted: you can talk now"), None, format!("/chat/rooms/{room}")),
-        (None, Some(note)) => (format!("{name} would like to talk to you"), Some(note), "/people".to_owned()),
-        (None, None) => (format!("{name} answered your interest"), None, "/people".to_owned()),
+        (Some(room), _) => (tr!("{who} accepted: you can talk now", who = name), None, format!("/chat/rooms/{room}")),
+        (None, Some(note)) => (tr!("{who} would like to talk to you", who = name), Some(note), "/people".to_owned()),
+        (None, None) => (tr!("{who} answered your interest", who = name), None, "/people".to_owned()),
     };
     let body = excerpt::plain(&body.unwrap_or_default(), LONGEST_BODY);
     Ok(Payload { title, body, url, tag: format!("interest-{}", news.id) })

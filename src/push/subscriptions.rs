@@ -42,10 +42,10 @@ impl NewSubscription {
             errors.0.extend(wrong.0);
         }
         if point(p256dh).is_none() {
-            errors.add("p256dh", "This is no public key of a browser.");
+            errors.add("p256dh", tr!("This is no public key of a browser."));
         }
         if secret(auth).is_none() {
-            errors.add("auth", "This is no secret of a browser: those have 16 bytes.");
+            errors.add("auth", tr!("This is no secret of a browser: those have 16 bytes."));
         }
         errors.or(Self { endpoint: endpoint.to_owned(), p256dh: p256dh.to_owned(), auth: auth.to_owned() })
     }
@@ -94,7 +94,8 @@ impl Subscription {
 /// [`Error::Forbidden`] for who is in no session, [`Error::Invalid`] at `endpoint` for a 21st browser. Cost: 1 write
 /// transaction of 3 statements.
 pub async fn add(app: &App, person: &Person, new: &NewSubscription) -> Result<()> {
-    let session = person.session().ok_or(Error::Forbidden("A browser is told in a session; this is a token."))?;
+    let session =
+        person.session().ok_or(Error::Forbidden(msgid!("A browser is told in a session; this is a token.")))?;
     let mut work = Work::begin(app, Some(person)).await?;
     let now = work.now();
     // The person's row first: of two browsers at once, one counts the other.
@@ -105,7 +106,7 @@ pub async fn add(app: &App, person: &Person, new: &NewSubscription) -> Result<()
     if others >= MOST {
         return Err(Error::field(
             "endpoint",
-            format!("{MOST} browsers are told already: turn it off in another first."),
+            tr!("{most} browsers are told already: turn it off in another first.", most = MOST),
         ));
     }
     on_db!(work, c => sqlx::query(
@@ -143,16 +144,15 @@ pub(super) async fn exist(conn: &mut Conn) -> Result<bool> {
 const STANDS: &str = "from push_subscriptions s join sessions e on e.id = s.session_id join users u on u.id = s.user_id \
      where e.user_id = s.user_id and e.expires_at > $1 and e.last_seen_at > $2 and u.is_active";
 
+/// A browser's id, whose it is, and the code of the language that they chose.
+pub(super) type Browser = (PushSubscriptionId, UserId, String);
+
 /// The browsers of `people`. Cost: no query without people, else 1 indexed one, O(people).
-pub(super) async fn of(
-    conn: &mut Conn,
-    people: &[UserId],
-    now: Timestamp,
-) -> Result<Vec<(PushSubscriptionId, UserId)>> {
+pub(super) async fn of(conn: &mut Conn, people: &[UserId], now: Timestamp) -> Result<Vec<Browser>> {
     if people.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = format!("select s.id, s.user_id {STANDS} and s.user_id in ({}) order by s.id", list(people));
+    let sql = format!("select s.id, s.user_id, u.language {STANDS} and s.user_id in ({}) order by s.id", list(people));
     Ok(on_db!(conn, c => sqlx::query_as(&sql).persistent(false).bind(now).bind(now.minus(IDLE)).fetch_all(c).await)?)
 }
 
