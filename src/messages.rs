@@ -23,6 +23,8 @@ mod stored;
 pub mod talk;
 pub mod writer;
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -45,8 +47,8 @@ pub const MOST_CHARACTERS: usize = 4000;
 /// Changes that a resuming socket is sent; who missed more is told of a gap.
 pub const MOST_REPLAYED: i64 = 500;
 const MOST_CLIENT_ID: usize = 64;
-pub(crate) const NO_MESSAGE: Error = Error::NotFound("There is no such message, or it is private to others.");
-pub(crate) const DELETED: Error = Error::Conflict("This message is deleted.");
+pub(crate) const NO_MESSAGE: Error = Error::NotFound(msgid!("There is no such message, or it is private to others."));
+pub(crate) const DELETED: Error = Error::Conflict(msgid!("This message is deleted."));
 
 /// A message as stored, with its sender's name, its files and who reacts to it: as the JSON API and the socket show it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -90,8 +92,8 @@ impl Message {
     }
 
     /// Who wrote it, in words.
-    pub fn author(&self) -> &str {
-        self.username.as_deref().unwrap_or("Deleted account")
+    pub fn author(&self) -> Cow<'_, str> {
+        self.username.as_deref().map_or_else(|| tr!("Deleted account"), Cow::from)
     }
 }
 
@@ -122,7 +124,7 @@ impl NewMessage {
         let content = content_of(&mut errors, content, !files.is_empty())?;
         let client_id = client_id.filter(|id| !id.is_empty());
         if client_id.as_ref().is_some_and(|id| id.chars().count() > MOST_CLIENT_ID || id.contains('\0')) {
-            errors.add("client_id", format!("At most {MOST_CLIENT_ID} characters, none of them NUL."));
+            errors.add("client_id", tr!("At most {most} characters, none of them NUL.", most = MOST_CLIENT_ID));
         }
         errors.or(Self { content, client_id, reply_to, files })
     }
@@ -136,11 +138,11 @@ fn content_of(errors: &mut FieldErrors, content: &str, has_files: bool) -> Resul
         return Err(Error::TooLong { limit: MOST_CHARACTERS, length });
     }
     if length == 0 && !has_files {
-        errors.add("content", "Write something first: a message has 1 to 4000 characters.");
+        errors.add("content", tr!("Write something first: a message has 1 to 4000 characters."));
     }
     // PostgreSQL can't store it, so neither database does.
     if content.contains('\0') {
-        errors.add("content", "A message can't hold the NUL character.");
+        errors.add("content", tr!("A message can't hold the NUL character."));
     }
     Ok(content.to_owned())
 }
@@ -187,7 +189,7 @@ async fn posted_before(app: &App, person: &Person, room: RoomId, new: &NewMessag
 /// statements in a transaction, both shared.
 pub async fn read(app: &App, person: &Person, room: RoomId, seq: i64) -> Result<()> {
     if seq < 0 {
-        return Err(Error::field("seq", "A message's number is 1 or more."));
+        return Err(Error::field("seq", tr!("A message's number is 1 or more.")));
     }
     app.writer.read(person, room, seq).await
 }

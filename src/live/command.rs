@@ -97,7 +97,7 @@ impl Session {
 
     /// What is answered to a message that is no text.
     pub fn not_binary() -> Asked {
-        let error = Error::Malformed("Frames are JSON in text messages, not binary ones.".into());
+        let error = Error::Malformed(tr!("Frames are JSON in text messages, not binary ones.").into());
         Asked { command: Err(error), client_id: None, room_id: None }
     }
 
@@ -139,13 +139,13 @@ impl Session {
             return Err(Error::TooLong { limit: messages::MOST_CHARACTERS, length: text.chars().count() });
         }
         serde_json::from_str(text)
-            .map_err(|error| Error::Malformed(format!("This frame can't be understood: {error}.")))
+            .map_err(|error| Error::Malformed(tr!("This frame can't be understood: {error}.", error = error)))
     }
 
     fn command(&self, fields: Fields) -> Result<Command> {
         let room = fields.room_id.or(self.room);
-        let room = || room.ok_or_else(|| Error::Malformed("Say which room: room_id is missing.".into()));
-        let missing = |field| move || Error::Malformed(format!("{field} is missing."));
+        let room = || room.ok_or_else(|| Error::Malformed(tr!("Say which room: room_id is missing.").into()));
+        let missing = |field| move || Error::Malformed(tr!("{field} is missing.", field = field));
         Ok(match fields.kind.as_deref() {
             Some("message") | None if fields.is_message() => Command::Message {
                 room: room()?,
@@ -165,9 +165,9 @@ impl Session {
             Some("ping") => Command::Ping,
             Some(kind) => {
                 let kind: String = kind.chars().take(40).collect();
-                return Err(Error::Malformed(format!("There is no frame of type \"{kind}\".")));
+                return Err(Error::Malformed(tr!("There is no frame of type \"{kind}\".", kind = kind)));
             }
-            None => return Err(Error::Malformed("A frame has a type, or the content of a message.".into())),
+            None => return Err(Error::Malformed(tr!("A frame has a type, or the content of a message.").into())),
         })
     }
 
@@ -188,7 +188,7 @@ impl Session {
             }
             Command::Read { room, seq } => messages::read(app, person, room, seq).await,
             Command::Subscribe { .. } if self.notices_only => {
-                Err(Error::Malformed("This socket carries your notices only; open /ws for rooms.".into()))
+                Err(Error::Malformed(tr!("This socket carries your notices only; open /ws for rooms.").into()))
             }
             Command::Subscribe { room, after } => {
                 subscription::subscribe(app, person, mailbox, room, after, None).await

@@ -46,7 +46,7 @@ async fn enter(parts: &mut Parts, app: &App) -> Result<Person> {
     if is_own_page(app, &parts.headers) {
         Ok(person)
     } else {
-        Err(Error::Forbidden("A socket is opened from the site's own pages only."))
+        Err(Error::Forbidden(msgid!("A socket is opened from the site's own pages only.")))
     }
 }
 

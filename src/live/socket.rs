@@ -18,6 +18,7 @@ use super::wire::handshake::{self, Handshake};
 use crate::app::App;
 use crate::db::changes::Moment;
 use crate::error::{Error, Result};
+use crate::i18n;
 use crate::ids::RoomId;
 use crate::users::Person;
 use crate::web::extract::{Client, Id};
@@ -56,7 +57,7 @@ pub async fn chat(
     let room = RoomId(room);
     let entered = async {
         let Query(After { after }) =
-            after.map_err(|_| Error::Malformed("after is a revision: a whole number.".into()))?;
+            after.map_err(|_| Error::Malformed(tr!("after is a revision: a whole number.").into()))?;
         let seen = Seen::look(&app, &person, room).await?;
         if !seen.is_member() {
             rooms::members::join(&app, &person, room).await?;
@@ -92,7 +93,8 @@ struct Wanted {
 fn accept(up: Handshake, opening: Opening) -> Response {
     let (response, upgrade) = up.agree();
     if let Some(upgrade) = upgrade {
-        tokio::spawn(open(upgrade, opening));
+        // Its errors are in the language of the handshake.
+        tokio::spawn(i18n::within(i18n::current(), open(upgrade, opening)));
     }
     response
 }
@@ -111,7 +113,8 @@ async fn open(upgrade: handshake::Opening, opening: Opening) {
     let open = Open::new(&app, &mailbox);
     let session = Session { app, person, mailbox, room: room.as_ref().map(|wanted| wanted.seen.id()), notices_only };
     greet(&session, since, room).await;
-    tokio::spawn(Connection::new(stream, &already, packs, session, open));
+    let connection = Connection::new(stream, &already, packs, session, open);
+    tokio::spawn(i18n::within(i18n::current(), connection));
 }
 
 /// The first frame. The session is looked at again, now that its end would be told to this socket.

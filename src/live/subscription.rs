@@ -65,7 +65,7 @@ pub async fn subscribe(
     let followed = mailbox.follow(room);
     if followed.is_some_and(|count| count > MOST_FOLLOWED) {
         mailbox.unfollow(room);
-        return Err(Error::field("room_id", format!("One socket follows at most {MOST_FOLLOWED} rooms.")));
+        return Err(Error::field("room_id", tr!("One socket follows at most {most} rooms.", most = MOST_FOLLOWED)));
     }
     let taken = take_up(app, person, mailbox, room, after, seen, followed.is_none()).await;
     match taken {

@@ -60,7 +60,7 @@ fn may_edit(person: &Person, (room, message): &(Room, Message)) -> Result<()> {
     match message.user_id == Some(person.id) {
         true if room.is_member() => Ok(()),
         true => Err(NOT_JOINED),
-        false => Err(Error::Forbidden("Only who wrote a message can edit it.")),
+        false => Err(Error::Forbidden(msgid!("Only who wrote a message can edit it."))),
     }
 }
 
@@ -85,5 +85,5 @@ pub async fn remove(app: &App, person: &Person, ip: &str, id: MessageId) -> Resu
 
 fn may_remove(person: &Person, message: &Message) -> Result<()> {
     let may = message.user_id == Some(person.id) || person.is_staff();
-    if may { Ok(()) } else { Err(Error::Forbidden("Only who wrote a message and staff can delete it.")) }
+    if may { Ok(()) } else { Err(Error::Forbidden(msgid!("Only who wrote a message and staff can delete it."))) }
 }

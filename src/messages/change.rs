@@ -58,7 +58,7 @@ pub(super) async fn edit_held(work: &mut Work, mut message: Message, content: &s
 pub async fn restore(work: &mut Work, id: MessageId, content: &str) -> Result<()> {
     let mut message = hold(work, id).await?;
     if message.deleted_at.is_none() {
-        return Err(Error::Conflict("This message stands already."));
+        return Err(Error::Conflict(msgid!("This message stands already.")));
     }
     // It may have said nothing beside its files, and those are gone.
     let content = if content.is_empty() { String::new() } else { checked(content, &message)? };
@@ -100,7 +100,7 @@ pub async fn delete(work: &mut Work, id: MessageId) -> Result<()> {
 /// The same for a message that is held. Cost: 7 indexed statements.
 pub(super) async fn delete_held(work: &mut Work, mut message: Message) -> Result<()> {
     if message.deleted_at.is_some() {
-        return Err(Error::Conflict("This message is deleted already."));
+        return Err(Error::Conflict(msgid!("This message is deleted already.")));
     }
     edits::keep(work, &message).await?;
     message.rev = next_rev(work, message.room_id).await?;

@@ -28,14 +28,14 @@ impl Stretch {
     pub fn parse(before: Option<i64>, after: Option<i64>, since_rev: Option<i64>) -> Result<Self> {
         let asked = [("before", before), ("after", after), ("since_rev", since_rev)];
         if let Some((name, _)) = asked.iter().find(|(_, number)| number.is_some_and(|number| number < 0)) {
-            return Err(Error::Malformed(format!("{name} is a number of 0 or more.")));
+            return Err(Error::Malformed(tr!("{name} is a number of 0 or more.", name = name)));
         }
         match (before, after, since_rev) {
             (None, None, None) => Ok(Self::Before(i64::MAX)),
             (Some(seq), None, None) => Ok(Self::Before(seq)),
             (None, Some(seq), None) => Ok(Self::After(seq)),
             (None, None, Some(rev)) => Ok(Self::Since(rev)),
-            _ => Err(Error::Malformed("Ask for one of before, after and since_rev at a time.".into())),
+            _ => Err(Error::Malformed(tr!("Ask for one of before, after and since_rev at a time.").into())),
         }
     }
 }

@@ -41,7 +41,7 @@ pub fn may_pin(room: &Room, person: &Person) -> bool {
 
 fn allowed(person: &Person, (room, message): &(Room, Message)) -> Result<()> {
     if !may_pin(room, person) {
-        return Err(Error::Forbidden("Only the room's owners, and staff who are in it, pin messages."));
+        return Err(Error::Forbidden(msgid!("Only the room's owners, and staff who are in it, pin messages.")));
     }
     if message.deleted_at.is_some() { Err(DELETED) } else { Ok(()) }
 }
@@ -63,7 +63,7 @@ pub async fn pin(app: &App, person: &Person, id: MessageId) -> Result<()> {
     let pinned: i64 = on_db!(work, c => sqlx::query_scalar("select count(*) from pins where room_id = $1")
         .bind(room).fetch_one(c).await)?;
     if pinned >= MOST {
-        return Err(Error::Conflict("A room has at most 50 pinned messages. Unpin one first."));
+        return Err(Error::Conflict(msgid!("A room has at most 50 pinned messages. Unpin one first.")));
     }
     let now = work.now();
     on_db!(work, c => sqlx::query(
@@ -101,7 +101,7 @@ pub(super) async fn drop_of(work: &mut Work, message: MessageId) -> Result<bool>
 pub async fn delete(work: &mut Work, id: PinId) -> Result<()> {
     let room: Option<RoomId> = on_db!(work, c => sqlx::query_scalar("delete from pins where id = $1 returning room_id")
         .bind(id).fetch_optional(c).await)?;
-    let room = room.ok_or(Error::NotFound("There is no such pin."))?;
+    let room = room.ok_or(Error::NotFound(msgid!("There is no such pin.")))?;
     work.then(move |app| app.hub.publish_pins(room));
     Ok(())
 }

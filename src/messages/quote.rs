@@ -1,5 +1,7 @@
 //! The beginning of a message, as it stands above a message that answers it. Called by the pages.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 
 use super::excerpt;
@@ -28,15 +30,15 @@ pub(super) const ROW: [&str; 5] =
 pub(super) const FROM: &str = "from messages q left join users a on a.id = q.sender_id";
 
 impl Quote {
-    pub fn author(&self) -> &str {
-        self.username.as_deref().unwrap_or("Deleted account")
+    pub fn author(&self) -> Cow<'_, str> {
+        self.username.as_deref().map_or_else(|| tr!("Deleted account"), Cow::from)
     }
 
     /// Its beginning as it was typed, in one line.
     pub fn beginning(&self) -> String {
         match self.content.as_str() {
-            "" if self.is_deleted => "This message was deleted.".into(),
-            "" => "a file".into(),
+            "" if self.is_deleted => tr!("This message was deleted.").into(),
+            "" => tr!("a file").into(),
             content => excerpt::plain(content, LONGEST),
         }
     }

@@ -70,7 +70,7 @@ pub async fn find(app: &App, person: &Person, search: &Search, limit: usize) -> 
     let q: String = search.terms.trim().chars().take(LONGEST).collect();
     let terms = words::terms(&q);
     if terms.is_empty() {
-        return Err(Error::field("q", "Say what to look for."));
+        return Err(Error::field("q", tr!("Say what to look for.")));
     }
     let days = days::cover(search.since, search.until, app.clock.now())?;
     let mut conn = app.db.read().await?;

@@ -20,7 +20,7 @@ pub fn day(field: &'static str, text: &str) -> Result<Option<Date>> {
     let format = format_description!("[year]-[month]-[day]");
     // The parser takes years before the first, too.
     let parsed = Date::parse(text, format).ok().filter(|_| !text.starts_with(['-', '+']));
-    parsed.map(Some).ok_or_else(|| Error::field(field, "A day is written like 2026-01-31."))
+    parsed.map(Some).ok_or_else(|| Error::field(field, tr!("A day is written like 2026-01-31.")))
 }
 
 /// The tags of a stretch of days.
@@ -38,7 +38,7 @@ pub fn cover(since: Option<Date>, until: Option<Date>, now: Timestamp) -> Result
         return Ok(Days::default());
     }
     if since.zip(until).is_some_and(|(since, until)| until < since) {
-        return Err(Error::field("until", "The last day is before the first."));
+        return Err(Error::field("until", tr!("The last day is before the first.")));
     }
     let number = |date: Date| (date - OffsetDateTime::UNIX_EPOCH.date()).whole_days();
     // Some clocks are ahead of others; none by years.

@@ -11,6 +11,7 @@ use crate::auth::STANDS;
 use crate::db::Conn;
 use crate::db::values::{NOWHERE, filled, places};
 use crate::error::{Error, Result};
+use crate::i18n;
 use crate::ids::{MessageId, RoomId, UserId};
 use crate::on_db;
 use crate::rooms::{NO_ROOM, NOT_JOINED};
@@ -62,7 +63,7 @@ impl Doubt {
         } else if let Some(first) = self.first {
             return Verdict::Before(first);
         } else {
-            Error::field("reply_to", "There is no such message in this room.")
+            Error::field("reply_to", tr!("There is no such message in this room."))
         };
         Verdict::Refused(refused)
     }
@@ -96,7 +97,8 @@ pub(super) async fn admit(conn: &mut Conn, posts: &[&Post]) -> Result<Vec<Verdic
     let mut verdicts: Vec<Verdict> = posts.iter().map(|_| Verdict::New).collect();
     for doubt in doubts(conn, posts).await? {
         let place = usize::try_from(doubt.place).map_err(Error::internal)?;
-        *verdicts.get_mut(place).ok_or_else(|| Error::internal("an answer to no question"))? = doubt.verdict();
+        let post = posts.get(place).ok_or_else(|| Error::internal("an answer to no question"))?;
+        verdicts[place] = i18n::said_in(post.language, || doubt.verdict());
     }
     let mut firsts = HashMap::new();
     for (place, post) in posts.iter().enumerate() {
