@@ -40,6 +40,7 @@ pub mod schema;
 pub mod search;
 pub mod sql;
 pub mod value;
+pub mod wording;
 pub mod words;
 
 use resource::Resource;

@@ -50,7 +50,7 @@ pub async fn record(work: &mut Work, entry: &Entry<'_>) -> Result<i64> {
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning id")
         .bind(actor).bind(entry.action).bind(entry.model).bind(&entry.object_id).bind(entry.object_label)
         .bind(changes).bind(ip).bind(entry.form_token).bind(now).fetch_one(c).await)
-    .map_err(|e| if is_taken(&e) { Error::Conflict("This form was sent before; it was done once.") } else { e.into() })
+    .map_err(|e| if is_taken(&e) { Error::Conflict(msgid!("This form was sent before; it was done once.")) } else { e.into() })
 }
 
 /// An entry as history shows it.

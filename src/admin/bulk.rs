@@ -18,7 +18,7 @@ use crate::work::Work;
 
 /// Rows in one go. More would keep others waiting, and nobody reads what they confirm any more.
 pub const MOST: usize = 10_000;
-pub const TOO_MANY: Error = Error::Conflict("These are more than 10,000: narrow the list first.");
+pub const TOO_MANY: Error = Error::Conflict(msgid!("These are more than 10,000: narrow the list first."));
 /// Rows in one transaction: other writers have their turn in between.
 const TOGETHER: usize = 100;
 
@@ -81,7 +81,7 @@ pub async fn run(
         work.ip = ip.to_owned();
         let now = users::by_id(&mut work, person.id).await?;
         if now.is_none_or(|now| !now.is_active || now.role != person.role) {
-            return Err(Error::Forbidden("Your account has changed meanwhile; the rest was left as it is."));
+            return Err(Error::Forbidden(msgid!("Your account has changed meanwhile; the rest was left as it is.")));
         }
         let mut done = 0;
         for key in some {

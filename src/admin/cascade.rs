@@ -20,7 +20,7 @@ pub struct Referring {
     /// They go too; else they stay and refer to nothing.
     pub go: bool,
     /// What goes with them in turn.
-    pub with: Vec<&'static str>,
+    pub with: Vec<&'static Resource>,
 }
 
 /// A reference from one table to another, and whether its rows go with what they refer to.
@@ -43,8 +43,8 @@ pub async fn of(conn: &mut Conn, resource: &Resource, person: &Person, key: &Key
             continue;
         }
         let with = references.iter().filter(|next| next.to == other.table && next.cascades);
-        let with = with.filter_map(|next| RESOURCES.iter().find(|model| model.table == next.table));
-        let with = if reference.cascades { with.map(|model| model.plural).collect() } else { Vec::new() };
+        let with = with.filter_map(|next| RESOURCES.iter().copied().find(|model| model.table == next.table));
+        let with = if reference.cascades { with.collect() } else { Vec::new() };
         let (go, total) = (reference.cascades, Total::default());
         all.push(Referring { resource: other, column: column.name, total, go, with });
         sql.push(&format!(", (select count(*) from (select 1 from {} where \"{}\" = ", other.table, column.name));

@@ -4,10 +4,10 @@
 use serde_json::Value as Json;
 
 use super::input::Input;
-use super::label::Labels;
 use super::resource::{Act, Action, Column, Resource};
 use super::value::{Key, Row, Value};
-use super::{form, permission, record};
+use super::wording::{CHANGED, NOT_KEPT};
+use super::{form, label, permission, record};
 use crate::audit::{self, Change, Changes, Entry};
 use crate::error::{Error, Result};
 use crate::users::Person;
@@ -32,7 +32,7 @@ fn by(work: &Work) -> Result<Person> {
 pub async fn create(work: &mut Work, resource: &'static Resource, input: &Input, token: Option<&str>) -> Result<Key> {
     let person = by(work)?;
     permission::require(resource, &person, Act::Add)?;
-    let create = resource.create.ok_or(Error::Forbidden("These can't be added here."))?;
+    let create = resource.create.ok_or(Error::Forbidden(msgid!("These can't be added here.")))?;
     let key = create(work, input).await?;
     let after = record::find(work, resource, &key).await?;
     let changes = difference(resource, None, after.as_ref(), input);
@@ -53,7 +53,7 @@ pub async fn update(
     let person = by(work)?;
     let before = record::hold(work, resource, key).await?;
     permission::require_row(resource, &person, Act::Change, &before)?;
-    let update = resource.update.ok_or(Error::Forbidden("These can't be changed here."))?;
+    let update = resource.update.ok_or(Error::Forbidden(msgid!("These can't be changed here.")))?;
     let mut input = input.clone();
     input.0.retain(|name, value| resource.column(name).is_none() || before.get(name) != value);
     if input.0.is_empty() {
@@ -75,7 +75,7 @@ pub async fn update(
 
 /// Deletes a row as its model does. Cost: the model's own, 4 statements.
 pub async fn delete(work: &mut Work, resource: &'static Resource, key: &Key) -> Result<()> {
-    let delete = resource.delete.ok_or(Error::Forbidden("These can't be deleted here."))?;
+    let delete = resource.delete.ok_or(Error::Forbidden(msgid!("These can't be deleted here.")))?;
     recorded(work, resource, key, Act::Delete, "delete", async |work: &mut Work, row: &Row| delete(work, row).await)
         .await
 }
@@ -84,7 +84,7 @@ pub async fn delete(work: &mut Work, resource: &'static Resource, key: &Key) -> 
 pub async fn act(work: &mut Work, resource: &'static Resource, key: &Key, action: &Action) -> Result<()> {
     let person = by(work)?;
     if !may_act(resource, &person, action) {
-        return Err(Error::Forbidden("Your role can't do that."));
+        return Err(Error::Forbidden(msgid!("Your role can't do that.")));
     }
     let (run, id) = (action.run, key.id());
     recorded(work, resource, key, Act::View, action.name, async |work: &mut Work, _: &Row| run(work, id).await).await
@@ -109,8 +109,7 @@ pub async fn recorded(
     let before = record::hold(work, resource, key).await?;
     permission::require_row(resource, &person, right, &before)?;
     // What is gone afterwards is called by what it referred to before.
-    let labels = Labels::of(work, std::slice::from_ref(&before)).await?;
-    let name = labels.name(resource, &before);
+    let name = label::stored(work, resource, &before).await?;
     act(work, &before).await?;
     let after = record::find(work, resource, key).await?;
     let changes = difference(resource, Some(&before), after.as_ref(), &Input::default());
@@ -138,8 +137,7 @@ pub(super) async fn remember(
 ) -> Result<()> {
     let mut name = format!("{} {key}", resource.singular);
     if let Some(row) = row {
-        let labels = Labels::of(work, std::slice::from_ref(row)).await?;
-        name = labels.name(resource, row);
+        name = label::stored(work, resource, row).await?;
     }
     let model = resource.slug;
     let entry = Entry { action, model, object_id: key.to_string(), object_label: &name, changes, form_token };
@@ -159,7 +157,7 @@ pub(super) fn difference(resource: &Resource, before: Option<&Row>, after: Optio
             if column.admins_only {
                 // A link that opens an account would stand in history for good.
                 let told = |value: &Json, word: &str| if value.is_null() { Json::Null } else { word.into() };
-                change = Change { before: told(&change.before, "not kept"), after: told(&change.after, "changed") };
+                change = Change { before: told(&change.before, NOT_KEPT), after: told(&change.after, CHANGED) };
             }
             changes.insert(column.name.to_owned(), change);
         }
@@ -167,7 +165,7 @@ pub(super) fn difference(resource: &Resource, before: Option<&Row>, after: Optio
     for password in resource.passwords.iter().filter(|password| input.is_given(password.name)) {
         let set = matches!(input.0.get(password.name), Some(Value::Text(text)) if !text.is_empty());
         if set {
-            changes.insert(password.name.to_owned(), Change { before: Json::Null, after: "changed".into() });
+            changes.insert(password.name.to_owned(), Change { before: Json::Null, after: CHANGED.into() });
         }
     }
     changes

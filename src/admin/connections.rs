@@ -53,15 +53,16 @@ pub async fn open(app: &App, person: &Person, q: &str) -> Result<(Vec<Connection
     let agents = if sees_sessions(person) { agents(&mut conn, &sockets).await? } else { HashMap::new() };
     let agent = |via: &Via| match via {
         Via::Session(id) => agents.get(&id.0).cloned().unwrap_or_default(),
-        Via::Token(_) if sees_sessions(person) => "API token".to_owned(),
+        Via::Token(_) if sees_sessions(person) => tr!("API token").into_owned(),
         Via::Token(_) => String::new(),
     };
     let shown = sockets.iter().map(|mailbox| {
-        let (username, role) = people.get(&mailbox.user.0).cloned().unwrap_or(("deleted account".into(), Role::User));
+        let (username, role) =
+            people.get(&mailbox.user.0).cloned().unwrap_or((tr!("deleted account").into(), Role::User));
         let mut followed: Vec<i64> = mailbox.followed().iter().map(|room| room.0).collect();
         followed.sort_unstable();
         let more_rooms = followed.len().saturating_sub(MOST_ROOMS);
-        let room = |id: &i64| (*id, rooms.get(id).cloned().unwrap_or_else(|| format!("room {id}")));
+        let room = |id: &i64| (*id, rooms.get(id).cloned().unwrap_or_else(|| tr!("room {}", id)));
         Connection {
             socket: mailbox.id,
             user: mailbox.user.0,
@@ -109,11 +110,11 @@ pub async fn log_out(work: &mut Work, socket: u64) -> Result<()> {
 fn reach(work: &Work, socket: u64) -> Result<(Arc<Mailbox>, Person)> {
     let by = work.by.clone().ok_or(Error::SignedOut)?;
     let mailbox = work.app.hub.socket(socket).filter(|mailbox| !mailbox.is_closing());
-    Ok((mailbox.ok_or(Error::NotFound("This connection is gone already."))?, by))
+    Ok((mailbox.ok_or(Error::NotFound(msgid!("This connection is gone already.")))?, by))
 }
 
 fn model(slug: &str) -> Result<&'static Resource> {
-    find(slug).ok_or(Error::NotFound("There is no such model."))
+    find(slug).ok_or(Error::NotFound(msgid!("There is no such model.")))
 }
 
 fn sees_sessions(person: &Person) -> bool {

@@ -1,18 +1,17 @@
 //! What stands beside a list to narrow it: choices with how many rows each would leave, given everything else that was
 //! asked; dates to drill into; ranges and references.
 
-use time::Month;
-
 use super::condition;
 use super::plan::{Listing, MOST_IN_A_SET, Total};
 use super::query::{Filter, Query, span};
 use super::resource::{Column, Kind, Resource};
 use super::sql::{Read, Sql};
 use super::value::Value;
-use super::{label::Labels, permission, record};
+use super::{label::Labels, permission, record, wording};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::Result;
+use crate::i18n::gettext;
 use crate::users::Person;
 
 /// Rows counted for a choice, where nothing else was asked.
@@ -57,11 +56,13 @@ pub async fn all(conn: &mut Conn, person: &Person, query: &Query, listing: &List
     for column in resource.columns.iter().filter(|column| column.filtered && permission::sees(person, column)) {
         let kind = match column.kind {
             Kind::Choice(words) => {
-                let words = words.iter().map(|(word, label)| (Value::Text((*word).into()), (*label).to_owned()));
+                let words =
+                    words.iter().map(|(word, label)| (Value::Text((*word).into()), wording::said(label).into_owned()));
                 FacetKind::Choices(choices(conn, person, query, listing, column, words.collect()).await?)
             }
             Kind::Flag => {
-                let words = vec![(Value::Flag(true), "Yes".to_owned()), (Value::Flag(false), "No".to_owned())];
+                let words =
+                    vec![(Value::Flag(true), tr!("Yes").into_owned()), (Value::Flag(false), tr!("No").into_owned())];
                 FacetKind::Choices(choices(conn, person, query, listing, column, words).await?)
             }
             Kind::Time => dates(conn, resource, query, column).await?,
@@ -173,13 +174,28 @@ fn inside(text: &str) -> Vec<String> {
     }
 }
 
+const MONTHS: [&str; 12] = [
+    msgid!("January"),
+    msgid!("February"),
+    msgid!("March"),
+    msgid!("April"),
+    msgid!("May"),
+    msgid!("June"),
+    msgid!("July"),
+    msgid!("August"),
+    msgid!("September"),
+    msgid!("October"),
+    msgid!("November"),
+    msgid!("December"),
+];
+
 /// How a year, a month or a day reads.
 fn words_of(text: &str) -> String {
-    let number = |range: std::ops::Range<usize>| text.get(range).and_then(|part| part.parse::<u8>().ok());
-    let month = number(5..7).and_then(|month| Month::try_from(month).ok());
-    match (month, number(8..10)) {
-        (Some(month), Some(day)) => format!("{day} {month}"),
-        (Some(month), None) => month.to_string(),
+    let number = |range: std::ops::Range<usize>| text.get(range).and_then(|part| part.parse::<usize>().ok());
+    let month = number(5..7).and_then(|month| MONTHS.get(month.checked_sub(1)?));
+    match (month.map(|month| gettext(month)), number(8..10)) {
+        (Some(month), Some(day)) => tr!("{day} {month}", day = day, month = month),
+        (Some(month), None) => month.into_owned(),
         _ => text.to_owned(),
     }
 }

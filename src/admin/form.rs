@@ -63,7 +63,7 @@ pub async fn read(
     for column in resource.columns.iter().filter(|column| takes(person, column, row.is_none())) {
         let Some(text) = sent.get(column.name) else {
             if row.is_none() && column.required {
-                errors.add(column.name, "This is needed.");
+                errors.add(column.name, tr!("This is needed."));
             }
             continue;
         };
@@ -78,7 +78,7 @@ pub async fn read(
     for password in resource.passwords {
         match sent.get(password.name) {
             Some(text) if !text.is_empty() => drop(input.0.insert(password.name, Value::Text(text.to_owned()))),
-            _ if row.is_none() && password.required => errors.add(password.name, "This is needed."),
+            _ if row.is_none() && password.required => errors.add(password.name, tr!("This is needed.")),
             _ => {}
         }
     }
@@ -100,7 +100,7 @@ fn same(stored: &Value, sent: &Value) -> bool {
 async fn value(conn: &mut Conn, person: &Person, column: &'static Column, text: &str) -> Result<Value> {
     let wrong = |why: String| Err(Error::field(column.name, why));
     if text.contains('\0') {
-        return wrong("Control characters can't be used here.".into());
+        return wrong(tr!("Control characters can't be used here.").into());
     }
     let trimmed = text.trim();
     if trimmed.is_empty() {
@@ -109,32 +109,32 @@ async fn value(conn: &mut Conn, person: &Person, column: &'static Column, text: 
         } else {
             Value::Text(String::new())
         };
-        return if column.required { wrong("This is needed.".into()) } else { Ok(empty) };
+        return if column.required { wrong(tr!("This is needed.").into()) } else { Ok(empty) };
     }
     match column.kind {
         Kind::Text | Kind::Long | Kind::Changes => Ok(Value::Text(text.to_owned())),
         Kind::Flag => match trimmed {
             "true" | "on" | "1" | "yes" => Ok(Value::Flag(true)),
             "false" | "off" | "0" | "no" => Ok(Value::Flag(false)),
-            _ => wrong(format!("“{}” isn't true or false.", shortened(trimmed))),
+            _ => wrong(tr!("“{}” isn't true or false.", shortened(trimmed))),
         },
         Kind::Int | Kind::Count(..) => match trimmed.parse() {
             Ok(number) => Ok(Value::Int(number)),
-            Err(_) => wrong(format!("“{}” is no whole number.", shortened(trimmed))),
+            Err(_) => wrong(tr!("“{}” is no whole number.", shortened(trimmed))),
         },
         Kind::Time => match time(trimmed) {
             Some(time) => Ok(Value::Time(time)),
-            None => wrong(format!("“{}” is no time. Write 2026-01-31T10:30:00Z.", shortened(trimmed))),
+            None => wrong(tr!("“{}” is no time. Write 2026-01-31T10:30:00Z.", shortened(trimmed))),
         },
         Kind::Choice(choices) if choices.iter().any(|(word, _)| *word == trimmed) => Ok(Value::Text(trimmed.into())),
         Kind::Choice(choices) => {
             let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
-            wrong(format!("“{}” isn't one of {}.", shortened(trimmed), words.join(", ")))
+            wrong(tr!("“{typed}” isn't one of {words}.", typed = shortened(trimmed), words = words.join(", ")))
         }
         Kind::Reference(slug) => match lookup::resolve(conn, person, slug, trimmed).await? {
             lookup::Found::One(id) => Ok(Value::Int(id)),
-            lookup::Found::Several => wrong(format!("Several are called “{}”: look one up.", shortened(trimmed))),
-            lookup::Found::None => wrong(format!("There is nothing called “{}”, and it is no id.", shortened(trimmed))),
+            lookup::Found::Several => wrong(tr!("Several are called “{}”: look one up.", shortened(trimmed))),
+            lookup::Found::None => wrong(tr!("There is nothing called “{}”, and it is no id.", shortened(trimmed))),
         },
     }
 }

@@ -9,14 +9,16 @@ use super::change::{self, Saved};
 use super::input::Input;
 use super::resource::{Act, Column, Kind, Resource};
 use super::value::{Key, Row, Value};
+use super::wording::{CHANGED, NOT_KEPT};
 use super::{find, form, permission, record};
 use crate::audit::{self, Change, Changes, Told};
 use crate::error::{Error, Result};
+use crate::i18n::gettext;
 use crate::users::Person;
 use crate::work::Work;
 
-const GONE: Error = Error::Conflict("It isn't there any more, so there is nothing to bring back into it.");
-const FINAL: Error = Error::Conflict("This can't be reverted.");
+const GONE: Error = Error::Conflict(msgid!("It isn't there any more, so there is nothing to bring back into it."));
+const FINAL: Error = Error::Conflict(msgid!("This can't be reverted."));
 
 /// What a revert would be: of a creation the deletion, of a deletion the return, of anything else the earlier values.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -92,7 +94,7 @@ async fn values(work: &mut Work, resource: &'static Resource, key: &Key, entry: 
         }
     }
     match change::update(work, resource, key, &input, None, "revert").await? {
-        Saved::Unchanged => Err(Error::Conflict("It is already as it was before.")),
+        Saved::Unchanged => Err(Error::Conflict(msgid!("It is already as it was before."))),
         Saved::Yes | Saved::Stale(_) => Ok(()),
     }
 }
@@ -156,16 +158,19 @@ pub fn lines_of(model: &str, changes: &str, person: &Person) -> Vec<Line> {
         if column.is_some_and(|column| !permission::sees(person, column)) {
             return None;
         }
-        let title = column.map_or_else(|| name.clone(), Column::title);
-        Some(Line { title, before: shown(&before), after: shown(&after) })
+        let title = column.map_or_else(|| gettext(&name).into_owned(), Column::heading);
+        // Of what isn't kept the words in its place are ours.
+        let is_told = column.is_none_or(|column| column.admins_only);
+        Some(Line { title, before: shown(&before, is_told), after: shown(&after, is_told) })
     };
     let changes: audit::Changes = serde_json::from_str(changes).unwrap_or_default();
     changes.into_iter().filter_map(line).collect()
 }
 
-fn shown(json: &Json) -> String {
+fn shown(json: &Json, is_told: bool) -> String {
     match json {
         Json::Null => String::new(),
+        Json::String(text) if is_told && [CHANGED, NOT_KEPT].contains(&text.as_str()) => gettext(text).into_owned(),
         Json::String(text) => text.clone(),
         other => other.to_string(),
     }

@@ -25,6 +25,7 @@ use crate::app::App;
 use crate::audit::Change;
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::i18n::gettext;
 use crate::users::Person;
 use crate::work::Work;
 use file::{File, Line};
@@ -61,7 +62,7 @@ impl Deed {
         };
         match change::update(work, resource, &row.key, &self.input, Some(version), "import").await? {
             Saved::Yes | Saved::Unchanged => Ok(row.key.clone()),
-            Saved::Stale(_) => Err(Error::Conflict("Somebody changed this record meanwhile.")),
+            Saved::Stale(_) => Err(Error::Conflict(msgid!("Somebody changed this record meanwhile."))),
         }
     }
 }
@@ -79,13 +80,13 @@ pub async fn check(
     let deeds = compare(app, person, resource, &file.lines, &mut report, progress).await?;
     drop(file);
     if deeds.len() > MOST_STORED {
-        let number = deeds.len();
-        return Err(Error::Malformed(format!(
-            "This would make or change {number} records; one import stores at most 2,000, since others wait for it. \
-             Split the file into several."
+        return Err(Error::Malformed(tr!(
+            "This would make or change {} records; one import stores at most 2,000, since others wait for it. \
+             Split the file into several.",
+            deeds.len()
         )));
     }
-    progress.begin("Trying", deeds.len());
+    progress.begin(msgid!("Trying"), deeds.len());
     let mut work = Work::begin(app, Some(person)).await?;
     for deed in &deeds {
         match work.attempt(async |work: &mut Work| deed.run(work, resource).await).await {
@@ -167,7 +168,12 @@ async fn deed(
     let key = fields.iter().find(|(name, _)| *name == resource.key).map_or("", |(_, text)| text.trim());
     let row = if key.is_empty() { None } else { Some(stored(conn, person, resource, key).await?) };
     if let Some(earlier) = row.as_ref().and_then(|row| keys.insert(row.key.clone(), line.number)) {
-        return Err(Error::Malformed(format!("{} {key} is on line {earlier} already.", resource.key)));
+        return Err(Error::Malformed(tr!(
+            "{name} {key} is on line {line} already.",
+            name = resource.key,
+            key = key,
+            line = earlier
+        )));
     }
     let mut sent = Sent::default();
     for (name, text) in fields.iter().filter(|(name, _)| *name != resource.key) {
@@ -199,7 +205,12 @@ async fn deed(
 async fn stored(conn: &mut Conn, person: &Person, resource: &'static Resource, text: &str) -> Result<Row> {
     let missing = || {
         let short = super::query::shortened(text);
-        Error::Malformed(format!("There is no {} with the {} “{short}”.", resource.singular, resource.key))
+        Error::Malformed(tr!(
+            "There is no {model} with the {name} “{key}”.",
+            model = resource.singular(),
+            name = resource.key,
+            key = short
+        ))
     };
     let key = resource.parse_key(text).filter(|_| !text.contains('\0')).ok_or_else(missing)?;
     match record::read(conn, resource, person, &key).await {
@@ -238,7 +249,7 @@ fn reason(resource: &Resource, error: Error) -> Result<String> {
         Error::Internal(_) | Error::Unavailable | Error::Startup(_) => Err(error),
         Error::Invalid(errors) => {
             let titled = errors.0.iter().map(|(name, why)| match resource.column(name) {
-                Some(column) => format!("{}: {}", column.title(), why.join(" ")),
+                Some(column) => format!("{}: {}", column.heading(), why.join(" ")),
                 None => format!("{name}: {}", why.join(" ")),
             });
             Ok(titled.collect::<Vec<_>>().join(" "))
@@ -259,9 +270,9 @@ async fn shown(work: &mut Work, resource: &'static Resource, person: &Person, de
     }
     let field = |(name, Change { before, after }): (&String, &Change)| match resource.column(name) {
         Some(column) if !form::takes(person, column, deed.stands.is_none()) => None,
-        Some(column) => Some((column.title(), report::short(before), report::short(after))),
+        Some(column) => Some((column.heading(), report::short(before), report::short(after))),
         // A password: only that it is set.
-        None => Some((name.clone(), String::new(), "set".to_owned())),
+        None => Some((gettext(name).into_owned(), String::new(), tr!("set").into_owned())),
     };
     let fields = changes.iter().filter_map(field).collect();
     let href = before.map_or(String::new(), |row| format!("/admin/{}/{}/", resource.slug, row.key));

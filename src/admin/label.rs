@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::resource::{Kind, Resource};
 use super::value::{Row, Value};
-use super::{find, record};
+use super::{find, record, wording};
 use crate::db::Conn;
 use crate::error::Result;
+use crate::i18n::{self, Language};
 
 /// How far names reach: a report's message is called by its sender and room, which are called by their own columns.
 const DEPTH: usize = 2;
@@ -57,16 +58,18 @@ impl Labels {
         Ok(())
     }
 
-    /// What `row` is called.
+    /// What `row` is called, in the reader's language where there are words in it.
     pub fn name(&self, resource: &Resource, row: &Row) -> String {
         let mut name = String::new();
-        for part in parts(resource.name) {
+        let pattern =
+            if wording::has_words(resource.name) { i18n::gettext(resource.name) } else { resource.name.into() };
+        for part in parts(&pattern) {
             match part {
                 Part::Text(text) => name.push_str(text),
                 Part::Column(column) => name.push_str(&self.shown(row, column)),
             }
         }
-        if name.trim().is_empty() { format!("{} {}", resource.singular, row.key) } else { name }
+        if name.trim().is_empty() { format!("{} {}", resource.singular(), row.key) } else { name }
     }
 
     fn shown(&self, row: &Row, name: &str) -> String {
@@ -76,7 +79,7 @@ impl Labels {
             (Some(Kind::Reference(slug)), Value::Int(id)) => {
                 self.get(slug, *id).map_or(format!("#{id}"), str::to_owned)
             }
-            (Some(Kind::Reference(_)), _) => "nobody".into(),
+            (Some(Kind::Reference(_)), _) => tr!("nobody").into_owned(),
             _ => {
                 let text = value.plain();
                 let short: String = text.chars().take(80).collect();
@@ -84,6 +87,12 @@ impl Labels {
             }
         }
     }
+}
+
+/// What `row` is called in history: in English, as all that is stored for everybody. Cost: as [`Labels::of`].
+pub async fn stored(conn: &mut Conn, resource: &Resource, row: &Row) -> Result<String> {
+    let named = async { Ok(Labels::of(conn, std::slice::from_ref(row)).await?.name(resource, row)) };
+    i18n::within(Language::English, named).await
 }
 
 enum Part<'a> {

@@ -33,22 +33,22 @@ pub fn require(resource: &Resource, person: &Person, act: Act) -> Result<()> {
         return Ok(());
     }
     Err(Error::Forbidden(match act {
-        Act::View => "Your role doesn't see these.",
-        Act::Add => "Your role can't add these here.",
-        Act::Change => "Your role can't change these here.",
-        Act::Delete => "Your role can't delete these here.",
-        Act::Export => "Your role can't export these.",
+        Act::View => msgid!("Your role doesn't see these."),
+        Act::Add => msgid!("Your role can't add these here."),
+        Act::Change => msgid!("Your role can't change these here."),
+        Act::Delete => msgid!("Your role can't delete these here."),
+        Act::Export => msgid!("Your role can't export these."),
     }))
 }
 
 /// The way in. Errors: [`Error::Forbidden`] for who isn't of the staff, or isn't for as long as they lack two-factor.
 pub fn require_staff(person: &Person) -> Result<()> {
     match person {
-        _ if person.held_back => Err(Error::Forbidden(
+        _ if person.held_back => Err(Error::Forbidden(msgid!(
             "Staff of this site need two-factor. Turn it on in your settings, and this part of the site is yours again \
-             at once.",
-        )),
-        _ if !person.is_staff() => Err(Error::Forbidden("This part of the site is for its staff.")),
+             at once."
+        ))),
+        _ if !person.is_staff() => Err(Error::Forbidden(msgid!("This part of the site is for its staff."))),
         _ => Ok(()),
     }
 }
@@ -76,11 +76,13 @@ pub fn sees(person: &Person, column: &Column) -> bool {
 /// The column that an address names. Errors: [`Error::Malformed`] that says which field isn't there or can't be asked.
 pub fn column(resource: &Resource, person: &Person, name: &str) -> Result<&'static Column> {
     if resource.is_secret(name) {
-        return Err(Error::Malformed(format!("“{name}” is secret: it can't be asked for.")));
+        return Err(Error::Malformed(tr!("“{}” is secret: it can't be asked for.", name)));
     }
     let column = resource.column(name).filter(|column| sees(person, column));
     let name = super::query::shortened(name);
-    column.ok_or_else(|| Error::Malformed(format!("{} have no field “{name}”.", resource.plural)))
+    column.ok_or_else(|| {
+        Error::Malformed(tr!("{models} have no field “{name}”.", models = resource.plural(), name = name))
+    })
 }
 
 /// The condition on the rows that `person` sees, in SQL; `None` for all of them.

@@ -130,7 +130,7 @@ impl Query {
 
     fn search(&mut self, resource: &Resource, q: &str) {
         if resource.search == Search::None && !q.trim().is_empty() {
-            self.complaints.push(format!("{} can't be searched; narrow them by a column instead.", resource.plural));
+            self.complaints.push(tr!("{} can't be searched; narrow them by a column instead.", resource.plural()));
             return;
         }
         self.q = q.to_owned();
@@ -143,7 +143,11 @@ impl Query {
             Ok(number) if range.contains(&number) => *place = number,
             Ok(number) if number >= range.end => *place = range.end - 1,
             _ if value.is_empty() => {}
-            _ => self.complaints.push(format!("“{}” is no number of {name} from 1.", shortened(value))),
+            _ => self.complaints.push(tr!(
+                "“{typed}” is no number of {name} from 1.",
+                typed = shortened(value),
+                name = name
+            )),
         }
     }
 
@@ -151,17 +155,25 @@ impl Query {
         let (field, part) = name.split_once('.').unwrap_or((name, ""));
         let column = permission::column(resource, person, field)?;
         if !column.filtered {
-            return Err(Error::Malformed(format!("{} can't be narrowed by “{field}”.", resource.plural)));
+            return Err(Error::Malformed(tr!(
+                "{models} can't be narrowed by “{name}”.",
+                models = resource.plural(),
+                name = field
+            )));
         }
         if !["", "from", "to", "empty"].contains(&part) {
-            return Err(Error::Malformed(format!("“{name}” can't be asked: use {field}, {field}.from or {field}.to.")));
+            return Err(Error::Malformed(tr!(
+                "“{name}” can't be asked: use {field}, {field}.from or {field}.to.",
+                name = name,
+                field = field
+            )));
         }
         if value.trim().is_empty() {
             return Ok(());
         }
         match read_filter(column, part, value.trim()) {
             Ok(filter) => self.narrow(column, filter),
-            Err(why) => self.complaints.push(format!("{}: {why}", column.title())),
+            Err(why) => self.complaints.push(format!("{}: {why}", column.heading())),
         }
         Ok(())
     }
@@ -234,7 +246,11 @@ fn sort_of(resource: &'static Resource, person: &Person, text: &str) -> Result<V
         let (name, falls) = part.strip_prefix('-').map_or((part, false), |name| (name, true));
         let column = permission::column(resource, person, name)?;
         if !column.sorted {
-            return Err(Error::Malformed(format!("{} can't be sorted by “{name}”.", resource.plural)));
+            return Err(Error::Malformed(tr!(
+                "{models} can't be sorted by “{name}”.",
+                models = resource.plural(),
+                name = name
+            )));
         }
         if sort.iter().all(|(other, _)| other.name != name) && sort.len() < MOST_COLUMNS_SORTED {
             sort.push((column, falls));
@@ -256,13 +272,13 @@ fn read_filter(column: &Column, part: &str, value: &str) -> Result<Filter, Strin
         return match value {
             "true" => Ok(Filter::Empty(true)),
             "false" => Ok(Filter::Empty(false)),
-            _ => Err(format!("“{}” isn't true or false.", shortened(value))),
+            _ => Err(tr!("“{}” isn't true or false.", shortened(value))),
         };
     }
     match column.kind {
         Kind::Time => {
             let span = span(value).ok_or_else(|| {
-                format!("“{}” is no date. Write 2026, 2026-01, 2026-01-31 or 2026-01-31T10:30:00Z.", shortened(value))
+                tr!("“{}” is no date. Write 2026, 2026-01, 2026-01-31 or 2026-01-31T10:30:00Z.", shortened(value))
             })?;
             let (from, to) = (Some(Value::Time(span.start)), Some(Value::Time(span.end)));
             Ok(match part {
@@ -279,16 +295,16 @@ fn read_filter(column: &Column, part: &str, value: &str) -> Result<Filter, Strin
                 _ => Filter::Is(number),
             })
         }
-        _ if !part.is_empty() => Err("only times and numbers have a range.".into()),
+        _ if !part.is_empty() => Err(tr!("only times and numbers have a range.").into()),
         Kind::Reference(_) => Ok(Filter::Is(Value::Int(whole(value)?))),
         Kind::Flag => match value {
             "true" => Ok(Filter::Is(Value::Flag(true))),
             "false" => Ok(Filter::Is(Value::Flag(false))),
-            _ => Err(format!("“{}” isn't true or false.", shortened(value))),
+            _ => Err(tr!("“{}” isn't true or false.", shortened(value))),
         },
         Kind::Choice(choices) if choices.iter().all(|(word, _)| *word != value) => {
             let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
-            Err(format!("“{}” isn't one of {}.", shortened(value), words.join(", ")))
+            Err(tr!("“{typed}” isn't one of {words}.", typed = shortened(value), words = words.join(", ")))
         }
         Kind::Choice(_) | Kind::Text | Kind::Long | Kind::Changes => {
             Ok(Filter::Is(Value::Text(value.replace('\0', ""))))
@@ -297,7 +313,7 @@ fn read_filter(column: &Column, part: &str, value: &str) -> Result<Filter, Strin
 }
 
 fn whole(value: &str) -> Result<i64, String> {
-    value.parse().map_err(|_| format!("“{}” is no whole number.", shortened(value)))
+    value.parse().map_err(|_| tr!("“{}” is no whole number.", shortened(value)))
 }
 
 /// What was typed, cut where it gets long, for a message.

@@ -13,7 +13,7 @@ use crate::users::Person;
 
 pub type Columns = Arc<Vec<&'static Column>>;
 
-pub const NOT_THERE: Error = Error::NotFound("There is no such record. It may have been deleted meanwhile.");
+pub const NOT_THERE: Error = Error::NotFound(msgid!("There is no such record. It may have been deleted meanwhile."));
 
 /// All stored columns that `person` sees.
 pub fn seen(resource: &Resource, person: &Person) -> Columns {

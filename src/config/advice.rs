@@ -38,19 +38,21 @@ pub fn all(config: &Config) -> Vec<Advice> {
 /// What others may abuse.
 fn safety(config: &Config) -> impl Iterator<Item = Advice> {
     let debug = config.debug.then(|| {
-        advice("DEBUG is on.", "Turn it off on a site that others can reach: it shows details of errors and mails.")
+        let done = tr!("Turn it off on a site that others can reach: it shows details of errors and mails.");
+        advice(tr!("DEBUG is on."), done)
     });
     let plain = (!config.is_https() && !config.bind.ip().is_loopback()).then(|| {
-        let done = format!(
-            "BASE_URL is {} and the server listens on {}: put a proxy with a certificate before it and set BASE_URL \
+        let done = tr!(
+            "BASE_URL is {url} and the server listens on {address}: put a proxy with a certificate before it and set BASE_URL \
              to its https address.",
-            config.origin(),
-            config.bind
+            url = config.origin(),
+            address = config.bind
         );
-        advice("Passwords travel unencrypted.", done)
+        advice(tr!("Passwords travel unencrypted."), done)
     });
     let unthrottled = (config.is_https() && config.login_rate.is_none()).then(|| {
-        advice("LOGIN_RATE is off.", "Passwords can be guessed as fast as the server answers: set it, 5/min say.")
+        let done = tr!("Passwords can be guessed as fast as the server answers: set it, 5/min say.");
+        advice(tr!("LOGIN_RATE is off."), done)
     });
     [debug, plain, unthrottled].into_iter().flatten()
 }
@@ -60,15 +62,15 @@ fn purpose(config: &Config) -> impl Iterator<Item = Advice> {
     // The certificate is a proxy's: this program has none.
     let blind = (config.is_https() && config.trusted_proxies.is_empty()).then(|| {
         advice(
-            "Everybody seems to come from the proxy's address.",
-            "Name it in TRUSTED_PROXIES: until then, wrong passwords of one person hold up all others.",
+            tr!("Everybody seems to come from the proxy's address."),
+            tr!("Name it in TRUSTED_PROXIES: until then, wrong passwords of one person hold up all others."),
         )
     });
     let mute = config.smtp_url.is_none().then(no_mail_server);
     let alone = (config.redis_url.is_some() && Db::file(config.database_url.reveal()).is_some()).then(|| {
         advice(
-            "REDIS_URL joins nodes, and SQLite serves one.",
-            "For several nodes set DATABASE_URL to a PostgreSQL; for one, REDIS_URL can go.",
+            tr!("REDIS_URL joins nodes, and SQLite serves one."),
+            tr!("For several nodes set DATABASE_URL to a PostgreSQL; for one, REDIS_URL can go."),
         )
     });
     [blind, mute, alone].into_iter().flatten()
@@ -76,8 +78,8 @@ fn purpose(config: &Config) -> impl Iterator<Item = Advice> {
 
 pub fn no_mail_server() -> Advice {
     advice(
-        "No mail server is set.",
-        "Set SMTP_URL and MAIL_FROM and restart; until then, mails can be read in the outbox.",
+        tr!("No mail server is set."),
+        tr!("Set SMTP_URL and MAIL_FROM and restart; until then, mails can be read in the outbox."),
     )
 }
 
@@ -86,8 +88,8 @@ fn closed(key: &str, folder: &Path) -> Option<Advice> {
     let is_closed = folder.exists() && access(folder, Access::WRITE_OK | Access::EXEC_OK).is_err();
     is_closed.then(|| {
         advice(
-            format!("{key}, {}, can't be written to.", folder.display()),
-            "Give it to the user whom the server runs as.",
+            tr!("{name}, {folder}, can't be written to.", name = key, folder = folder.display()),
+            tr!("Give it to the user whom the server runs as."),
         )
     })
 }
@@ -97,6 +99,6 @@ fn open_to_others(file: &Path) -> Option<Advice> {
     let mode = file.metadata().ok()?.mode();
     (mode & 0o077 != 0).then(|| {
         let done = format!("chmod 600 {}", file.display());
-        advice(format!("{} can be read by other users of this machine.", file.display()), done)
+        advice(tr!("{} can be read by other users of this machine.", file.display()), done)
     })
 }

@@ -67,7 +67,7 @@ pub const RESOURCE: Resource = Resource {
 fn row_rule(_: &Person, act: Act, row: &Row) -> Result<(), &'static str> {
     match act {
         Act::Delete if !row.get("deleted_at").is_null() => {
-            Err("This message is deleted already. An administrator can erase it for good.")
+            Err(msgid!("This message is deleted already. An administrator can erase it for good."))
         }
         _ => Ok(()),
     }
@@ -90,7 +90,7 @@ fn restore<'a>(work: &'a mut Work, row: &'a Row) -> Done<'a> {
     Box::pin(async move {
         let restored = change::restore(work, MessageId(row.key.id()), row.text("content")).await;
         restored.map_err(|error| match error {
-            Error::NotFound(_) => Error::Conflict("This message was erased: it can't be put back."),
+            Error::NotFound(_) => Error::Conflict(msgid!("This message was erased: it can't be put back.")),
             error => error,
         })
     })
@@ -100,7 +100,7 @@ fn erase(work: &mut Work, id: i64) -> Done<'_> {
     Box::pin(async move {
         let id = MessageId(id);
         if change::hold(work, id).await?.deleted_at.is_none() {
-            return Err(Error::Conflict("This message stands: delete it first."));
+            return Err(Error::Conflict(msgid!("This message stands: delete it first.")));
         }
         change::erase(work, id).await
     })

@@ -34,7 +34,7 @@ pub const RESOURCE: Resource = Resource {
 
 fn create<'a>(work: &'a mut Work, input: &'a Input) -> Done<'a, Key> {
     Box::pin(async move {
-        let by = work.by.as_ref().ok_or(Error::Forbidden("A reaction is a person's."))?;
+        let by = work.by.as_ref().ok_or(Error::Forbidden(msgid!("A reaction is a person's.")))?;
         let (user, at) = (by.id, work.now());
         let message = MessageId(input.int("message_id").unwrap_or(-1));
         let new = New { id: None, message, user, emoji: input.text_or("emoji", ""), at };

@@ -51,17 +51,20 @@ pub const RESOURCE: Resource = Resource {
 
 fn row_rule(_: &Person, act: Act, row: &Row) -> Result<(), &'static str> {
     match act {
-        Act::Change if row.text("kind") == "direct" => Err("A direct chat has no name of its own."),
+        Act::Change if row.text("kind") == "direct" => Err(msgid!("A direct chat has no name of its own.")),
         _ => Ok(()),
     }
 }
 
 fn create<'a>(work: &'a mut Work, input: &'a Input) -> Done<'a, Key> {
     Box::pin(async move {
-        let owner = work.by.clone().ok_or(Error::Forbidden("A room is made by a person."))?;
+        let owner = work.by.clone().ok_or(Error::Forbidden(msgid!("A room is made by a person.")))?;
         let kind = kind(input.text("kind").unwrap_or_default())?;
         if kind == Kind::Direct {
-            return Err(Error::field("kind", "A direct chat is begun by the two themselves. Make a group instead."));
+            return Err(Error::field(
+                "kind",
+                tr!("A direct chat is begun by the two themselves. Make a group instead."),
+            ));
         }
         let form = RoomForm {
             kind: kind.as_str().to_owned(),

@@ -1,23 +1,34 @@
 //! A bar chart, drawn as SVG on the server: the numbers of some days. It has no style of its own (the policy of our
 //! pages forbids that); colours come from classes. The numbers stand beneath it as a table, for who can't see it.
 
+use std::borrow::Cow;
+
 use askama::Template;
 
 use crate::admin::dashboard::Day;
-use crate::web::pages::admin::cell::grouped;
+use crate::admin::query::span;
+use crate::i18n::{date, number};
 
 /// The drawing's own measure: each bar is so wide, the page stretches them.
 const SLOT: i64 = 10;
 const GAP: i64 = 2;
 const HEIGHT: i64 = 100;
 
+/// What is counted.
+#[derive(Clone, Copy, Debug)]
+pub enum Counted {
+    Messages,
+    SignUps,
+}
+
 #[derive(Template)]
 #[template(path = "admin/chart.html")]
 pub struct Chart {
+    /// The chart's own on its page.
     id: &'static str,
-    title: &'static str,
+    title: Cow<'static, str>,
     /// What is counted, as the table's heading has it.
-    unit: &'static str,
+    unit: Cow<'static, str>,
     /// What the chart says, in a sentence.
     says: String,
     bars: Vec<Bar>,
@@ -36,24 +47,28 @@ struct Bar {
 }
 
 impl Chart {
-    /// Draws `days`, the last of which is today. `id` is the chart's own on its page. Cost: O(days).
-    pub fn of(id: &'static str, title: &'static str, unit: &'static str, days: &[Day]) -> Self {
+    /// Draws `days`, the last of which is today. Cost: O(days).
+    pub fn of(counted: Counted, days: &[Day]) -> Self {
         let top = nice(days.iter().map(|day| day.count).max().unwrap_or(0));
         let bar = |(place, day): (i64, &Day)| {
             // A bar of something is never so low that it isn't seen.
             let height = if day.count > 0 { scaled(day.count, top).max(1) } else { 0 };
             let (x, y, width) = (place * SLOT + GAP / 2, HEIGHT - height, SLOT - GAP);
-            Bar { day: day.day.clone(), count: grouped(day.count), x, y, width, height }
+            Bar { day: shown(day), count: number(day.count), x, y, width, height }
         };
         let width = SLOT * i64::try_from(days.len()).unwrap_or(1);
+        let (id, title, unit) = match counted {
+            Counted::Messages => ("messages-a-day", tr!("Messages a day"), tr!("messages")),
+            Counted::SignUps => ("signups-a-day", tr!("Sign-ups a day"), tr!("sign-ups")),
+        };
         Self {
             id,
             title,
             unit,
-            says: sentence(unit, days),
+            says: sentence(counted, days),
             bars: (0..).zip(days).map(bar).collect(),
             width,
-            top: grouped(top),
+            top: number(top),
         }
     }
 
@@ -84,15 +99,39 @@ fn nice(most: i64) -> i64 {
     most
 }
 
-fn sentence(unit: &str, days: &[Day]) -> String {
-    let total: i64 = days.iter().map(|day| day.count).sum();
+/// A day as the reader's language writes it.
+fn shown(day: &Day) -> String {
+    span(&day.day).map_or_else(|| day.day.clone(), |span| date(span.start))
+}
+
+fn sentence(counted: Counted, days: &[Day]) -> String {
+    let (total, length): (i64, usize) = (days.iter().map(|day| day.count).sum(), days.len());
     let Some(most) = days.iter().max_by_key(|day| day.count).filter(|_| total > 0) else {
-        return format!("No {unit} in {} days.", days.len());
+        return match counted {
+            Counted::Messages => tr!("No messages in {} days.", length),
+            Counted::SignUps => tr!("No sign-ups in {} days.", length),
+        };
     };
-    let today = days.last().map_or(0, |day| day.count);
-    let unit = if total == 1 { unit.trim_end_matches('s') } else { unit };
-    let (total, today, highest) = (grouped(total), grouped(today), grouped(most.count));
-    format!("{total} {unit} in {} days, {today} today; most on {}: {highest}.", days.len(), most.day)
+    let today = number(days.last().map_or(0, |day| day.count));
+    let (day, highest) = (shown(most), number(most.count));
+    match counted {
+        Counted::Messages => tr!(
+            "{n} message in {days} days, {today} today; most on {day}: {highest}."
+                | "{n} messages in {days} days, {today} today; most on {day}: {highest}." % total,
+            days = length,
+            today = today,
+            day = day,
+            highest = highest
+        ),
+        Counted::SignUps => tr!(
+            "{n} sign-up in {days} days, {today} today; most on {day}: {highest}."
+                | "{n} sign-ups in {days} days, {today} today; most on {day}: {highest}." % total,
+            days = length,
+            today = today,
+            day = day,
+            highest = highest
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -112,18 +151,18 @@ mod tests {
 
     #[test]
     fn bars_stand_on_the_ground_and_something_is_never_nothing() {
-        let chart = Chart::of("c", "Messages", "messages", &days(&[0, 1, 500, 1000]));
+        let chart = Chart::of(Counted::Messages, &days(&[0, 1, 500, 1000]));
         let heights: Vec<i64> = chart.bars.iter().map(|bar| bar.height).collect();
         assert_eq!(heights, [0, 1, 50, 100]);
         assert!(chart.bars.iter().all(|bar| bar.y + bar.height == HEIGHT));
         assert_eq!(chart.says, "1,501 messages in 4 days, 1,000 today; most on 2026-01-04: 1,000.");
-        let empty = Chart::of("c", "Messages", "messages", &days(&[0, 0]));
+        let empty = Chart::of(Counted::Messages, &days(&[0, 0]));
         assert_eq!(empty.says, "No messages in 2 days.");
     }
 
     #[test]
     fn a_chart_has_no_inline_style_and_a_table_of_its_numbers() {
-        let html = Chart::of("c", "Messages", "messages", &days(&[0, 1200])).render().unwrap();
+        let html = Chart::of(Counted::Messages, &days(&[0, 1200])).render().unwrap();
         assert!(!html.contains("style") && html.contains("role=\"img\""));
         assert!(html.contains("<td class=\"number\">1,200</td>"));
     }

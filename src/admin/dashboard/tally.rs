@@ -52,10 +52,17 @@ pub struct Rows {
     by_day: BTreeMap<i64, i64>,
 }
 
+/// What a file system holds of the site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    Database,
+    Uploads,
+}
+
 /// A file system that the site writes to.
 #[derive(Clone, Debug)]
 pub struct Disk {
-    pub what: &'static str,
+    pub what: Holds,
     pub free_bytes: u64,
     pub total_bytes: u64,
     id: u64,
@@ -172,7 +179,7 @@ async fn by_day(conn: &mut Conn, table: &str, from: Timestamp, to: Timestamp) ->
 
 /// The file systems of the database, where it is a file here, and of the uploads; one that is both once.
 fn disks(database: Option<&Path>, uploads: &Path) -> Vec<Disk> {
-    let places = database.map(|file| ("database", file)).into_iter().chain([("uploads", uploads)]);
+    let places = database.map(|file| (Holds::Database, file)).into_iter().chain([(Holds::Uploads, uploads)]);
     let mut disks: Vec<Disk> = places.filter_map(|(what, path)| Disk::of(what, path)).collect();
     if let [database, uploads] = disks.as_slice()
         && database.id == uploads.id
@@ -184,7 +191,7 @@ fn disks(database: Option<&Path>, uploads: &Path) -> Vec<Disk> {
 
 impl Disk {
     /// The file system of `path`, or of the folder that it will be made in. `None` when that can't be said.
-    fn of(what: &'static str, path: &Path) -> Option<Self> {
+    fn of(what: Holds, path: &Path) -> Option<Self> {
         let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
         let is = rustix::fs::statvfs(there).ok()?;
         let bytes = |blocks: u64| blocks.saturating_mul(is.f_frsize);
@@ -205,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_disk_is_nearly_full_with_less_than_a_tenth_or_a_gibibyte_left() {
-        let disk = |free_bytes, total_bytes| Disk { what: "database", free_bytes, total_bytes, id: 1 };
+        let disk = |free_bytes, total_bytes| Disk { what: Holds::Database, free_bytes, total_bytes, id: 1 };
         assert!(disk(GIB - 1, 2 * GIB).is_nearly_full());
         assert!(disk(9 * GIB, 100 * GIB).is_nearly_full());
         assert!(!disk(10 * GIB, 100 * GIB).is_nearly_full());
@@ -215,7 +222,7 @@ mod tests {
     #[test]
     fn the_file_system_of_a_folder_yet_to_be_made_is_its_parents() {
         let disks = disks(None, Path::new("target/nowhere/yet"));
-        assert_eq!((disks.len(), disks[0].what), (1, "uploads"));
+        assert_eq!((disks.len(), disks[0].what), (1, Holds::Uploads));
         assert!(disks[0].total_bytes >= disks[0].free_bytes && disks[0].total_bytes > 0);
     }
 }

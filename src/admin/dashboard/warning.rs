@@ -1,106 +1,128 @@
 //! What needs somebody: each a plain sentence, what to do about it and where. The worst comes first.
 
+use super::tally::{Disk, Holds};
 use super::{MOST_COUNTED, Stats};
 use crate::admin::resource::Act;
 use crate::admin::{find, permission};
 use crate::app::App;
 use crate::config::advice::{self, Advice};
+use crate::i18n::gettext;
 use crate::users::Person;
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Warning {
     pub what: String,
     pub advice: String,
     /// Where to do it, and what that is called; empty where it is done elsewhere.
     pub href: &'static str,
-    pub link: &'static str,
+    pub link: String,
+}
+
+impl Warning {
+    fn new(what: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { what: what.into(), advice: advice.into(), ..Self::default() }
+    }
+
+    fn at(self, href: &'static str, link: impl Into<String>) -> Self {
+        Self { href, link: link.into(), ..self }
+    }
 }
 
 /// Everything that is wrong and that `person` may know of. Cost: no query.
 pub fn all(app: &App, person: &Person, stats: &Stats) -> Vec<Warning> {
-    let mut warnings = Vec::new();
-    for disk in stats.disks.iter().filter(|disk| disk.is_nearly_full()) {
-        warnings.push(Warning {
-            what: format!("The disk of the {} is nearly full: {} left.", disk.what, bytes(disk.free_bytes)),
-            advice: "Make room or enlarge it: what can't be stored is refused.".into(),
-            href: "",
-            link: "",
-        });
-    }
+    let mut warnings: Vec<Warning> = stats.disks.iter().filter(|disk| disk.is_nearly_full()).map(full).collect();
     if find("emails").is_some_and(|emails| permission::may(emails, person, Act::View)) {
         mails(app, stats, &mut warnings);
     }
-    let overdue = stats.queues.reports_overdue;
-    if overdue > 0 {
-        warnings.push(Warning {
-            what: format!("{} for more than a day.", counted(overdue, "report is open", "reports are open")),
-            advice: "Settle them, oldest first.".into(),
-            href: "/admin/queue",
-            link: "Reports to settle",
-        });
+    let count = stats.queues.reports_overdue;
+    if count > 0 {
+        let exactly = tr!(
+            "{count} report is open for more than a day." | "{count} reports are open for more than a day." % count,
+            count = count
+        );
+        let beyond = tr!("More than {} reports are open for more than a day.", MOST_COUNTED);
+        let warning = Warning::new(capped(count, exactly, beyond), tr!("Settle them, oldest first."));
+        warnings.push(warning.at("/admin/queue", tr!("Reports to settle")));
     }
-    if let Some(what) = stats.backups.clone() {
-        warnings.push(Warning {
+    warnings.extend(stats.backups.as_deref().map(|what| {
+        Warning::new(
             what,
-            advice: "The log says why; it is tried again once an hour. Try it by hand with switchboard backup.".into(),
-            href: "",
-            link: "",
-        });
-    }
+            tr!("The log says why; it is tried again once an hour. Try it by hand with switchboard backup."),
+        )
+    }));
     if person.is_admin() {
         settings(app, &mut warnings);
     }
     warnings
 }
 
+fn full(disk: &Disk) -> Warning {
+    let left = bytes(disk.free_bytes);
+    let what = match disk.what {
+        Holds::Database => tr!("The disk of the database is nearly full: {} left.", left),
+        Holds::Uploads => tr!("The disk of the uploads is nearly full: {} left.", left),
+    };
+    Warning::new(what, tr!("Make room or enlarge it: what can't be stored is refused."))
+}
+
 fn mails(app: &App, stats: &Stats, warnings: &mut Vec<Warning>) {
     let queues = &stats.queues;
-    let mut warn = |what: String, advice: &str, href, link| {
-        warnings.push(Warning { what, advice: advice.into(), href, link });
-    };
-    let queued = counted(queues.mails_queued, "mail waits", "mails wait");
     if app.config.smtp_url.is_none() {
         if queues.mails_queued > 0 {
-            let what = format!("{queued}, and no mail server is set.");
-            warn(what, &advice::no_mail_server().advice, "/admin/emails/?status=queued", "Outbox");
+            let what = unsent(queues.mails_queued);
+            let warning = Warning::new(what, advice::no_mail_server().advice);
+            warnings.push(warning.at("/admin/emails/?status=queued", tr!("Outbox")));
         }
     } else if queues.mails_stuck > 0 {
-        let what = counted(queues.mails_stuck, "mail is stuck", "mails are stuck");
-        let advice = "They should have gone more than an hour ago: try the mail server with switchboard mail test.";
-        warn(format!("{what}."), advice, "/admin/emails/?status=queued", "Outbox");
+        let count = queues.mails_stuck;
+        let exactly = tr!("{count} mail is stuck." | "{count} mails are stuck." % count, count = count);
+        let what = capped(count, exactly, tr!("More than {} mails are stuck.", MOST_COUNTED));
+        let advice =
+            tr!("They should have gone more than an hour ago: try the mail server with switchboard mail test.");
+        warnings.push(Warning::new(what, advice).at("/admin/emails/?status=queued", tr!("Outbox")));
     }
     if queues.mails_failed > 0 {
-        let what = counted(queues.mails_failed, "mail has failed", "mails have failed");
-        let advice = "See why, mend it, and send them again.";
-        warn(format!("{what}."), advice, "/admin/emails/?status=failed", "Failed mails");
+        let count = queues.mails_failed;
+        let exactly = tr!("{count} mail has failed." | "{count} mails have failed." % count, count = count);
+        let what = capped(count, exactly, tr!("More than {} mails have failed.", MOST_COUNTED));
+        let warning = Warning::new(what, tr!("See why, mend it, and send them again."));
+        warnings.push(warning.at("/admin/emails/?status=failed", tr!("Failed mails")));
     }
+}
+
+/// Mails that nothing will take.
+fn unsent(count: i64) -> String {
+    let exactly = tr!(
+        "{count} mail waits, and no mail server is set." | "{count} mails wait, and no mail server is set." % count,
+        count = count
+    );
+    capped(count, exactly, tr!("More than {} mails wait, and no mail server is set.", MOST_COUNTED))
 }
 
 /// What the settings are to be told of, as `switchboard check` tells it; of mails only once some wait.
 fn settings(app: &App, warnings: &mut Vec<Warning>) {
     let said = advice::all(&app.config).into_iter().filter(|said| *said != advice::no_mail_server());
-    warnings.extend(said.map(|Advice { what, advice }| Warning { what, advice, href: "", link: "" }));
+    warnings.extend(said.map(|Advice { what, advice }| Warning::new(what, advice)));
 }
 
-/// `1 mail waits`, `12 mails wait`, `10,000+ mails wait`.
-fn counted(count: i64, one: &str, many: &str) -> String {
-    match count {
-        1 => format!("1 {one}"),
-        count if count > MOST_COUNTED => format!("More than {MOST_COUNTED} {many}"),
-        count => format!("{count} {many}"),
-    }
+/// `exactly` so many, or `beyond` what is counted.
+fn capped(count: i64, exactly: String, beyond: String) -> String {
+    if count > MOST_COUNTED { beyond } else { exactly }
 }
+
+const UNITS: [&str; 6] =
+    [msgid!("{} bytes"), msgid!("{} KiB"), msgid!("{} MiB"), msgid!("{} GiB"), msgid!("{} TiB"), msgid!("{} PiB")];
 
 /// A size for people: `1.5 GiB`.
 pub fn bytes(bytes: u64) -> String {
-    let units = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"];
     let mut unit = 0;
     let mut size = bytes as f64;
-    while size >= 1024.0 && unit < units.len() - 1 {
+    while size >= 1024.0 && unit < UNITS.len() - 1 {
         size /= 1024.0;
         unit += 1;
     }
-    if unit == 0 { format!("{bytes} bytes") } else { format!("{size:.1} {}", units[unit]) }
+    let size = if unit == 0 { bytes.to_string() } else { format!("{size:.1}") };
+    gettext(UNITS[unit]).replace("{}", &size)
 }
 
 #[cfg(test)]
@@ -109,7 +131,8 @@ mod tests {
     fn sizes_and_counts_read_well() {
         let sizes = [0, 1023, 1024, 1536, 5 << 30].map(super::bytes);
         assert_eq!(sizes, ["0 bytes", "1023 bytes", "1.0 KiB", "1.5 KiB", "5.0 GiB"]);
-        assert_eq!(super::counted(1, "mail waits", "mails wait"), "1 mail waits");
-        assert_eq!(super::counted(10_001, "mail waits", "mails wait"), "More than 10000 mails wait");
+        assert_eq!(super::unsent(1), "1 mail waits, and no mail server is set.");
+        assert_eq!(super::unsent(10_000), "10000 mails wait, and no mail server is set.");
+        assert_eq!(super::unsent(10_001), "More than 10000 mails wait, and no mail server is set.");
     }
 }

@@ -1,11 +1,13 @@
 //! An uploaded text taken apart into lines of named fields: CSV, JSON Lines or a JSON array, as exports write them.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value as Json;
 
+use super::report::Unit;
 use super::{MOST_LINES, MOST_PASSWORDS};
 use crate::admin::export::Format;
 use crate::admin::query::shortened;
@@ -19,8 +21,8 @@ const MOST_IN_A_LINE: usize = 1024 * 1024;
 
 pub struct File {
     pub lines: Vec<Line>,
-    /// What its numbers count: `Line` or `Record`.
-    pub unit: &'static str,
+    /// What its numbers count.
+    pub unit: Unit,
 }
 
 /// One row: its fields by name, or why there are none.
@@ -41,19 +43,17 @@ pub fn format(name: &str, text: &str) -> Result<Format> {
             Some(b'{') => Format::JsonLines,
             _ => Format::Csv,
         }),
-        Some(_) => {
-            refused(format!("“{}” is no file that can be imported: use .csv, .jsonl or .json.", shortened(name)))
-        }
+        Some(_) => refused(tr!("“{}” is no file that can be imported: use .csv, .jsonl or .json.", shortened(name))),
     }
 }
 
 /// The text in what was uploaded. Errors: [`Error::Malformed`] for what is empty or no text.
 pub fn text(bytes: &[u8]) -> Result<&str> {
     let Ok(text) = std::str::from_utf8(bytes) else {
-        return refused("This file isn't UTF-8 text. Save it as “CSV UTF-8” and upload that.".into());
+        return refused(tr!("This file isn't UTF-8 text. Save it as “CSV UTF-8” and upload that.").into());
     };
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if text.trim().is_empty() { refused("There is nothing in it.".into()) } else { Ok(text) }
+    if text.trim().is_empty() { refused(tr!("There is nothing in it.").into()) } else { Ok(text) }
 }
 
 /// The lines of `text`. Errors: [`Error::Malformed`] for what no line can be read of, for columns that the model
@@ -65,19 +65,20 @@ pub fn parse(resource: &'static Resource, person: &Person, text: &str, format: F
         Format::Json => read_json(resource, person, text)?,
     };
     if lines.is_empty() {
-        return refused("There is no record in it.".into());
+        return refused(tr!("There is no record in it.").into());
     }
     if lines.len() > MOST_LINES {
-        return refused("A file has at most 20,000 records; this one has more. Split it into several.".into());
+        return refused(tr!("A file has at most 20,000 records; this one has more. Split it into several.").into());
     }
     let is_password = |name: &str| resource.passwords.iter().any(|password| password.name == name);
     let sets = |line: &&Line| line.fields.iter().flatten().any(|(name, value)| is_password(name) && !value.is_empty());
     if lines.iter().filter(sets).count() > MOST_PASSWORDS {
-        return refused(format!(
-            "A file sets at most {MOST_PASSWORDS} passwords, since each takes a moment. Split it into several."
+        return refused(tr!(
+            "A file sets at most {} passwords, since each takes a moment. Split it into several.",
+            MOST_PASSWORDS
         ));
     }
-    Ok(File { lines, unit: if format == Format::Json { "Record" } else { "Line" } })
+    Ok(File { lines, unit: if format == Format::Json { Unit::Record } else { Unit::Line } })
 }
 
 fn refused<T>(why: String) -> Result<T> {
@@ -94,30 +95,34 @@ fn known(resource: &'static Resource, person: &Person, name: &str) -> Result<&'s
     }
     let column = permission::column(resource, person, name)?;
     if column.is_count() {
-        return refused(format!("“{name}” is counted, not stored: leave it out."));
+        return refused(tr!("“{}” is counted, not stored: leave it out.", name));
     }
     Ok(column.name)
 }
 
 fn read_csv(resource: &'static Resource, person: &Person, text: &str) -> Result<Vec<Line>> {
     let records = csv::read(text, MOST_LINES + 2).or_else(|line| {
-        refused(format!("Line {line} has a quoted cell that doesn't end at its closing quote, so nothing was read."))
+        refused(tr!("Line {} has a quoted cell that doesn't end at its closing quote, so nothing was read.", line))
     })?;
     let mut records = records.into_iter();
-    let Some((_, header)) = records.next() else { return refused("There is nothing in it.".into()) };
+    let Some((_, header)) = records.next() else { return refused(tr!("There is nothing in it.").into()) };
     let mut names = Vec::new();
     for name in &header {
         let name = known(resource, person, name.trim())?;
         if names.contains(&name) {
-            return refused(format!("The column “{name}” is there twice."));
+            return refused(tr!("The column “{}” is there twice.", name));
         }
         names.push(name);
     }
     let line = |(number, record): (usize, ::csv::StringRecord)| {
         let fields = if record.as_slice().len() > MOST_IN_A_LINE {
-            Err("This line is longer than 1 MB.".into())
+            Err(tr!("This line is longer than 1 MB.").into())
         } else if record.len() != names.len() {
-            Err(format!("This line has {} cells; the first one has {}.", record.len(), names.len()))
+            Err(tr!(
+                "This line has {cells} cells; the first one has {first}.",
+                cells = record.len(),
+                first = names.len()
+            ))
         } else {
             Ok(names.iter().zip(&record).map(|(name, cell)| (*name, csv::armed(cell).to_owned())).collect())
         };
@@ -130,11 +135,11 @@ fn read_json_lines(resource: &'static Resource, person: &Person, text: &str) -> 
     let mut lines = Vec::new();
     for (place, text) in text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
         let fields = if text.len() > MOST_IN_A_LINE {
-            Err("This line is longer than 1 MB.".into())
+            Err(tr!("This line is longer than 1 MB.").into())
         } else {
             match serde_json::from_str::<Object>(text) {
                 Ok(object) => object.fields(resource, person)?,
-                Err(error) => Err(format!("This line is no JSON object: {}.", without_place(&error))),
+                Err(error) => Err(tr!("This line is no JSON object: {}.", without_place(&error))),
             }
         };
         lines.push(Line { number: place + 1, fields });
@@ -149,10 +154,10 @@ fn read_json(resource: &'static Resource, person: &Person, text: &str) -> Result
     let objects = match serde_json::from_str(text) {
         Ok(Objects(objects)) => objects,
         Err(error) => {
-            return refused(format!(
-                "Line {}: this is no JSON array of objects: {}.",
-                error.line(),
-                without_place(&error)
+            return refused(tr!(
+                "Line {line}: this is no JSON array of objects: {why}.",
+                line = error.line(),
+                why = without_place(&error)
             ));
         }
     };
@@ -163,11 +168,11 @@ fn read_json(resource: &'static Resource, person: &Person, text: &str) -> Result
 
 /// What is wrong, without the place, which counts from the line's own beginning. Nothing of the text is in it, where a
 /// password might be.
-fn without_place(error: &serde_json::Error) -> &'static str {
+fn without_place(error: &serde_json::Error) -> Cow<'static, str> {
     match error.classify() {
-        serde_json::error::Category::Eof => "it ends too early",
-        serde_json::error::Category::Syntax => "a quote, comma or bracket is wrong",
-        _ => "each record is an object, {\"name\": \"value\", …}, with each name once",
+        serde_json::error::Category::Eof => tr!("it ends too early"),
+        serde_json::error::Category::Syntax => tr!("a quote, comma or bracket is wrong"),
+        _ => tr!("each record is an object, {}, with each name once", "{\"name\": \"value\", …}").into(),
     }
 }
 
@@ -220,7 +225,7 @@ impl Object {
                 Json::Bool(flag) => flag.to_string(),
                 Json::Number(number) => number.to_string(),
                 Json::Array(_) | Json::Object(_) => {
-                    bad = Some(format!("“{name}” holds a list or an object; it takes one value."));
+                    bad = Some(tr!("“{}” holds a list or an object; it takes one value.", name));
                     continue;
                 }
             };

@@ -95,7 +95,7 @@ impl Pending {
             return None;
         }
         let deeds = deeds.clone();
-        self.progress.begin("Importing", deeds.len());
+        self.progress.begin(msgid!("Importing"), deeds.len());
         *state = State::Importing;
         Some(deeds)
     }
@@ -110,7 +110,7 @@ impl Imports {
         all.retain(|one| one.state().is_running() || one.by != by || one.slug != slug);
         let together: usize = all.iter().map(|one| one.bytes).sum();
         if all.len() >= MOST || together + bytes > MOST_BYTES {
-            return Err(Error::Conflict("Too many imports are under way. Try again when some are done."));
+            return Err(Error::Conflict(msgid!("Too many imports are under way. Try again when some are done.")));
         }
         let (token, progress, state) = (auth::random_token(), Progress::default(), Mutex::new(State::Checking));
         let one = Arc::new(Pending { token, by, slug, bytes, at: now, progress, state });

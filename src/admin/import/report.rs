@@ -13,10 +13,18 @@ pub const MOST_BAD: usize = 1000;
 /// Characters of a value.
 const MOST_OF_A_VALUE: usize = 200;
 
+/// What a file is counted in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unit {
+    #[default]
+    Line,
+    /// Of an array: its objects may stand on any line.
+    Record,
+}
+
 #[derive(Default)]
 pub struct Report {
-    /// What the file is counted in: `Line` or `Record`.
-    pub unit: &'static str,
+    pub unit: Unit,
     pub made: usize,
     pub changed: usize,
     pub unchanged: usize,
@@ -48,7 +56,7 @@ impl Report {
     }
 
     pub fn left(&mut self, column: &Column, line: usize) {
-        let (_, lines) = self.left.entry(column.title()).or_insert((line, 0));
+        let (_, lines) = self.left.entry(column.heading()).or_insert((line, 0));
         *lines += 1;
     }
 

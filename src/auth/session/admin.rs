@@ -35,7 +35,7 @@ fn delete<'a>(work: &'a mut Work, row: &'a Row) -> Done<'a> {
     Box::pin(async move {
         let id = SessionId(row.key.id());
         if work.by.as_ref().is_some_and(|by| by.session() == Some(id)) {
-            return Err(Error::Conflict("This is your own session: log out instead."));
+            return Err(Error::Conflict(msgid!("This is your own session: log out instead.")));
         }
         super::end(work, id).await
     })

@@ -48,14 +48,14 @@ fn create<'a>(work: &'a mut Work, input: &'a Input) -> Done<'a, Key> {
     Box::pin(async move {
         let room = RoomId(input.int("room_id").unwrap_or(-1));
         let room = rooms::change::hold(work, room).await.map_err(|error| match error {
-            Error::NotFound(_) => Error::field("room_id", "There is no such room."),
+            Error::NotFound(_) => Error::field("room_id", tr!("There is no such room.")),
             error => error,
         })?;
         let user = users::by_id(work, UserId(input.int("user_id").unwrap_or(-1))).await?;
-        let user = user.ok_or_else(|| Error::field("user_id", "There is no such account."))?;
+        let user = user.ok_or_else(|| Error::field("user_id", tr!("There is no such account.")))?;
         let role = input.text("role").filter(|role| !role.is_empty()).unwrap_or("member");
         let id = change::put_in(work, &room, &user, role).await?;
-        let id = id.ok_or_else(|| Error::field("user_id", "This person is in the room already."))?;
+        let id = id.ok_or_else(|| Error::field("user_id", tr!("This person is in the room already.")))?;
         let (muted, all) = (input.flag("muted"), input.flag("notify_all"));
         change::set_notices(work, room.id, user.id, muted, all).await?;
         Ok(Key::Id(id.0))

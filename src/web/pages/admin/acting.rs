@@ -1,5 +1,6 @@
 //! Acts on ticked rows, or on all that fit: asked for once more, then done. `/admin/{slug}/action`.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use askama::Template;
@@ -17,6 +18,7 @@ use crate::admin::resource::{Act, Resource};
 use crate::admin::value::Key;
 use crate::admin::{change, permission, record};
 use crate::error::{Error, Result};
+use crate::i18n;
 use crate::users::Person;
 use crate::web::extract::Fields;
 use crate::web::render::PageError;
@@ -34,8 +36,8 @@ struct ConfirmPage {
     chrome: Frame,
     resource: &'static Resource,
     /// What is done, and what that means.
-    label: &'static str,
-    meaning: String,
+    label: Cow<'static, str>,
+    meaning: Cow<'static, str>,
     destructive: bool,
     count: usize,
     names: Vec<(String, String)>,
@@ -60,7 +62,7 @@ pub async fn act(grant: Grant<View>, Fields(pairs): Fields<Vec<(String, String)>
     let Grant { app, person, ip, resource, .. } = &grant;
     let keys = keys(&grant, &sent).await?;
     if keys.is_empty() {
-        return Err(Error::Malformed(format!("Nothing was ticked: tick some {} first.", resource.plural)))?;
+        return Err(Error::Malformed(tr!("Nothing was ticked: tick some {} first.", resource.plural())))?;
     }
     if sent.get("action") == Some("export") {
         return exports::of_ticked(&grant, &sent, keys).await;
@@ -70,9 +72,9 @@ pub async fn act(grant: Grant<View>, Fields(pairs): Fields<Vec<(String, String)>
         return Ok(framed(StatusCode::OK, &ConfirmPage::load(&grant, &sent, deed, &keys).await?));
     }
     if sent.get(COUNT).is_some_and(|count| count != keys.len().to_string()) {
-        return Err(Error::Conflict(
-            "The list has changed since it was shown, so nothing was done. Look at it again.",
-        ))?;
+        return Err(Error::Conflict(msgid!(
+            "The list has changed since it was shown, so nothing was done. Look at it again."
+        )))?;
     }
     let asks = match deed {
         Deed::Delete => true,
@@ -80,18 +82,19 @@ pub async fn act(grant: Grant<View>, Fields(pairs): Fields<Vec<(String, String)>
     };
     if asks {
         let path = format!("/admin/{}/action", resource.slug);
-        let why = "This is done to several records at once, or can do much harm.";
-        if let Some(page) = sudo::ask(app, person, &sent, &path, why, &[]).await? {
+        let why = tr!("This is done to several records at once, or can do much harm.");
+        if let Some(page) = sudo::ask(app, person, &sent, &path, &why, &[]).await? {
             return Ok(page);
         }
     }
     // Not to be cut off in the middle by a browser that goes away.
     let (app, person, ip, resource) = (app.clone(), person.clone(), ip.clone(), *resource);
-    let run = tokio::spawn(async move { bulk::run(&app, &person, &ip, resource, deed, &keys).await });
+    let run = async move { bulk::run(&app, &person, &ip, resource, deed, &keys).await };
+    let run = tokio::spawn(i18n::within(i18n::current(), run));
     let Ok(run) = tokio::time::timeout(PATIENCE, run).await else {
-        return Err(Error::Conflict(
-            "This takes long: it goes on by itself, and history shows how far it is. Don't repeat it.",
-        ))?;
+        return Err(Error::Conflict(msgid!(
+            "This takes long: it goes on by itself, and history shows how far it is. Don't repeat it."
+        )))?;
     };
     let outcome = run.map_err(Error::internal)??;
     answer(&grant, &sent, outcome).await
@@ -102,10 +105,12 @@ fn deed(resource: &'static Resource, person: &Person, name: &str) -> Result<Deed
         permission::require(resource, person, Act::Delete)?;
         return Ok(Deed::Delete);
     }
-    let unknown = || Error::Malformed(format!("{} have no action “{}”.", resource.plural, shortened(name)));
+    let unknown = || {
+        Error::Malformed(tr!("{models} have no action “{name}”.", models = resource.plural(), name = shortened(name)))
+    };
     let action = resource.action(name).ok_or_else(unknown)?;
     if !change::may_act(resource, person, action) {
-        return Err(Error::Forbidden("Your role can't do that."));
+        return Err(Error::Forbidden(msgid!("Your role can't do that.")));
     }
     Ok(Deed::Act(action))
 }
@@ -119,7 +124,7 @@ async fn keys(grant: &Grant<View>, sent: &Sent) -> Result<Vec<Key>> {
     }
     let mut keys = Vec::new();
     for id in sent.all("ids") {
-        let unknown = || Error::Malformed(format!("“{}” names no record.", shortened(id)));
+        let unknown = || Error::Malformed(tr!("“{}” names no record.", shortened(id)));
         keys.push(resource.parse_key(id).ok_or_else(unknown)?);
     }
     keys.sort();
@@ -147,10 +152,10 @@ async fn answer(grant: &Grant<View>, sent: &Sent, outcome: Outcome) -> Result<Re
     let names = names(grant, outcome.refused.iter().map(|(key, _)| key)).await?;
     let refused = outcome.refused.into_iter().map(|(key, why)| {
         let name = names.iter().find(|(id, _)| *id == key.to_string()).map(|(_, name)| name.clone());
-        (key.to_string(), name.unwrap_or_else(|| format!("{} {key}", resource.singular)), why)
+        (key.to_string(), name.unwrap_or_else(|| format!("{} {key}", resource.singular())), why)
     });
     let page = OutcomePage {
-        chrome: Frame::new(app, person, "Not all of it could be done").at(resource.slug),
+        chrome: Frame::new(app, person, tr!("Not all of it could be done")).at(resource.slug),
         resource,
         done: outcome.done,
         refused: refused.take(100).collect(),
@@ -179,16 +184,17 @@ impl ConfirmPage {
         let Grant { app, person, resource, .. } = grant;
         let (label, meaning, destructive) = match deed {
             Deed::Delete if resource.delete_note.is_empty() => {
-                ("Delete", "They are gone for good, with what belongs to them.", true)
+                (tr!("Delete"), tr!("They are gone for good, with what belongs to them."), true)
             }
-            Deed::Delete => ("Delete", resource.delete_note, true),
-            Deed::Act(action) => (action.label, action.confirm, action.destructive),
+            Deed::Delete => (tr!("Delete"), resource.delete_note(), true),
+            Deed::Act(action) => (action.label(), action.confirm(), action.destructive),
         };
+        let title = tr!("{}: are you sure?", label);
         Ok(Self {
-            chrome: Frame::new(app, person, format!("{label}: are you sure?")).at(resource.slug),
+            chrome: Frame::new(app, person, title).at(resource.slug),
             resource,
             label,
-            meaning: meaning.to_owned(),
+            meaning,
             destructive,
             count: keys.len(),
             names: names(grant, keys.iter().take(NAMED)).await?,

@@ -37,7 +37,7 @@ pub async fn add(grant: Grant<View>, Fields(pairs): Fields<Vec<(String, String)>
     let mut errors = crate::error::FieldErrors::default();
     let name = crate::text::line(&mut errors, "name", sent.get("name").unwrap_or_default(), 60);
     if name.is_empty() {
-        errors.add("name", "A bookmark needs a name.");
+        errors.add("name", tr!("A bookmark needs a name."));
     }
     errors.or(())?;
     // Read as the list would, so that no bookmark leads to a refusal.
@@ -49,7 +49,7 @@ pub async fn add(grant: Grant<View>, Fields(pairs): Fields<Vec<(String, String)>
         .bind(grant.person.id).bind(slug).bind(&name).fetch_one(c).await)
     .map_err(Error::from)?;
     if count >= MOST {
-        return Err(Error::Conflict("These are as many bookmarks as one list can have: delete one first."))?;
+        return Err(Error::Conflict(msgid!("These are as many bookmarks as one list can have: delete one first.")))?;
     }
     on_db!(tx, c => sqlx::query(
         "insert into bookmarks (user_id, model, name, query, created_at) values ($1, $2, $3, $4, $5)

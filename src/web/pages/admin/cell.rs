@@ -2,9 +2,10 @@
 
 use crate::admin::label::Labels;
 use crate::admin::plan::Total;
-use crate::admin::resource::{Act, Column, Kind};
+use crate::admin::resource::{Act, Column, Kind, Resource};
 use crate::admin::value::{Row, Value};
-use crate::admin::{find, permission};
+use crate::admin::{find, permission, wording};
+use crate::i18n::{date_time, number};
 use crate::users::Person;
 
 /// Characters of a text in a list.
@@ -39,16 +40,15 @@ pub fn cell(person: &Person, column: &Column, row: &Row, labels: &Labels) -> Cel
             Cell { text: name, href, ..Cell::default() }
         }
         (Kind::Choice(choices), Value::Text(word)) => {
-            let label = choices.iter().find(|(choice, _)| choice == word).map_or(word.as_str(), |(_, label)| label);
-            Cell::new(label, "tag")
+            let label = choices.iter().find(|(choice, _)| choice == word);
+            Cell::new(label.map_or(word.as_str().into(), |(_, label)| wording::said(label)), "tag")
         }
-        (_, Value::Flag(true)) => Cell::new("Yes", "yes"),
-        (_, Value::Flag(false)) => Cell::new("No", "no"),
+        (_, Value::Flag(true)) => Cell::new(tr!("Yes"), "yes"),
+        (_, Value::Flag(false)) => Cell::new(tr!("No"), "no"),
         (_, Value::Time(time)) => {
-            let text = format!("{} {}", time.day(), time.hour_minute());
-            Cell { text, class: "time", datetime: time.to_string(), ..Cell::default() }
+            Cell { text: date_time(*time), class: "time", datetime: time.to_string(), ..Cell::default() }
         }
-        (_, Value::Int(number)) => Cell::new(grouped(*number), "number"),
+        (_, Value::Int(count)) => Cell::new(number(*count), "number"),
         (_, Value::Text(text)) if text.is_empty() => Cell::new("–", "none"),
         (_, Value::Text(text)) => Cell::new(cut(text), ""),
     }
@@ -64,20 +64,12 @@ pub fn count(column: &Column, row: &Row, total: Option<&Total>) -> Cell {
 
 /// A total in words: `12`, or `10,000+`.
 pub fn said(total: Total) -> String {
-    format!("{}{}", grouped(total.count), if total.more { "+" } else { "" })
+    format!("{}{}", number(total.count), if total.more { "+" } else { "" })
 }
 
-/// A number with its thousands apart.
-pub fn grouped(number: i64) -> String {
-    let digits = number.unsigned_abs().to_string();
-    let mut text = if number < 0 { "-".to_owned() } else { String::new() };
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+/// So many rows of a model, in words: `1 person`, `10,000+ people`.
+pub fn counted(resource: &Resource, total: Total) -> String {
+    resource.counted(said(total), total.count == 1 && !total.more)
 }
 
 /// The first line of a text, cut where it gets long.
@@ -85,13 +77,4 @@ fn cut(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     let short: String = line.chars().take(MOST_SHOWN).collect();
     if short.len() < text.len() { format!("{short}…") } else { short }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn thousands_stand_apart() {
-        let numbers = [0, 999, 1000, -1_234_567].map(super::grouped);
-        assert_eq!(numbers, ["0", "999", "1,000", "-1,234,567"]);
-    }
 }

@@ -56,9 +56,9 @@ pub async fn offers(grant: Grant<View>, Asked(Typed { q }): Asked<Typed>) -> Res
 
 fn target_of(person: &Person, column: &Column) -> Result<&'static Resource> {
     let Kind::Reference(slug) = column.kind else {
-        return Err(Error::Malformed(format!("“{}” refers to nothing.", column.name)));
+        return Err(Error::Malformed(tr!("“{}” refers to nothing.", column.name)));
     };
-    let target = find(slug).ok_or(Error::NotFound("There is no such model."))?;
+    let target = find(slug).ok_or(Error::NotFound(msgid!("There is no such model.")))?;
     permission::require(target, person, crate::admin::resource::Act::View)?;
     Ok(target)
 }
@@ -82,7 +82,7 @@ pub async fn for_form(
             || resource.passwords.iter().any(|password| password.name == name)
     };
     let page = LookupPage {
-        chrome: Frame::new(app, person, format!("Look up {}", target.singular)).at(resource.slug),
+        chrome: Frame::new(app, person, tr!("Look up {}", target.singular())).at(resource.slug),
         target,
         action: path.to_owned(),
         method: "post",
@@ -111,7 +111,7 @@ pub async fn for_list(grant: Grant<View>, RawQuery(query): RawQuery) -> Result<R
         return Ok(Redirect::to(&format!("/admin/{}/?{}", resource.slug, to.finish())).into_response());
     }
     let page = LookupPage {
-        chrome: Frame::new(app, person, format!("Look up {}", target.singular)).at(resource.slug),
+        chrome: Frame::new(app, person, tr!("Look up {}", target.singular())).at(resource.slug),
         target,
         action: format!("/admin/{}/", resource.slug),
         method: "get",

@@ -5,7 +5,7 @@ use axum::extract::{Path, RawQuery};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::cell::said;
+use super::cell::counted;
 use super::forms::find;
 use super::frame::{Frame, framed};
 use super::grant::{Delete, Grant};
@@ -45,8 +45,9 @@ impl DeletePage {
         };
         drop(conn);
         let name = labels.name(resource, row);
+        let title = tr!("Delete {}?", name);
         Ok(Self {
-            chrome: Frame::new(app, person, format!("Delete {name}?")).at(resource.slug),
+            chrome: Frame::new(app, person, title).at(resource.slug),
             resource,
             key: row.key.to_string(),
             name,
@@ -57,9 +58,12 @@ impl DeletePage {
     }
 
     fn said(&self, referring: &Referring) -> String {
-        let (total, resource) = (referring.total, referring.resource);
-        let is_one = total.count == 1 && !total.more;
-        format!("{} {}", said(total), if is_one { resource.singular } else { resource.plural })
+        counted(referring.resource, referring.total)
+    }
+
+    /// What goes along with those in turn, by commas.
+    fn with(&self, referring: &Referring) -> String {
+        referring.with.iter().map(|resource| resource.plural()).collect::<Vec<_>>().join(", ")
     }
 }
 

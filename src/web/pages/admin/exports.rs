@@ -16,9 +16,10 @@ use crate::admin::resource::{Act, Resource};
 use crate::admin::value::Key;
 use crate::app::App;
 use crate::error::Result;
+use crate::i18n::gettext;
 use crate::web::render::PageError;
 
-const WHY: &str = "An export takes many people's data out of this site.";
+const WHY: &str = msgid!("An export takes many people's data out of this site.");
 
 /// `GET /admin/{slug}/export.csv`.
 pub async fn csv(grant: Grant<Export>, uri: OriginalUri, query: RawQuery) -> Result<Response, PageError> {
@@ -46,7 +47,7 @@ async fn export(
     if resource.export_sudo {
         let back = uri.path_and_query().map_or("/admin/", |path| path.as_str());
         let sent = Sent(vec![("next".into(), back.into())]);
-        if let Some(page) = sudo::ask(&app, &person, &sent, "/admin/sudo", WHY, &[]).await? {
+        if let Some(page) = sudo::ask(&app, &person, &sent, "/admin/sudo", &gettext(WHY), &[]).await? {
             return Ok(page);
         }
     }
@@ -63,7 +64,7 @@ pub async fn of_ticked(grant: &Grant<View>, sent: &Sent, keys: Vec<Key>) -> Resu
     permission::require(resource, person, Act::Export)?;
     if resource.export_sudo {
         let path = format!("/admin/{}/action", resource.slug);
-        if let Some(page) = sudo::ask(app, person, sent, &path, WHY, &[]).await? {
+        if let Some(page) = sudo::ask(app, person, sent, &path, &gettext(WHY), &[]).await? {
             return Ok(page);
         }
     }

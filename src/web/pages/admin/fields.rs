@@ -1,28 +1,30 @@
 //! The fields of a form, each with the one input that is right for its kind.
 
+use std::borrow::Cow;
+
 use super::cell::cell;
 use crate::admin::form::{self, Sent};
 use crate::admin::history::{self, Line};
 use crate::admin::label::Labels;
 use crate::admin::resource::{Column, Kind, Resource};
 use crate::admin::value::Row;
-use crate::admin::{find, permission, record};
+use crate::admin::{find, permission, record, wording};
 use crate::db::Conn;
 use crate::error::Result;
 use crate::users::Person;
 
 /// What no section of a form claims.
-const REST: &str = "Record";
+const REST: &str = msgid!("Record");
 
 pub struct Section {
-    pub heading: &'static str,
+    pub heading: Cow<'static, str>,
     pub fields: Vec<Field>,
 }
 
 pub struct Field {
     pub name: &'static str,
     pub title: String,
-    pub help: &'static str,
+    pub help: Cow<'static, str>,
     pub error: String,
     /// `text`, `email`, `number`, `long`, `flag`, `choice`, `reference`, `time`, `password`, `changes`; `read` for what
     /// the form doesn't take.
@@ -36,7 +38,7 @@ pub struct Field {
     pub shown: String,
     pub href: String,
     pub slug: &'static str,
-    pub choices: &'static [(&'static str, &'static str)],
+    pub choices: Vec<(&'static str, Cow<'static, str>)>,
     pub lines: Vec<Line>,
 }
 
@@ -50,9 +52,12 @@ pub async fn sections(
     labels: &Labels,
     may_change: bool,
 ) -> Result<Vec<Section>> {
-    let mut all: Vec<Section> =
-        resource.sections.iter().map(|(heading, _)| Section { heading, fields: Vec::new() }).collect();
-    all.push(Section { heading: REST, fields: Vec::new() });
+    let mut all: Vec<Section> = resource
+        .sections
+        .iter()
+        .map(|(heading, _)| Section { heading: wording::said(heading), fields: Vec::new() })
+        .collect();
+    all.push(Section { heading: wording::said(REST), fields: Vec::new() });
     for column in resource.stored().filter(|column| permission::sees(person, column)) {
         let takes = may_change && form::takes(person, column, row.is_none());
         if row.is_none() && !takes {
@@ -64,14 +69,14 @@ pub async fn sections(
     }
     if may_change && !resource.passwords.is_empty() {
         let fields = resource.passwords.iter().map(|password| Field {
-            title: if row.is_none() { "Password".into() } else { password.label.to_owned() },
-            help: password.help,
+            title: if row.is_none() { tr!("Password") } else { password.label() }.into_owned(),
+            help: password.help(),
             kind: "password",
             is_typed: true,
             required: password.required && row.is_none(),
             ..Field::of(password.name)
         });
-        all.insert(resource.sections.len(), Section { heading: "Password", fields: fields.collect() });
+        all.insert(resource.sections.len(), Section { heading: tr!("Password"), fields: fields.collect() });
     }
     for (section, (_, names)) in all.iter_mut().zip(resource.sections) {
         section.fields.sort_by_key(|field| names.iter().position(|name| *name == field.name));
@@ -90,7 +95,7 @@ impl Field {
         Self {
             name,
             title: String::new(),
-            help: "",
+            help: Cow::Borrowed(""),
             error: String::new(),
             kind: "read",
             is_typed: false,
@@ -100,7 +105,7 @@ impl Field {
             shown: String::new(),
             href: String::new(),
             slug: "",
-            choices: &[],
+            choices: Vec::new(),
             lines: Vec::new(),
         }
     }
@@ -119,8 +124,8 @@ async fn field(
     let initial = if row.is_none() { column.initial } else { &stored };
     let value = sent.get(column.name).filter(|_| takes).unwrap_or(initial).to_owned();
     let mut field = Field {
-        title: column.title(),
-        help: column.help,
+        title: column.heading(),
+        help: column.hint(),
         kind: if takes { input_of(column) } else { "read" },
         is_typed: takes,
         required: column.required,
@@ -140,7 +145,9 @@ async fn field(
         }
     }
     match column.kind {
-        Kind::Choice(choices) => field.choices = choices,
+        Kind::Choice(choices) => {
+            field.choices = choices.iter().map(|(word, label)| (*word, wording::said(label))).collect();
+        }
         Kind::Reference(slug) => {
             field.slug = slug;
             if takes && field.value != field.stored {

@@ -206,8 +206,8 @@ impl Who<'_> {
             return Ok(None);
         }
         let path = self.path(row.map(|row| &row.key));
-        let why = "This changes what an account may do, or how it is protected.";
-        sudo::ask(app, person, sent, &path, why, resource.passwords).await
+        let why = tr!("This changes what an account may do, or how it is protected.");
+        sudo::ask(app, person, sent, &path, &why, resource.passwords).await
     }
 
     fn path(&self, key: Option<&Key>) -> String {
@@ -326,7 +326,7 @@ impl FormPage {
         };
         let title = match row {
             Some(row) => labels.name(resource, row),
-            None => format!("Add {}", resource.singular),
+            None => tr!("Add {}", resource.singular()),
         };
         let actions =
             resource.actions.iter().filter(|action| row.is_some() && change::may_act(resource, person, action));

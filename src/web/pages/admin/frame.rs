@@ -1,5 +1,6 @@
 //! What stands around every page of the backoffice: the menu, the search box, what was just done.
 
+use std::borrow::Cow;
 use std::ops::Deref;
 
 use crate::admin::permission;
@@ -15,7 +16,9 @@ pub struct Frame {
     outer: Chrome,
     pub person: Person,
     pub title: String,
-    pub groups: Vec<(&'static str, Vec<Entry>)>,
+    /// What of the menu this is: a model's slug, or `dashboard`, `live`, `queue`, `help`.
+    pub here: &'static str,
+    pub groups: Vec<(Cow<'static, str>, Vec<Entry>)>,
     pub admin_script: &'static str,
     pub admin_css: &'static str,
     /// What was just done, in words.
@@ -26,24 +29,25 @@ pub struct Frame {
 pub struct Entry {
     pub slug: &'static str,
     pub title: String,
-    pub is_current: bool,
 }
 
 impl Frame {
     /// The frame of a page called `title`, with the models that `person` sees. Cost: no query.
     pub fn new(app: &App, person: &Person, title: impl Into<String>) -> Self {
-        let mut groups: Vec<(&'static str, Vec<Entry>)> = Vec::new();
+        let mut groups: Vec<(Cow<'static, str>, Vec<Entry>)> = Vec::new();
         for resource in permission::visible(person) {
-            let entry = Entry { slug: resource.slug, title: capital(resource.plural), is_current: false };
-            match groups.iter_mut().find(|(group, _)| *group == resource.group) {
+            let entry = Entry { slug: resource.slug, title: capital(&resource.plural()) };
+            let its = resource.group();
+            match groups.iter_mut().find(|(group, _)| *group == its) {
                 Some((_, entries)) => entries.push(entry),
-                None => groups.push((resource.group, vec![entry])),
+                None => groups.push((its, vec![entry])),
             }
         }
         Self {
             outer: Chrome::new(app, Some(person.clone())),
             person: person.clone(),
             title: title.into(),
+            here: "",
             groups,
             admin_script: assets::admin_script(),
             admin_css: assets::admin_css(),
@@ -51,11 +55,9 @@ impl Frame {
         }
     }
 
-    /// Marks the model whose page this is.
-    pub fn at(mut self, slug: &str) -> Self {
-        let entries = self.groups.iter_mut().flat_map(|(_, entries)| entries);
-        entries.for_each(|entry| entry.is_current = entry.slug == slug);
-        self
+    /// Marks where in the menu this page is.
+    pub fn at(self, here: &'static str) -> Self {
+        Self { here, ..self }
     }
 
     /// Says what the page before did, by the code that it left in the address.
@@ -63,15 +65,16 @@ impl Frame {
         let (what, number) = code.split_once('-').unwrap_or((code, ""));
         let number: Option<u64> = number.split('-').next().and_then(|number| number.parse().ok());
         self.notice = match (what, number) {
-            ("saved", _) => "Saved.".into(),
-            ("added", _) => "Added.".into(),
-            ("deleted", _) => "Deleted.".into(),
-            ("unchanged", _) => "Nothing differed, so nothing was changed.".into(),
-            ("reverted", _) => "Reverted.".into(),
-            ("done", None) => "Done.".into(),
-            ("done", Some(1)) => "Done for 1 record.".into(),
-            ("done", Some(number)) => format!("Done for {number} records."),
-            ("imported", Some(number)) => format!("Imported: {number} records were made or changed."),
+            ("saved", _) => tr!("Saved.").into(),
+            ("added", _) => tr!("Added.").into(),
+            ("deleted", _) => tr!("Deleted.").into(),
+            ("unchanged", _) => tr!("Nothing differed, so nothing was changed.").into(),
+            ("reverted", _) => tr!("Reverted.").into(),
+            ("done", None) => tr!("Done.").into(),
+            ("done", Some(count)) => {
+                tr!("Done for {count} record." | "Done for {count} records." % count, count = count)
+            }
+            ("imported", Some(count)) => tr!("Imported: {} records were made or changed.", count),
             _ => String::new(),
         };
         self

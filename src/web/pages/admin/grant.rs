@@ -62,7 +62,7 @@ impl FromRequestParts<App> for Staff {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
         let SignedIn(person) = SignedIn::from_request_parts(parts, app).await?;
         permission::require_staff(&person).map_err(|error| {
-            let mend = person.held_back.then_some(("/settings", "To your settings"));
+            let mend = person.held_back.then_some(("/settings", msgid!("To your settings")));
             error_page_with(StatusCode::FORBIDDEN, error.to_string(), mend)
         })?;
         let Ok(Client(device)) = Client::from_request_parts(parts, app).await;
@@ -79,7 +79,7 @@ impl<A: Right> FromRequestParts<App> for Grant<A> {
         let path = RawPathParams::from_request_parts(parts, &app).await.map_err(IntoResponse::into_response)?;
         let slug = path.iter().find(|(name, _)| *name == "slug").map(|(_, slug)| slug);
         let resource = slug.and_then(admin::find);
-        let resource = resource.ok_or_else(|| refuse(Error::NotFound("There is no such model.")))?;
+        let resource = resource.ok_or_else(|| refuse(Error::NotFound(msgid!("There is no such model."))))?;
         permission::require(resource, &person, A::ACT).map_err(refuse)?;
         Ok(Self { app, person, ip, resource, right: PhantomData })
     }

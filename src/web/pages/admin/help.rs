@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use super::frame::{Frame, framed};
 use super::grant::Staff;
 use crate::config::SETTINGS;
+use crate::i18n::gettext;
 
 #[derive(Template)]
 #[template(path = "admin/help.html")]
@@ -33,10 +34,11 @@ pub async fn show(Staff { app, person, .. }: Staff) -> Response {
         key: setting.key,
         value: if person.is_admin() { set(setting.key) } else { None },
         default: setting.default,
-        meaning: setting.plain(),
+        // Without the marks of Markdown.
+        meaning: gettext(setting.meaning).replace('`', ""),
     };
     let page = HelpPage {
-        chrome: Frame::new(&app, &person, "Help"),
+        chrome: Frame::new(&app, &person, tr!("Help")).at("help"),
         version: env!("CARGO_PKG_VERSION"),
         database: app.db.engine_name(),
         settings: SETTINGS.iter().map(line).collect(),

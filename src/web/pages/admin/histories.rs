@@ -1,5 +1,7 @@
 //! What was done to a row, and undoing it. `/admin/{slug}/{id}/history`, which is there even when the row isn't.
 
+use std::borrow::Cow;
+
 use askama::Template;
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -15,6 +17,7 @@ use crate::admin::resource::{Act, Resource};
 use crate::admin::{find, permission, record};
 use crate::audit::{self, Told};
 use crate::error::{Error, Result};
+use crate::i18n::gettext;
 use crate::users::Person;
 use crate::web::extract::{Asked, Fields, Id};
 use crate::web::render::PageError;
@@ -25,9 +28,11 @@ const SHOWN: usize = 50;
 /// An entry with what can be done about it.
 struct Shown {
     entry: Told,
+    /// What was done, in a word.
+    action: String,
     lines: Vec<Line>,
     /// What a revert would do, in words; empty when it can't be reverted.
-    revert: &'static str,
+    revert: Cow<'static, str>,
 }
 
 impl Shown {
@@ -73,9 +78,9 @@ pub async fn show(
     let older = (entries.len() > SHOWN).then(|| entries[SHOWN - 1].id);
     entries.truncate(SHOWN);
     let name =
-        entries.first().map_or_else(|| format!("{} {key}", resource.singular), |entry| entry.object_label.clone());
+        entries.first().map_or_else(|| format!("{} {key}", resource.singular()), |entry| entry.object_label.clone());
     let page = HistoryPage {
-        chrome: Frame::new(app, person, format!("History of {name}")).at(resource.slug).saying(&done),
+        chrome: Frame::new(app, person, tr!("History of {}", name)).at(resource.slug).saying(&done),
         resource,
         key: key.to_string(),
         entries: entries.into_iter().map(|entry| shown(entry, person)).collect(),
@@ -87,12 +92,12 @@ pub async fn show(
 
 fn shown(entry: Told, person: &Person) -> Shown {
     let revert = match history::revert_of(&entry, person) {
-        None => "",
-        Some(Revert::Delete) => "Undo: delete it…",
-        Some(Revert::Restore) => "Undo: bring it back",
-        Some(Revert::Values) => "Undo: bring back the earlier values",
+        None => Cow::Borrowed(""),
+        Some(Revert::Delete) => tr!("Undo: delete it…"),
+        Some(Revert::Restore) => tr!("Undo: bring it back"),
+        Some(Revert::Values) => tr!("Undo: bring back the earlier values"),
     };
-    Shown { lines: history::lines(&entry, person), revert, entry }
+    Shown { action: gettext(&entry.action).into_owned(), lines: history::lines(&entry, person), revert, entry }
 }
 
 /// `POST /admin/revert/{entry}`: brings back what was before, as the person who asks may.
@@ -103,8 +108,8 @@ pub async fn revert(
 ) -> Result<Response, PageError> {
     let Staff { app, person, ip } = &staff;
     let entry = audit::by_id(&mut app.db.read().await?, id).await?;
-    let entry = entry.ok_or(Error::NotFound("History has no such entry."))?;
-    let resource = find(&entry.model).ok_or(Error::NotFound("There is no such model."))?;
+    let entry = entry.ok_or(Error::NotFound(msgid!("History has no such entry.")))?;
+    let resource = find(&entry.model).ok_or(Error::NotFound(msgid!("There is no such model.")))?;
     permission::require(resource, person, Act::View)?;
     if history::revert_of(&entry, person) == Some(Revert::Delete) {
         // The page that says what goes with it, and asks.
@@ -113,8 +118,8 @@ pub async fn revert(
     }
     if history::needs_sudo(&entry) {
         let (path, why) =
-            (format!("/admin/revert/{id}"), "This changes what an account may do, or how the site works.");
-        if let Some(page) = sudo::ask(app, person, &Sent(pairs), &path, why, &[]).await? {
+            (format!("/admin/revert/{id}"), tr!("This changes what an account may do, or how the site works."));
+        if let Some(page) = sudo::ask(app, person, &Sent(pairs), &path, &why, &[]).await? {
             return Ok(page);
         }
     }

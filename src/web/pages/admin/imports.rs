@@ -1,7 +1,7 @@
 //! Imports: `/admin/{slug}/import` takes a file, `/admin/{slug}/import/{token}` shows how far its check or its import
 //! is, then what would change, and does it once that is confirmed.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::sync::Arc;
 
 use askama::Template;
@@ -11,18 +11,18 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::MethodRouter;
 
-use super::cell::grouped;
 use super::frame::{Frame, framed};
 use super::grant::{Add, Grant};
 use super::sudo;
 use crate::admin::form::{Sent, takes};
 use crate::admin::import::file::{self, File};
 use crate::admin::import::pending::{Pending, State};
-use crate::admin::import::report::Report;
+use crate::admin::import::report::{Report, Unit};
 use crate::admin::import::{self, MOST_LINES, MOST_PASSWORDS, MOST_STORED};
 use crate::admin::resource::Resource;
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::i18n::{self, gettext};
 use crate::web::extract::Fields;
 use crate::web::render::PageError;
 
@@ -30,9 +30,9 @@ use crate::web::render::PageError;
 const MOST_IN_A_FILE: usize = 16 * 1024 * 1024;
 /// Bytes of a refused text that come back in the form.
 const MOST_GIVEN_BACK: usize = 256 * 1024;
-const GONE: Error = Error::NotFound(
-    "This upload isn't here any more: it is kept for 30 minutes, and not over a restart. Upload the file again.",
-);
+const GONE: Error = Error::NotFound(msgid!(
+    "This upload isn't here any more: it is kept for 30 minutes, and not over a restart. Upload the file again."
+));
 
 #[derive(Template)]
 #[template(path = "admin/import.html")]
@@ -56,7 +56,7 @@ struct StatePage {
 
 /// What the state's page shows.
 enum Stage {
-    Running { what: &'static str, done: usize, all: usize },
+    Running { what: Cow<'static, str>, done: usize, all: usize },
     Checked(Arc<Report>),
     Failed { line: usize, why: String },
 }
@@ -93,6 +93,8 @@ pub async fn upload(grant: Grant<Add>, upload: Upload) -> Result<Response, PageE
         file::parse(model, &who, text, file::format(&name, text)?)
     };
     // As much as 16 MiB: not on a thread that others wait for.
+    let language = i18n::current();
+    let parse = move || i18n::said_in(language, parse);
     let file = match tokio::task::spawn_blocking(parse).await.map_err(Error::internal)? {
         Ok(file) => file,
         Err(Error::Malformed(why)) => {
@@ -107,8 +109,8 @@ pub async fn upload(grant: Grant<Add>, upload: Upload) -> Result<Response, PageE
     };
     let pending = app.imports.begin(person.id, resource.slug, upload.bytes.len(), app.clock.now())?;
     let to = format!("/admin/{}/import/{}", resource.slug, pending.token);
-    pending.progress.begin("Reading", file.lines.len());
-    tokio::spawn(check(grant, file, pending));
+    pending.progress.begin(msgid!("Reading"), file.lines.len());
+    tokio::spawn(i18n::within(language, check(grant, file, pending)));
     Ok(Redirect::to(&to).into_response())
 }
 
@@ -146,7 +148,7 @@ pub async fn state(grant: Grant<Add>, Path((_, token)): Path<(String, String)>) 
     let stage = match pending.state() {
         State::Checking | State::Importing => {
             let (what, done, all) = pending.progress.told();
-            Stage::Running { what, done, all }
+            Stage::Running { what: gettext(what), done, all }
         }
         State::Checked(report, _) => Stage::Checked(report),
         State::Failed(Some(stopped), why) => Stage::Failed { line: stopped.line, why },
@@ -157,7 +159,7 @@ pub async fn state(grant: Grant<Add>, Path((_, token)): Path<(String, String)>) 
         }
     };
     let is_running = matches!(stage, Stage::Running { .. });
-    let chrome = Frame::new(app, person, format!("Import {}", resource.plural)).at(resource.slug);
+    let chrome = Frame::new(app, person, tr!("Import {}", resource.plural())).at(resource.slug);
     let mut page = framed(StatusCode::OK, &StatePage { chrome, resource, token, stage });
     if is_running {
         page.headers_mut().insert(HeaderName::from_static("refresh"), HeaderValue::from_static("1"));
@@ -175,13 +177,13 @@ pub async fn confirm(
     let pending = find(&grant, &token)?;
     let to = format!("/admin/{}/import/{token}", grant.resource.slug);
     if import::needs_sudo(grant.resource) {
-        let why = "An import can change many records, and what they may do.";
-        if let Some(page) = sudo::ask(&grant.app, &grant.person, &Sent(pairs), &to, why, &[]).await? {
+        let why = tr!("An import can change many records, and what they may do.");
+        if let Some(page) = sudo::ask(&grant.app, &grant.person, &Sent(pairs), &to, &why, &[]).await? {
             return Ok(page);
         }
     }
     if let Some(deeds) = pending.confirm() {
-        tokio::spawn(async move {
+        let run = async move {
             let Grant { app, person, ip, resource, .. } = grant;
             let _fails = Fails(pending.clone());
             pending.set(match import::run(&app, (&person, &ip), resource, &deeds, &pending.progress).await {
@@ -192,7 +194,8 @@ pub async fn confirm(
                 }
                 Err(error) => failed(&error),
             });
-        });
+        };
+        tokio::spawn(i18n::within(i18n::current(), run));
     }
     Ok(Redirect::to(&to).into_response())
 }
@@ -221,7 +224,7 @@ impl FromRequest<App> for Upload {
         }
         let unreadable = |status: StatusCode, why: String| match status {
             StatusCode::PAYLOAD_TOO_LARGE => PageError(Error::TooLarge),
-            _ => PageError(Error::Malformed(format!("This form can't be read: {why}."))),
+            _ => PageError(Error::Malformed(tr!("This form can't be read: {}.", why))),
         };
         let mut parts =
             Multipart::from_request(request, app).await.map_err(|e| unreadable(e.status(), e.body_text()))?;
@@ -245,7 +248,7 @@ impl ImportPage {
         let Grant { app, person, resource, .. } = grant;
         let typed = resource.columns.iter().filter(|column| takes(person, column, true));
         Self {
-            chrome: Frame::new(app, person, format!("Import {}", resource.plural)).at(resource.slug),
+            chrome: Frame::new(app, person, tr!("Import {}", resource.plural())).at(resource.slug),
             columns: typed.map(|column| column.name).chain(resource.passwords.iter().map(|field| field.name)).collect(),
             resource,
             text,
@@ -254,11 +257,11 @@ impl ImportPage {
     }
 
     fn most_lines(&self) -> String {
-        grouped(MOST_LINES as i64)
+        i18n::number(MOST_LINES)
     }
 
     fn most_stored(&self) -> String {
-        grouped(MOST_STORED as i64)
+        i18n::number(MOST_STORED)
     }
 
     fn most_passwords(&self) -> usize {
@@ -268,12 +271,19 @@ impl ImportPage {
 
 impl StatePage {
     fn number(&self, number: &usize) -> String {
-        grouped(i64::try_from(*number).unwrap_or(i64::MAX))
+        i18n::number(*number)
     }
 
     /// A number of records, in words.
     fn records(&self, number: impl Borrow<usize>) -> String {
-        let number = number.borrow();
-        if *number == 1 { "1 record".into() } else { format!("{} records", self.number(number)) }
+        tr!("{n} record" | "{n} records" % *number.borrow())
+    }
+
+    /// What a table of lines is headed by.
+    fn unit(&self, unit: &Unit) -> Cow<'static, str> {
+        match unit {
+            Unit::Line => tr!("Line"),
+            Unit::Record => tr!("Record"),
+        }
     }
 }

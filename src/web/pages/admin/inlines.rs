@@ -43,8 +43,8 @@ pub async fn related(conn: &mut Conn, person: &Person, resource: &Resource, key:
             .collect();
         let cells = |row| columns.iter().map(|column| cell(person, column, row, &page.labels)).collect();
         all.push(Related {
-            title: capital(other.plural),
-            headings: columns.iter().map(|column| column.title()).collect(),
+            title: capital(&other.plural()),
+            headings: columns.iter().map(|column| column.heading()).collect(),
             rows: page.rows.iter().map(|row| (format!("/admin/{}/{}/", other.slug, row.key), cells(row))).collect(),
             total: said(page.total),
             href: format!("/admin/{}/?{pair}", other.slug),

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::bookmarks;
-use super::cell::{self, Cell, said};
+use super::cell::{self, Cell, counted, said};
 use super::frame::{Frame, framed};
 use super::grant::{Grant, View};
 use crate::admin::facet::{self, Facet, FacetKind};
@@ -49,7 +49,9 @@ struct ListPage {
     headings: Vec<Heading>,
     lines: Vec<Line>,
     facets: Vec<Facet>,
+    /// How many fit, and that with what they are.
     total: String,
+    counted: String,
     number: usize,
     previous: Option<String>,
     next: Option<String>,
@@ -112,11 +114,12 @@ impl ListPage {
         };
         let may = |act| permission::may(resource, person, act);
         Self {
-            chrome: Frame::new(app, person, capital(resource.plural)).at(resource.slug).saying(done),
+            chrome: Frame::new(app, person, capital(&resource.plural())).at(resource.slug).saying(done),
             headings: headings(resource, &query, &columns),
             lines: lines(grant, &query, &columns, &page),
             facets,
             total: said(page.total),
+            counted: counted(resource, page.total),
             number: page.number,
             previous: beside(&page.previous),
             next: beside(&page.next),
@@ -178,7 +181,7 @@ impl ListPage {
 fn headings(resource: &Resource, query: &Query, columns: &[&'static Column]) -> Vec<Heading> {
     let mut headings: Vec<Heading> = columns.iter().map(|column| heading(query, column)).collect();
     if let (Some(first), true) = (headings.first_mut(), is_named(columns)) {
-        first.title = capital(resource.singular);
+        first.title = capital(&resource.singular());
     }
     headings
 }
@@ -204,7 +207,7 @@ fn heading(query: &Query, column: &'static Column) -> Heading {
             then = format!("?{}", query.with("sort", &format!("{},{}", query.asked("sort"), column.name)));
         }
     }
-    Heading { column, title: column.title(), sort, then, state }
+    Heading { column, title: column.heading(), sort, then, state }
 }
 
 fn lines(grant: &Grant<View>, query: &Query, columns: &[&'static Column], page: &Page) -> Vec<Line> {

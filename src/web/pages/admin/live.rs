@@ -6,13 +6,13 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::cell::grouped;
 use super::frame::{Frame, framed};
 use super::grant::Staff;
 use super::lists::form_pair;
 use crate::admin::connections::{self, Connection, MOST_SHOWN};
 use crate::auth::user_agent;
 use crate::error::{Error, Result};
+use crate::i18n::number as shown;
 use crate::web::extract::{Asked, Fields, Id};
 use crate::web::render::PageError;
 use crate::work::Work;
@@ -42,7 +42,7 @@ impl LivePage {
     }
 
     fn counted(&self, count: &usize) -> String {
-        grouped(i64::try_from(*count).unwrap_or(i64::MAX))
+        shown(*count)
     }
 
     fn is_cut(&self) -> bool {
@@ -56,14 +56,14 @@ pub async fn show(staff: Staff, Asked(Asking { q, done }): Asked<Asking>) -> Res
     // No name is longer.
     let q: String = q.trim().chars().take(32).collect();
     let (connections, total) = connections::open(&app, &person, &q).await?;
-    let mut chrome = Frame::new(&app, &person, "Open connections");
+    let mut chrome = Frame::new(&app, &person, tr!("Open connections")).at("live");
     chrome.notice = match done.as_str() {
-        "disconnected" => "Disconnected. Who may still come in can come back at once.",
-        "logged-out" => "Logged out.",
-        "gone" => "This connection was gone already.",
-        _ => "",
+        "disconnected" => tr!("Disconnected. Who may still come in can come back at once."),
+        "logged-out" => tr!("Logged out."),
+        "gone" => tr!("This connection was gone already."),
+        _ => "".into(),
     }
-    .to_owned();
+    .into_owned();
     let page = LivePage { chrome, q, connections, total, people: app.hub.people_online(), node: node() };
     Ok(framed(StatusCode::OK, &page).into_response())
 }

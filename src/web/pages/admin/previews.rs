@@ -17,9 +17,9 @@ const SEALED: &str = "sandbox; default-src 'none'; style-src 'unsafe-inline'; im
 pub async fn show(grant: Grant<View>, Path((_, id)): Path<(String, String)>) -> Result<Response, PageError> {
     let Grant { app, person, resource, .. } = &grant;
     if !person.is_admin() {
-        return Err(Error::Forbidden("Your role doesn't see these."))?;
+        return Err(Error::Forbidden(msgid!("Your role doesn't see these.")))?;
     }
-    let preview = resource.preview.ok_or(Error::NotFound("These have no preview."))?;
+    let preview = resource.preview.ok_or(Error::NotFound(msgid!("These have no preview.")))?;
     let html = preview(&find(app, person, resource, &id).await?)?;
     let headers = [(header::CONTENT_SECURITY_POLICY, SEALED), (header::CACHE_CONTROL, "no-store")];
     Ok((StatusCode::OK, headers, Html(html)).into_response())

@@ -6,7 +6,6 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::cell::grouped;
 use super::frame::{Frame, framed};
 use super::grant::Staff;
 use crate::admin::permission;
@@ -45,12 +44,6 @@ struct QueuePage {
     may_settle: bool,
 }
 
-impl QueuePage {
-    fn counted(&self, count: &i64) -> String {
-        grouped(*count)
-    }
-}
-
 /// `GET /admin/queue`. Cost: 2 indexed queries.
 pub async fn show(staff: Staff, Asked(Asking { after, done }): Asked<Asking>) -> Result<Response, PageError> {
     let Staff { app, person, .. } = staff;
@@ -63,15 +56,15 @@ pub async fn show(staff: Staff, Asked(Asking { after, done }): Asked<Asking>) ->
     reports.truncate(MOST_SHOWN);
     let last = reports.last().filter(|_| is_more);
     let next = last.map(|last| format!("{}.{}", last.case.created_at.0, last.case.id)).unwrap_or_default();
-    let mut chrome = Frame::new(&app, &person, "Reports to settle");
+    let mut chrome = Frame::new(&app, &person, tr!("Reports to settle")).at("queue");
     chrome.notice = match done.as_str() {
-        "hide" => "Hidden; every report of the message is resolved.",
-        "warn" => "The author is written to; every report of the message is resolved.",
-        "disable" => "The account is disabled; every report of the message is resolved.",
-        "dismiss" => "Dismissed.",
-        _ => "",
+        "hide" => tr!("Hidden; every report of the message is resolved."),
+        "warn" => tr!("The author is written to; every report of the message is resolved."),
+        "disable" => tr!("The account is disabled; every report of the message is resolved."),
+        "dismiss" => tr!("Dismissed."),
+        _ => "".into(),
     }
-    .to_owned();
+    .into_owned();
     let may_settle = permission::may(&RESOURCE, &person, Act::Change);
     let page = QueuePage { chrome, reports, next, is_first: place.is_none(), may_settle };
     Ok(framed(StatusCode::OK, &page).into_response())
@@ -89,7 +82,7 @@ pub async fn settle(
         "warn" => Settlement::Warn { hide },
         "disable" => Settlement::Disable { hide },
         "dismiss" => Settlement::Dismiss,
-        _ => return Err(Error::NotFound("A report is settled by hide, warn, disable or dismiss."))?,
+        _ => return Err(Error::NotFound(msgid!("A report is settled by hide, warn, disable or dismiss.")))?,
     };
     let mut work = Work::begin(&staff.app, Some(&staff.person)).await?;
     work.ip = staff.ip;

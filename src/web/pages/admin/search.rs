@@ -52,13 +52,13 @@ pub async fn show(staff: Staff, Asked(Search { q }): Asked<Search>) -> Result<Re
         let is_more = hits.total.more || hits.total.count > i64::try_from(hits.rows.len()).unwrap_or(i64::MAX);
         let row = |(key, name): (crate::admin::value::Key, String)| (format!("/admin/{slug}/{key}/"), name);
         Group {
-            title: capital(hits.resource.plural),
+            title: capital(&hits.resource.plural()),
             rows: hits.rows.into_iter().map(row).collect(),
             all: if is_more { format!("/admin/{slug}/?{}", form_pair("q", &q)) } else { String::new() },
             total: said(hits.total),
         }
     };
     let groups = found.into_iter().map(group).collect();
-    let page = SearchPage { chrome: Frame::new(&app, &person, "Search everything"), q, groups, is_cut };
+    let page = SearchPage { chrome: Frame::new(&app, &person, tr!("Search everything")), q, groups, is_cut };
     Ok(framed(StatusCode::OK, &page).into_response())
 }

@@ -25,7 +25,7 @@ struct SudoPage {
     chrome: Frame,
     /// Where the form goes: back where it came from.
     action: String,
-    why: &'static str,
+    why: String,
     kept: Vec<(String, String)>,
     again: Vec<&'static Password>,
     wrong: bool,
@@ -38,7 +38,7 @@ pub async fn ask(
     person: &Person,
     sent: &Sent,
     action: &str,
-    why: &'static str,
+    why: &str,
     secrets: &'static [Password],
 ) -> Result<Option<Response>> {
     if auth::is_confirmed(person, app.clock.now()) {
@@ -55,16 +55,16 @@ pub async fn ask(
     let kept = sent.0.iter().filter(|(name, _)| !is_secret(name)).cloned().collect();
     let typed = |secret: &&'static Password| sent.get(secret.name).is_some_and(|text| !text.is_empty());
     let again = secrets.iter().filter(|secret| typed(secret)).collect();
-    let chrome = Frame::new(app, person, "Your password, please");
-    let page = SudoPage { chrome, action: action.to_owned(), why, kept, again, wrong };
+    let chrome = Frame::new(app, person, tr!("Your password, please"));
+    let page = SudoPage { chrome, action: action.to_owned(), why: why.to_owned(), kept, again, wrong };
     Ok(Some(framed(StatusCode::FORBIDDEN, &page)))
 }
 
 /// `POST /admin/sudo`: for what is asked by address, an export: then back there.
 pub async fn confirm(staff: Staff, Fields(pairs): Fields<Vec<(String, String)>>) -> Result<Response, PageError> {
     let sent = Sent(pairs);
-    let why = "What you asked for needs your password again.";
-    match ask(&staff.app, &staff.person, &sent, "/admin/sudo", why, &[]).await? {
+    let why = tr!("What you asked for needs your password again.");
+    match ask(&staff.app, &staff.person, &sent, "/admin/sudo", &why, &[]).await? {
         Some(page) => Ok(page),
         None => Ok(Redirect::to(local_path(sent.get("next").unwrap_or("/admin/"))).into_response()),
     }
