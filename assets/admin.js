@@ -3,9 +3,6 @@
 const one = (selector, within = document) => within.querySelector(selector);
 const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 
-// On a narrow screen the menu is out of the way until it is wanted.
-if (innerWidth < 700) one('.models').open = false;
-
 // Tick all on the page; with Shift, all between two.
 const head = one('[data-all]');
 if (head) {

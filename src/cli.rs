@@ -8,7 +8,6 @@ pub mod export;
 pub mod import;
 pub mod mail;
 pub mod migrate;
-pub mod progress;
 pub mod restore;
 pub mod serve;
 pub mod user;

@@ -40,6 +40,8 @@ use crate::error::{Error, Result, is_undone};
 
 /// How long a request waits for a free connection before it is refused with "unavailable".
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A statement that takes so long is worth a warning, without what was bound to it.
+const SLOW_STATEMENT: Duration = Duration::from_secs(1);
 
 /// Bytes that SQLite's log (`-wal`) may have before the writer moves it into the database even while it has more to do.
 /// Once all of it is moved, SQLite begins the log anew and cuts the file to this length.

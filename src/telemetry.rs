@@ -43,8 +43,7 @@ pub fn layer(endpoint: &Url) -> Result<Box<dyn Layer<Registry> + Send + Sync>> {
         .build()
         .map_err(Error::internal)?;
     let resource = Resource::builder().with_service_name(service_name());
-    let provider =
-        SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource.build()).build();
+    let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource.build()).build();
     global::set_text_map_propagator(TraceContextPropagator::new());
     let tracer = provider.tracer("switchboard");
     let _ = PROVIDER.set(provider);

@@ -1,4 +1,4 @@
-//! How far something long has come: told by what does it, looked at by what shows it (`cli::progress`), which may also ask
+//! How far something long has come: told by what does it, looked at by what shows it (`cli::bar`), which may also ask
 //! for it to stop.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -27,7 +27,7 @@ pub struct BackupCommand {
 pub async fn run(config: &Config, command: &BackupCommand) -> Result<ExitCode> {
     let (begun, progress) = (Instant::now(), Progress::default());
     let work = backup::take(config, &command.file, command.force, Clock::System.now(), &progress);
-    let taken = super::progress::shown(&progress, work).await?;
+    let taken = super::bar::watched(&progress, work).await?;
     let Taken { about, manifest, missing, .. } = &taken;
     println!(
         "Wrote {} in {:.1} s and read it back: {}; the site on {} as of {} with {} users, {} rooms, {} messages and {} files.",

@@ -24,7 +24,7 @@ pub struct RestoreCommand {
 pub async fn run(config: &Config, command: &RestoreCommand) -> Result<()> {
     let (begun, progress) = (Instant::now(), Progress::default());
     let work = restore::run(config, &command.file, command.force, Clock::System.now(), &progress);
-    let Restored { about, manifest, mails, aside, warnings } = super::progress::shown(&progress, work).await?;
+    let Restored { about, manifest, mails, aside, warnings } = super::bar::watched(&progress, work).await?;
     let count = |table: &str| HumanCount(manifest.tables.get(table).copied().unwrap_or(0).unsigned_abs());
     println!(
         "Restored the site of {} (Switchboard {} on {}) in {:.1} s: {} users, {} rooms, {} messages and {} files. Every table \

@@ -90,8 +90,7 @@ async fn listen(config: &Config) -> Result<TcpListener> {
         socket.set_nonblocking(true).map_err(Error::internal)?;
         return TcpListener::from_std(socket).map_err(Error::internal);
     }
-    bound(config.bind)
-        .map_err(|e| Error::startup(format!("BIND = \"{}\" can't be listened on: {e}", config.bind)))
+    bound(config.bind).map_err(|e| Error::startup(format!("BIND = \"{}\" can't be listened on: {e}", config.bind)))
 }
 
 /// With room for all who come back at once after a restart: with the library's 128, whoever found no place tried again a

@@ -23,14 +23,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use log::LevelFilter;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgTransactionManager};
-use sqlx::{Connection, Executor, Postgres, TransactionManager};
+use sqlx::{ConnectOptions, Connection, Executor, Postgres, TransactionManager};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::ACQUIRE_TIMEOUT;
+use super::{ACQUIRE_TIMEOUT, SLOW_STATEMENT};
 use crate::error::{Error, Result, is_passing};
 
 /// The same once somebody has waited in vain, for all but one: a server that is away shouldn't collect those who wait for it.
@@ -188,7 +189,8 @@ impl Server {
 fn options(url: &str, pooling: Pooling) -> Result<PgConnectOptions> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|e| Error::startup(format!("DATABASE_URL can't be read: {e}")))?
-        .application_name("switchboard");
+        .application_name("switchboard")
+        .log_slow_statements(LevelFilter::Warn, SLOW_STATEMENT);
     Ok(match pooling.bouncer {
         // It refuses what it doesn't know how to keep for a client.
         true => options.extra_float_digits(None).statement_cache_capacity(0),

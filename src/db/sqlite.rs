@@ -10,13 +10,14 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+use log::LevelFilter;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous, SqliteTransactionManager,
 };
-use sqlx::{Sqlite, Transaction, TransactionManager};
+use sqlx::{ConnectOptions, Sqlite, Transaction, TransactionManager};
 
 use super::readers::Readers;
-use super::{ACQUIRE_TIMEOUT, LOG_LIMIT, create_private_file};
+use super::{ACQUIRE_TIMEOUT, LOG_LIMIT, SLOW_STATEMENT, create_private_file};
 use crate::error::{Error, Result};
 
 /// How long a statement waits for another process's write lock.
@@ -41,6 +42,7 @@ pub(super) async fn open(url: &str) -> Result<Opened> {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
+        .log_slow_statements(LevelFilter::Warn, SLOW_STATEMENT)
         .pragma("wal_autocheckpoint", "0")
         // A batch of messages is more than SQLite keeps in memory to undo one statement: it made, wrote and deleted a file
         // for each.

@@ -63,7 +63,7 @@ impl Language {
     /// The best of ours for `Accept-Language` (RFC 9110, 12.5.4). Cost: O(length of the header).
     pub fn asked(header: &str) -> Option<Self> {
         let asked = accept_language::parse(header);
-        asked.iter().find_map(|tag| Self::of(tag.split('-').next().unwrap_or_default()))
+        asked.iter().find_map(|tag| Self::of(&tag.split('-').next().unwrap_or_default().to_ascii_lowercase()))
     }
 
     /// Its words; `None` for English, whose words are the code's own.
@@ -85,5 +85,7 @@ impl Language {
 
 /// A catalogue; none if it can't be read, which a test holds against: then pages are English.
 fn read(po: &[u8]) -> Option<PoTranslator> {
-    PoTranslator::from_vec_u8(po.to_vec()).inspect_err(|error| tracing::error!(?error, "a catalogue can't be read")).ok()
+    PoTranslator::from_vec_u8(po.to_vec())
+        .inspect_err(|error| tracing::error!(?error, "a catalogue can't be read"))
+        .ok()
 }

@@ -71,7 +71,8 @@ fn said() -> BTreeSet<Words> {
     let mut said = BTreeSet::new();
     for path in paths {
         let text = std::fs::read_to_string(&path).unwrap();
-        let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).map(|l| format!("{l}\n")).collect();
+        let code: String =
+            text.lines().filter(|line| !line.trim_start().starts_with("//")).map(|l| format!("{l}\n")).collect();
         for name in MACROS {
             for (at, _) in code.match_indices(name) {
                 let before = code[..at].chars().next_back().unwrap_or(' ');
@@ -165,7 +166,8 @@ fn faults(language: Language, plurals: usize) -> Vec<String> {
             }
         }
     }
-    faults.extend(there.keys().filter(|words| !said.contains(*words)).map(|words| format!("{words:?} is said nowhere")));
+    faults
+        .extend(there.keys().filter(|words| !said.contains(*words)).map(|words| format!("{words:?} is said nowhere")));
     faults
 }
 
@@ -208,7 +210,8 @@ fn the_best_of_ours_is_spoken() {
 fn numbers_and_days_are_written_as_the_language_does() {
     use switchboard::clock::Timestamp;
     let at = Timestamp(1_769_855_400_000_000);
-    let shown = |language| i18n::said_in(language, || (i18n::number(-1_234_567_i64), i18n::date(at), i18n::time_of_day(at)));
+    let shown =
+        |language| i18n::said_in(language, || (i18n::number(-1_234_567_i64), i18n::date(at), i18n::time_of_day(at)));
     assert_eq!(shown(Language::English), ("-1,234,567".into(), "2026-01-31".into(), "10:30".into()));
     assert_eq!(shown(Language::German), ("-1.234.567".into(), "31.01.2026".into(), "10:30".into()));
     let (number, day, time) = shown(Language::Arabic);

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::Taking;
 use super::row::{References, Row, set, text};
 use crate::admin::value::Value;
-use crate::db::Conn;
+use crate::db::{Conn, Engine};
 use crate::db::bulk;
 use crate::error::Result;
 use crate::ids::UserId;
@@ -152,6 +152,11 @@ async fn last_seqs(conn: &mut Conn, rooms: &[i64]) -> Result<HashMap<i64, i64>> 
 async fn count_members(conn: &mut Conn, rooms: &[i64]) -> Result<()> {
     if rooms.is_empty() {
         return Ok(());
+    }
+    // One after the other by their ids, as those who post beside it hold them.
+    let hold = format!("select id from rooms where id in ({}) order by id for update", list(rooms));
+    if let Engine::Postgres(conn) = conn.engine() {
+        sqlx::query(&hold).persistent(false).execute(conn).await?;
     }
     let sql = format!(
         "update rooms set member_count = (select count(*) from memberships m where m.room_id = rooms.id) where id in ({})",
