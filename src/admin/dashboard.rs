@@ -43,6 +43,9 @@ pub struct Stats {
     /// What is wrong with the nightly backups.
     #[serde(skip)]
     pub backups: Option<String>,
+    /// When the newest of them was taken, and its size in bytes.
+    #[serde(skip)]
+    pub last_backup: Option<(Timestamp, u64)>,
 }
 
 /// How many there were on a day, `2026-01-31`.
@@ -76,6 +79,7 @@ pub async fn stats(app: &App) -> Result<Stats> {
     let tally = tally::now(app).await?;
     let queues = queues(app).await?;
     let backups = nightly::overdue(app).await?;
+    let last_backup = nightly::latest(app).await;
     let mut conn = app.db.read().await?;
     let now = app.clock.now();
     let messages = tally.messages.since(&mut conn, tally.counted_at, now).await?;
@@ -93,6 +97,7 @@ pub async fn stats(app: &App) -> Result<Stats> {
         counted_at: tally.counted_at,
         disks: tally.disks.clone(),
         backups,
+        last_backup,
     })
 }
 

@@ -5,10 +5,13 @@
 //! Backups beyond `BACKUP_KEEP` go once the new one was read back, never before. One that fails is an error in the log, is
 //! tried again in an hour, and takes none of those away.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use time::Time;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use time::{PrimitiveDateTime, Time};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use tokio::time::interval;
@@ -21,6 +24,7 @@ use crate::admin::dashboard::warning::bytes;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
+use crate::i18n;
 use crate::jobs::lease::{self, Holder, Lease};
 
 const LOOK_EVERY: Duration = Duration::from_secs(30);
@@ -35,6 +39,7 @@ const LATE: Duration = Duration::from_secs(2 * 3600);
 pub const DONE: &str = "nightly backup done";
 const BEGINNING: &str = "switchboard-";
 const ENDING: &str = ".tar.zst";
+const STAMP: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]T[hour][minute][second]Z");
 
 /// The job.
 pub async fn run(app: App) {
@@ -87,12 +92,26 @@ pub async fn overdue(app: &App) -> Result<Option<String>> {
         return Ok(None);
     }
     Ok(match lease::held_until(app, DONE).await? {
-        None => Some("No nightly backup has been taken yet.".to_owned()),
+        None => Some(tr!("No nightly backup has been taken yet.").into_owned()),
         Some(due) if due.plus(LATE) < app.clock.now() => {
-            Some(format!("The nightly backup of {}, {} UTC hasn't been taken.", due.day(), due.hour_minute()))
+            Some(tr!("The nightly backup of {}, {} UTC hasn't been taken.", i18n::date(due), i18n::time_of_day(due)))
         }
         Some(_) => None,
     })
+}
+
+/// The newest backup that lies where this node puts them: when it was taken, and its size in bytes. Cost: a look at the
+/// folder.
+pub async fn latest(app: &App) -> Option<(Timestamp, u64)> {
+    let folder = app.config.backup_dir.clone()?;
+    spawn_blocking(move || {
+        let name = ours(&folder).ok()?.pop()?;
+        let at = PrimitiveDateTime::parse(middle(name.to_str()?)?, STAMP).ok()?;
+        Some((Timestamp::of(at.assume_utc()), std::fs::metadata(folder.join(name)).ok()?.len()))
+    })
+    .await
+    .ok()
+    .flatten()
 }
 
 /// Asks a backup to end when the job is dropped: a server that is told to go doesn't wait for it.
@@ -146,8 +165,8 @@ fn until_next(now: Timestamp, at: Time) -> Duration {
     (next - now).try_into().unwrap_or(DAY)
 }
 
-/// Deletes the oldest beyond `keep`, by their names, and nothing that isn't named like one of ours. Blocks.
-fn sweep(folder: &Path, keep: usize) -> std::io::Result<()> {
+/// The names of those that are there, the oldest first. Blocks.
+fn ours(folder: &Path) -> std::io::Result<Vec<OsString>> {
     let mut ours = Vec::new();
     for file in std::fs::read_dir(folder)? {
         let name = file?.file_name();
@@ -156,15 +175,25 @@ fn sweep(folder: &Path, keep: usize) -> std::io::Result<()> {
         }
     }
     ours.sort_unstable();
+    Ok(ours)
+}
+
+/// Deletes the oldest beyond `keep`, by their names, and nothing that isn't named like one of ours. Blocks.
+fn sweep(folder: &Path, keep: usize) -> std::io::Result<()> {
+    let ours = ours(folder)?;
     let beyond = ours.len().saturating_sub(keep);
     ours[..beyond].iter().try_for_each(|name| std::fs::remove_file(folder.join(name)))
 }
 
 /// `switchboard-2026-11-22T033000Z.tar.zst`.
 fn is_ours(name: &str) -> bool {
-    let Some(middle) = name.strip_prefix(BEGINNING).and_then(|rest| rest.strip_suffix(ENDING)) else { return false };
     let shape = |letter: char| if letter.is_ascii_digit() { '0' } else { letter };
-    middle.chars().map(shape).eq("0000-00-00T000000Z".chars())
+    middle(name).is_some_and(|middle| middle.chars().map(shape).eq("0000-00-00T000000Z".chars()))
+}
+
+/// When it was taken, as its name says.
+fn middle(name: &str) -> Option<&str> {
+    name.strip_prefix(BEGINNING)?.strip_suffix(ENDING)
 }
 
 #[cfg(test)]

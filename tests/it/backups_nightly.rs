@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use switchboard::admin::dashboard;
 use switchboard::app::{App, Seams};
 use switchboard::archive::nightly;
 use switchboard::clock::Clock;
@@ -80,6 +81,9 @@ both! {
         let (one, two) = tokio::join!(nodes.take(0), nodes.take(1));
         assert_eq!(u8::from(one) + u8::from(two), 1, "with a new setting at once, by one of them");
         assert!(!nodes.take(0).await && !nodes.take(1).await);
+        let (at, bytes) = dashboard::stats(&nodes.apps[0]).await.unwrap().last_backup.unwrap();
+        assert_eq!(at.to_string(), "2027-01-15T08:00:00.000Z", "the dashboard says so");
+        assert!(bytes > 1000);
         assert_eq!(nodes.kept(), ["switchboard-2027-01-15T080000Z.tar.zst"]);
         nodes.pass(19);
         assert!(!nodes.take(1).await, "it is three at night");

@@ -14,7 +14,7 @@ use crate::admin::resource::{Act, Resource};
 use crate::admin::{find, permission};
 use crate::audit::{self, Told};
 use crate::error::Result;
-use crate::i18n::{gettext, number, time_of_day};
+use crate::i18n::{date_time, gettext, number, time_of_day};
 use crate::users::Person;
 use crate::web::chart::{Chart, Counted};
 use crate::web::render::PageError;
@@ -117,6 +117,9 @@ fn figures(person: &Person, stats: &Stats) -> Vec<Figure> {
         figure(tr!("Database"), size(stats.storage.database_bytes), String::new(), ""),
         figure(tr!("Uploads"), size(stats.storage.upload_bytes), String::new(), "/admin/attachments/"),
     ];
+    if let Some((at, size)) = stats.last_backup {
+        figures.push(figure(tr!("Last backup"), date_time(at), bytes(size), ""));
+    }
     for figure in &mut figures {
         let slug = figure.href.trim_start_matches("/admin/").trim_end_matches('/');
         if figure.href.ends_with('/') && !may(person, slug, Act::View) {
