@@ -1,7 +1,7 @@
 // What the socket brings to the chat pages, which work without it.
-import { $, fetched, form, log, me, make, page, past, room, stream } from "./dom.js";
+import { $, fetched, form, log, me, make, one, page, past, room, say, stream } from "./dom.js";
 import { atEnd, deleted, last, local, note, older, reacted, seen, show } from "./log.js";
-import { close, connect, live, say, send, state } from "./socket.js";
+import { close, connect, live, send, state, tell } from "./socket.js";
 import { drop, next, refused } from "./composer.js";
 import "./acts.js";
 
@@ -11,7 +11,6 @@ const refresh = async (id, address) => {
   try { $(id).replaceWith((await fetched(address)).getElementById(id)); } catch { }
 };
 const rooms = () => refresh("rooms", "/chat?room_id=" + (room || 0));
-const entry = (id) => document.querySelector(`#rooms a[data-room="${id}"]`);
 
 const notify = (title, body, url, tag) => {
   if (!document.hidden || self.Notification?.permission !== "granted") return;
@@ -23,8 +22,8 @@ const noticed = async ({ id, room_id }) => {
   const count = $("notices");
   mark(count, +count.firstElementChild.textContent + 1);
   try {
-    const item = (await fetched("/notifications")).querySelector(`[data-id="${id}"]`);
-    notify(item.querySelector(".what").textContent, "", item.querySelector("a").getAttribute("href"), "n" + id);
+    const item = one(`[data-id="${id}"]`, await fetched("/notifications"));
+    notify(one(".what", item).textContent, "", one("a", item).href, "n" + id);
   } catch { /* read by now */ }
 };
 
@@ -48,10 +47,10 @@ const badge = () => {
 const unread = ({ room_id, count, last_seq }) => {
   if (!count && !$("notices").hidden) refresh("notices", "/chat");
   if (room_id === room) { if (!count) told = Math.max(told, last_seq); return badge(); }
-  const link = entry(room_id);
+  const link = one(`#rooms a[data-room="${room_id}"]`);
   if (!link) return rooms();
-  if (count && "all" in link.dataset) notify(link.querySelector(".name").textContent, "New messages", link.href, "r" + room_id);
-  mark(link.querySelector(".badge"), count);
+  if (count && "all" in link.dataset) notify(one(".name", link).textContent, say("New messages"), link.href, "r" + room_id);
+  mark(one(".badge", link), count);
   if (count) $("rooms").prepend(link.parentElement);
   badge();
 };
@@ -64,7 +63,7 @@ const said = (message) => {
 const end = (why) => {
   state.over = true;
   if (form) form.inert = true;
-  say("over", why);
+  tell("over", why);
 };
 const begin = () => { live(); next(); read(); };
 const frames = {
@@ -88,7 +87,7 @@ const frames = {
   system(frame) { if (frame.username !== page.name) note(frame.content); },
   typing({ users }) {
     const names = users.filter((name) => name !== page.name).slice(0, 3);
-    $("typing").textContent = names[0] ? `${names.join(", ")} ${names[1] ? "are" : "is"} typing…` : "";
+    $("typing").textContent = names[1] ? say("{} are typing…", names.join(", ")) : names[0] ? say("{} is typing…", names) : "";
   },
   unread,
   notification: noticed,
@@ -99,8 +98,7 @@ const frames = {
 const take = (frame) => {
   if (!frame.room_id || frame.room_id === room || /^(unread|room_|notif)/.test(frame.type)) frames[frame.type]?.(frame);
 };
-const revive = () => { connect(); read(); badge(); };
-ononline = document.onvisibilitychange = revive;
+ononline = document.onvisibilitychange = () => { connect(); read(); badge(); };
 
 if (log) {
   local(log);

@@ -1,17 +1,17 @@
 // Writing: sent in order, kept until acknowledged; drafts too.
-import { $, fetched, form, log, make, me, page, past, post, rename, room } from "./dom.js";
+import { $, fetched, form, log, make, me, one, page, past, post, rename, room, say } from "./dom.js";
 import { line, toEnd } from "./log.js";
-import { live, say, send, state } from "./socket.js";
+import { live, send, state, tell } from "./socket.js";
 import { count, upload } from "./files.js";
 
 const [shelf, desk] = [`unsent-${room}-${me}`, `draft-${room}-${me}`];
 const [field, list] = [form?.content, $("names")];
 let unsent = [], chosen = 0, asked = 0, edited = null, typed = 0, looking;
-const keep = () => sessionStorage.setItem(shelf, JSON.stringify(unsent));
+const keep = () => { sessionStorage[shelf] = JSON.stringify(unsent); };
 const draw = (entry) => {
-  const item = line({ user_id: me, username: page.name, timestamp: new Date().toISOString(), html: "", ...entry });
+  const item = line({ user_id: me, username: page.name, timestamp: new Date().toJSON(), html: "", ...entry });
   item.classList.add("sending");
-  item.querySelector(".text").textContent = entry.content;
+  one(".text", item).textContent = entry.content;
   item.id = "sending-" + entry.client_id;
   delete item.dataset.seq;
   log.append(item);
@@ -33,12 +33,12 @@ export const drop = (client_id) => {
 export const refused = (frame) => {
   if (frame.client_id !== state.waiting) return;
   if (/throttled|unavailable/.test(frame.code)) {
-    say("waiting", frame.content);
+    tell("waiting", frame.content);
     return setTimeout(() => { state.waiting = null; if (state.synced) live(); next(); }, frame.retry_after_ms || 2000);
   }
   wrong(frame.content);
-  const draft = [drop(state.waiting)?.content, edited ? localStorage.getItem(desk) : field.value].filter(Boolean).join("\n");
-  if (edited) localStorage.setItem(desk, draft); else write(draft);
+  const draft = [drop(state.waiting)?.content, edited ? localStorage[desk] : field.value].filter(Boolean).join("\n");
+  if (edited) localStorage[desk] = draft; else write(draft);
 };
 export const wrong = (text) => {
   Object.assign($("content-error"), { textContent: text, hidden: !text });
@@ -50,7 +50,7 @@ const typing = () => {
 };
 const changed = () => {
   field.rows = Math.min(8, field.value.split("\n").length);
-  if (!edited) localStorage.setItem(desk, field.value);
+  if (!edited) localStorage[desk] = field.value;
   clearTimeout(looking);
   looking = setTimeout(preview, 300);
 };
@@ -66,19 +66,19 @@ const aimed = (text, id = "") => {
   form.reply_to.value = id;
   field.focus();
 };
-export const aim = (item) => { free(); aimed("Replying to " + item.querySelector(".author").textContent, item.dataset.id); };
+export const aim = (item) => { free(); aimed(say("Replying to {}", one(".author", item).textContent), item.dataset.id); };
 export const edit = async (item) => {
   try {
     const other = await fetched("/chat/messages/" + item.dataset.id);
-    aimed("Editing a message");
+    aimed(say("Editing a message"));
     edited = item.dataset.id;
-    write(other.querySelector("[name=content]").value);
-  } catch (error) { wrong(error.message); }
+    write(one("[name=content]", other).value);
+  } catch ({ message }) { wrong(message); }
 };
 const free = () => {
   const was = edited;
   edited = null;
-  if (was) write(localStorage.getItem(desk) ?? "");
+  if (was) write(localStorage[desk] ?? "");
   aimed("");
 };
 // Completion of @names.
@@ -95,7 +95,7 @@ const mark = (index) => {
 const take = () => {
   const end = field.selectionStart;
   field.setRangeText(list.children[chosen].textContent + " ", field.value.lastIndexOf("@", end - 1) + 1, end, "end");
-  field.dispatchEvent(new Event("input"));
+  field.oninput();
 };
 const complete = async () => {
   const typed = /(?:^|[^\w@])@([\w.-]{0,32})$/.exec(field.value.slice(0, field.selectionStart));
@@ -124,7 +124,7 @@ const submit = async (event) => {
   const was = edited;
   if (was || count()) {
     form.inert = true;
-    try { await (was ? post(`/chat/messages/${was}/edit`, { content }) : upload(entry)); } catch (error) { return wrong(error.message); } finally { form.inert = false; }
+    try { await (was ? post(`/chat/messages/${was}/edit`, { content }) : upload(entry)); } catch ({ message }) { return wrong(message); } finally { form.inert = false; }
   } else { unsent.push(entry); keep(); draw(entry); }
   rename();
   if (!was) write("");
@@ -144,7 +144,7 @@ const keys = (event) => {
 };
 // A page of the past posts without this.
 if (form && !past) {
-  unsent = JSON.parse(sessionStorage.getItem(shelf)) || [];
+  unsent = JSON.parse(sessionStorage[shelf] ?? "[]");
   unsent.forEach(draw);
   rename(), form.onsubmit = submit;
   field.oninput = () => { changed(); if (field.value) typing(); complete(); };
@@ -153,6 +153,6 @@ if (form && !past) {
   $("cancel").onclick = () => { free(); return false; };
   $("previews").hidden = false;
   $("previewing").onchange = preview;
-  if (!field.value) write(localStorage.getItem(desk) ?? "");
+  if (!field.value) write(localStorage[desk] ?? "");
   if (matchMedia("(min-width: 700px)").matches) field.focus();
 }

@@ -1,5 +1,5 @@
 // Files of a message: picked, pasted or dropped.
-import { $, form, make, parse, rename, stream, words } from "./dom.js";
+import { $, form, make, refusal, rename, say, stream } from "./dom.js";
 
 const [input, list] = [$("file"), $("chosen")];
 let files = [];
@@ -7,15 +7,15 @@ export const count = () => files.length;
 const draw = () => list.replaceChildren(...files.map((file) => {
   const item = make("li", "", file.name);
   const onclick = () => { files = files.filter((other) => other !== file); draw(); form.content.focus(); };
-  item.append(make("button", "quiet", "×", { type: "button", ariaLabel: "Remove " + file.name, onclick }));
+  item.append(make("button", "quiet", "×", { type: "button", ariaLabel: say("Remove {}", file.name), onclick }));
   return item;
 }));
 const add = (more) => { files = [...files, ...more].slice(0, 10); input.value = ""; draw(); };
 
 // What is refused stays chosen.
 export const upload = (fields) => new Promise((done, failed) => {
-  const [body, request, bar] = [new FormData(), new XMLHttpRequest(), make("progress", "", "", { value: 0, ariaLabel: "Sending files" })];
-  Object.entries(fields).forEach(([name, value]) => body.append(name, value ?? ""));
+  const [body, request, bar] = [new FormData(), new XMLHttpRequest(), make("progress", "", "", { value: 0, ariaLabel: say("Sending files") })];
+  for (const name in fields) body.append(name, fields[name] ?? "");
   files.forEach((file) => body.append("file", file));
   list.append(bar);
   request.open("POST", form.action);
@@ -26,7 +26,7 @@ export const upload = (fields) => new Promise((done, failed) => {
     if (stored) files = [];
     if (request.status) rename();
     draw();
-    stored ? done() : failed(new Error(words(parse(request.responseText))));
+    stored ? done() : failed(refusal(request.responseText));
   };
   request.send(body);
 });

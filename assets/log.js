@@ -1,28 +1,32 @@
 // The talk on the page: messages at their numbers, reactions, who has seen them.
-import { $, fetched, log, make, me, page, past, stream } from "./dom.js";
+import { $, fetched, log, make, me, one, page, past, say, stream } from "./dom.js";
 
+const { lang } = document.documentElement;
+const own = navigator.language.startsWith(lang) ? [] : lang + "-u-nu-latn";
 const blank = $("blank")?.content.firstElementChild;
 export const last = { rev: +page.rev || 0, seq: +page.seq || 0 };
 export const atEnd = () => stream.scrollHeight - stream.scrollTop - stream.clientHeight < 80;
 export const toEnd = () => { stream.scrollTop = stream.scrollHeight; };
 export const local = (root) => root.querySelectorAll("time").forEach((time) => {
   const shape = time.closest(".day") ? { dateStyle: "long", timeZone: "UTC" } : { timeStyle: "short" };
-  time.textContent = new Date(time.dateTime).toLocaleString([], shape);
+  time.textContent = new Date(time.dateTime).toLocaleString(own, shape);
 });
-export const byId = (id) => log.querySelector(`[data-id="${id}"]`);
+export const byId = (id) => one(`[data-id="${id}"]`, log);
 const still = (change) => { const follow = atEnd(); change(); if (follow) toEnd(); };
 
 export const line = (message) => {
   const { id, seq, user_id, timestamp, content, html, reply_to, attachments = [], reactions = [] } = message;
-  const [item, name] = [blank.cloneNode(true), message.username ?? "Deleted account"];
-  const part = (which) => item.querySelector("." + which);
+  const item = blank.cloneNode(true);
+  const part = (which) => one("." + which, item);
+  const nobody = part("author").textContent, name = message.username ?? nobody;
   item.id = "m" + seq;
   Object.assign(item.dataset, { id, seq, user: user_id ?? "", at: timestamp });
   Object.assign(part("avatar"), { className: "avatar hue-" + user_id % 8, textContent: name[0] });
   part("author").textContent = name;
-  part("head").querySelector("time").dateTime = timestamp;
-  part("more").ariaLabel = part("more").ariaLabel.replace("Deleted account", name);
-  part("more").href = "/chat/messages/" + id;
+  one("time", item).dateTime = timestamp;
+  const more = part("more");
+  more.ariaLabel = more.ariaLabel.replace(nobody, name);
+  more.href = "/chat/messages/" + id;
   if (!message.edited_at) part("edited").remove();
   // Sanitised on the server.
   if (!message.deleted_at) part("text").innerHTML = html;
@@ -37,25 +41,25 @@ const quote = (link, id) => {
   link.href = "/chat/messages/" + id;
   link.dataset.to = id;
   const there = byId(id);
-  link.firstChild.textContent = there ? there.querySelector(".author").textContent : "An earlier message";
-  link.lastChild.textContent = there?.querySelector(".text").textContent.trim().slice(0, 120);
+  if (!there) return;
+  link.firstChild.textContent = one(".author", there).textContent;
+  link.lastChild.textContent = one(".text", there).textContent.trim().slice(0, 120);
 };
 const file = ({ id, filename, width, height }) => {
-  const [item, link] = [make("li"), make("a", "file", "", { href: "/chat/attachments/" + id })];
+  const [item, link] = [make("li"), make("a", width ? "" : "file", "", { href: "/chat/attachments/" + id })];
   item.append(link);
   if (width) {
     const scale = Math.min(1, 480 / width, 360 / height);
-    link.className = "";
     const onerror = () => { link.textContent = filename; };
     link.append(make("img", "", "", { src: link.href + "/thumbnail", alt: filename, width: width * scale, height: height * scale, onerror }));
   } else link.append(make("bdi", "", filename));
   return item;
 };
 export const react = (item, reactions) => {
-  let chips = item.querySelector(".reactions");
-  if (!chips) item.querySelector(".more").before(chips = blank.querySelector(".reactions").cloneNode());
+  let chips = one(".reactions", item);
+  if (!chips) one(".more", item).before(chips = one(".reactions", blank).cloneNode());
   chips.action = `/chat/messages/${item.dataset.id}/react`;
-  const name = (id) => log.querySelector(`[data-user="${id}"] .author`)?.textContent ?? "…";
+  const name = (id) => one(`[data-user="${id}"] .author`, log)?.textContent ?? "…";
   chips.replaceChildren(...reactions.map(({ emoji, count, user_ids }) =>
     make("button", "", `${emoji} ${count}`, { name: "emoji", value: emoji, ariaPressed: user_ids.includes(me), title: user_ids.map(name) })));
 };
@@ -66,7 +70,7 @@ export const reacted = (frame) => {
 };
 export const deleted = (frame) => {
   last.rev = frame.rev;
-  byId(frame.id)?.querySelector(".text").replaceChildren(blank.querySelector(".gone").cloneNode(true));
+  byId(frame.id)?.querySelector(".text").replaceChildren(one(".gone", blank).cloneNode(true));
   for (const link of log.querySelectorAll(`[data-to="${frame.id}"]`)) link.lastChild.textContent = "…";
 };
 
@@ -74,7 +78,7 @@ export const deleted = (frame) => {
 export const show = (message) => {
   last.rev = Math.max(last.rev, message.rev);
   const there = $("m" + message.seq);
-  if (!there && (past || message.seq < log.querySelector("[data-seq]")?.dataset.seq)) return;
+  if (!there && (past || message.seq < one("[data-seq]", log)?.dataset.seq)) return;
   const item = line(message);
   if (there) {
     item.classList.toggle("again", there.matches(".again"));
@@ -83,8 +87,7 @@ export const show = (message) => {
   const follow = atEnd();
   let above = log.lastElementChild;
   while (above && !(+above.dataset.seq < message.seq)) above = above.previousElementSibling;
-  const day = message.timestamp.slice(0, 10);
-  const parts = [item];
+  const [day, parts] = [message.timestamp.slice(0, 10), [item]];
   if (!above?.dataset.at.startsWith(day)) {
     parts.unshift(make("li", "day"));
     parts[0].append(make("time", "", "", { dateTime: day }));
@@ -92,7 +95,7 @@ export const show = (message) => {
   } else if (above.dataset.user === item.dataset.user && !message.reply_to && !/^\/me /.test(message.content) && Date.parse(message.timestamp) - Date.parse(above.dataset.at) < 3e5) {
     item.classList.add("again");
   }
-  if (document.hidden && !$("new")) parts.splice(-1, 0, make("li", "new", "New", { id: "new" }));
+  if (document.hidden && !$("new")) parts.splice(-1, 0, make("li", "new", say("New"), { id: "new" }));
   above ? above.after(...parts) : log.prepend(...parts);
   $("empty")?.remove();
   last.seq = Math.max(last.seq, message.seq);
@@ -110,7 +113,7 @@ export const seen = ({ user_id, seq }) => {
   if (names[0]) $("seen").hidden = names.every((name) => name.hidden);
 };
 export const note = (text) => still(() => {
-  log.querySelector(".note")?.remove();
+  one(".note", log)?.remove();
   log.append(make("li", "note", text));
 });
 
@@ -121,9 +124,7 @@ export const older = async () => {
   try {
     const other = await fetched(link.href);
     const items = [...other.querySelectorAll("#log > li:not(.new)")];
-    const next = other.getElementById("older");
-    const mark = log.querySelector(".day time");
-    const height = stream.scrollHeight;
+    const [next, mark, height] = [other.getElementById("older"), one(".day time", log), stream.scrollHeight];
     if (next) link.href = next.href; else link.remove();
     if (items.at(-1)?.dataset.at.startsWith(mark?.dateTime)) mark.parentElement.remove();
     // Not to be read out.

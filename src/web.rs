@@ -14,6 +14,7 @@ pub mod pages;
 pub mod pieces;
 pub mod render;
 pub mod request_id;
+pub mod script_words;
 pub mod status;
 pub mod thumbnails;
 pub mod upload;

@@ -50,6 +50,12 @@ pub fn push_script() -> &'static str {
     &ADDRESS
 }
 
+/// Every script, for its words.
+pub(super) fn script_texts() -> impl Iterator<Item = String> {
+    let names = Assets::iter().filter(|name| name.ends_with(".js"));
+    names.filter_map(|name| Assets::get(&name)).map(|file| String::from_utf8_lossy(&file.data).into_owned())
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -77,7 +83,7 @@ pub async fn service_worker() -> Response {
 
 fn send(name: &str, kept: &'static str) -> Response {
     let Some(file) = Assets::get(name) else {
-        return error_page(StatusCode::NOT_FOUND, "There is no such file.".into());
+        return error_page(StatusCode::NOT_FOUND, tr!("There is no such file.").into());
     };
     let headers =
         [(header::CONTENT_TYPE, file.metadata.mimetype().to_owned()), (header::CACHE_CONTROL, kept.to_owned())];

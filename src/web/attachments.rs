@@ -101,7 +101,7 @@ async fn open(app: &App, file: &Attachment) -> Result<(File, u64)> {
     };
     opened.await.map_err(|error| {
         tracing::error!(%error, attachment = %file.id, "an uploaded file can't be read");
-        Error::NotFound("This file isn't here any more.")
+        Error::NotFound(msgid!("This file isn't here any more."))
     })
 }
 

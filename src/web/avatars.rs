@@ -51,5 +51,5 @@ fn parse(name: &str) -> Option<(&str, u16)> {
 }
 
 fn none() -> Response {
-    error_page(StatusCode::NOT_FOUND, "There is no such picture.".into())
+    error_page(StatusCode::NOT_FOUND, tr!("There is no such picture.").into())
 }

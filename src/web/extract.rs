@@ -132,7 +132,9 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Asked<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, PageError> {
         let asked = serde_html_form::from_str(parts.uri.query().unwrap_or_default());
-        asked.map(Self).map_err(|error| PageError(Error::Malformed(format!("This address can't be read: {error}."))))
+        asked
+            .map(Self)
+            .map_err(|error| PageError(Error::Malformed(tr!("This address can't be read: {why}.", why = error))))
     }
 }
 
@@ -156,7 +158,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Fields<T> {
 }
 
 fn unreadable(why: &str) -> PageError {
-    PageError(Error::Malformed(format!("This form can't be read: {why}.")))
+    PageError(Error::Malformed(tr!("This form can't be read: {why}.", why = why)))
 }
 
 fn refused(status: StatusCode, why: &str) -> PageError {
@@ -165,9 +167,9 @@ fn refused(status: StatusCode, why: &str) -> PageError {
 
 async fn urlencoded(request: Request, app: &App) -> Result<String, PageError> {
     let body = Bytes::from_request(request, app).await.map_err(|e| refused(e.status(), &e.body_text()))?;
-    let body = String::from_utf8(body.into()).map_err(|_| unreadable("it isn't UTF-8"))?;
+    let body = String::from_utf8(body.into()).map_err(|_| unreadable(&tr!("it isn't UTF-8")))?;
     // The parser would put � for bytes that aren't text; nobody typed that.
-    percent_encoding::percent_decode_str(&body).decode_utf8().map_err(|_| unreadable("it isn't UTF-8"))?;
+    percent_encoding::percent_decode_str(&body).decode_utf8().map_err(|_| unreadable(&tr!("it isn't UTF-8")))?;
     Ok(body)
 }
 
@@ -177,7 +179,7 @@ async fn multipart(request: Request, app: &App) -> Result<String, PageError> {
     while let Some(part) = parts.next_field().await.map_err(|e| refused(e.status(), &e.body_text()))? {
         let name = part.name().unwrap_or_default().to_owned();
         let value = part.bytes().await.map_err(|e| refused(e.status(), &e.body_text()))?;
-        let value = std::str::from_utf8(&value).map_err(|_| unreadable("it isn't UTF-8"))?;
+        let value = std::str::from_utf8(&value).map_err(|_| unreadable(&tr!("it isn't UTF-8")))?;
         fields.push((name, value.to_owned()));
     }
     Ok(form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish())

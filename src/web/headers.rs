@@ -48,7 +48,7 @@ type Refusal = fn(ProtectionError) -> Response;
 /// Refuses what other sites post in a reader's name (403): `Sec-Fetch-Site`, and `Origin` where that is missing.
 pub fn cross_site(config: &Config) -> Result<CsrfLayer<Refusal>> {
     fn refuse(_: ProtectionError) -> Response {
-        error_page(StatusCode::FORBIDDEN, "This was sent from another site, so nothing was done.".into())
+        error_page(StatusCode::FORBIDDEN, tr!("This was sent from another site, so nothing was done.").into())
     }
     let layer = CsrfLayer::new().add_trusted_origin(config.origin()).map_err(|e| Error::startup(e.to_string()))?;
     Ok(layer.with_rejection_response(refuse as Refusal))
@@ -139,7 +139,7 @@ pub async fn for_scripts(request: Request, next: Next) -> Response {
     if place.is_some_and(|place| place.starts_with("/login")) {
         return error_page(
             StatusCode::UNAUTHORIZED,
-            "You are logged out. What you wrote is kept; log in again.".into(),
+            tr!("You are logged out. What you wrote is kept; log in again.").into(),
         );
     }
     let mut done = StatusCode::NO_CONTENT.into_response();
@@ -154,15 +154,18 @@ pub async fn for_scripts(request: Request, next: Next) -> Response {
 pub fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
     let cause = cause.downcast_ref::<String>().map(String::as_str).or(cause.downcast_ref::<&str>().copied());
     tracing::error!(cause = cause.unwrap_or("unknown"), "a handler panicked");
-    error_page(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side. It has been written down.".into())
+    error_page(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        tr!("Something went wrong on our side. It has been written down.").into(),
+    )
 }
 
 /// An address that isn't there.
 pub async fn not_found() -> Response {
-    error_page(StatusCode::NOT_FOUND, "There is no such page.".into())
+    error_page(StatusCode::NOT_FOUND, tr!("There is no such page.").into())
 }
 
 /// A page that doesn't take this method.
 pub async fn wrong_method() -> Response {
-    error_page(StatusCode::METHOD_NOT_ALLOWED, "This page can't be used that way.".into())
+    error_page(StatusCode::METHOD_NOT_ALLOWED, tr!("This page can't be used that way.").into())
 }

@@ -1,5 +1,7 @@
 //! What answers look like: pages, an [`Error`] as a page or as plain text, and what every page's frame needs.
 
+use std::borrow::Cow;
+
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
@@ -98,7 +100,7 @@ impl From<Error> for PageError {
 struct ErrorPage {
     chrome: Chrome,
     status: u16,
-    title: &'static str,
+    title: Cow<'static, str>,
     message: String,
     /// Where to mend it, and what that is called.
     link: Option<(&'static str, &'static str)>,
@@ -121,17 +123,17 @@ pub fn error_page(status: StatusCode, message: String) -> Response {
 /// The same with a link to where the reader can mend it.
 pub fn error_page_with(status: StatusCode, message: String, link: Option<(&'static str, &'static str)>) -> Response {
     let title = match status {
-        StatusCode::BAD_REQUEST => "That can't be understood",
-        StatusCode::FORBIDDEN => "Not allowed",
-        StatusCode::NOT_FOUND => "Not found",
-        StatusCode::METHOD_NOT_ALLOWED => "Not like that",
-        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => "Just a moment",
-        StatusCode::INTERNAL_SERVER_ERROR => "Something went wrong",
-        _ => "That didn't work",
+        StatusCode::BAD_REQUEST => tr!("That can't be understood"),
+        StatusCode::FORBIDDEN => tr!("Not allowed"),
+        StatusCode::NOT_FOUND => tr!("Not found"),
+        StatusCode::METHOD_NOT_ALLOWED => tr!("Not like that"),
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => tr!("Just a moment"),
+        StatusCode::INTERNAL_SERVER_ERROR => tr!("Something went wrong"),
+        _ => tr!("That didn't work"),
     };
     let chrome = Chrome::nobodys();
     let page = ErrorPage { chrome, status: status.as_u16(), title, message, link };
-    let html = page.render().unwrap_or_else(|_| title.to_owned());
+    let html = page.render().unwrap_or_else(|_| page.title.into_owned());
     waiting((status, Html(html)).into_response(), (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1))
 }
 

@@ -40,7 +40,7 @@ pub fn is_multipart(headers: &HeaderMap) -> bool {
 /// [`Error::TooLarge`] of a form with files, in words.
 pub fn too_large(app: &App) -> String {
     let most = app.config.upload_max_bytes;
-    format!("A file has at most {most} bytes, and all of them together ten times that.")
+    tr!("A file has at most {most} bytes, and all of them together ten times that.", most = most)
 }
 
 /// Reads all of a form into `intake`; what was typed, as far as it came, and whether all is well. Errors:
@@ -61,11 +61,11 @@ pub async fn read(app: &App, intake: &mut Intake, mut request: Request) -> (Type
 
 /// To whoever stopped sending.
 pub fn unfinished() -> Error {
-    Error::Malformed("The rest of this form didn't come.".into())
+    Error::Malformed(tr!("The rest of this form didn't come.").into())
 }
 
 fn unreadable(why: &str) -> Error {
-    Error::Malformed(format!("This form can't be read: {why}."))
+    Error::Malformed(tr!("This form can't be read: {why}.", why = why))
 }
 
 /// Reads on after something was refused: a client that is still sending wouldn't hear of it, and what was typed after a
@@ -134,11 +134,11 @@ async fn text(mut part: Field<'_>, name: &'static str) -> Result<String> {
     let mut bytes = Vec::new();
     while let Some(chunk) = patiently(part.chunk()).await? {
         if bytes.len() + chunk.len() > MOST_IN_A_FIELD {
-            return Err(Error::field(name, "This is too long."));
+            return Err(Error::field(name, tr!("This is too long.")));
         }
         bytes.extend_from_slice(&chunk);
     }
-    String::from_utf8(bytes).map_err(|_| unreadable("it isn't UTF-8"))
+    String::from_utf8(bytes).map_err(|_| unreadable(&tr!("it isn't UTF-8")))
 }
 
 /// The message that is answered; none for an empty field.
@@ -146,7 +146,7 @@ fn number(text: &str) -> Result<Option<MessageId>> {
     match text.trim() {
         "" => Ok(None),
         text => {
-            let id = text.parse().map_err(|_| Error::field("reply_to", "This is no whole number."))?;
+            let id = text.parse().map_err(|_| Error::field("reply_to", tr!("This is no whole number.")))?;
             Ok(Some(MessageId(id)))
         }
     }

@@ -100,7 +100,7 @@ pub struct NewAccount {
 }
 
 const BAD_LINK: Error =
-    Error::Forbidden("This setup link isn't valid any more. The server prints the current one when it starts.");
+    Error::Forbidden(msgid!("This setup link isn't valid any more. The server prints the current one when it starts."));
 
 impl AccountPages {
     /// `GET /`.

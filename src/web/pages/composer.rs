@@ -14,7 +14,7 @@ use crate::web::extract::Fields;
 use crate::web::render::PageError;
 use crate::web::upload::{self, Typed};
 
-const SENT_BEFORE: &str = "The message before this one was sent from here already. Send this one now.";
+const SENT_BEFORE: &str = msgid!("The message before this one was sent from here already. Send this one now.");
 
 #[derive(Default, Deserialize)]
 #[serde(default)]

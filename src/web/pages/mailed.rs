@@ -93,7 +93,7 @@ impl MailedPages {
         Fields(Wish { email }): Fields<Wish>,
     ) -> Result<Response, PageError> {
         if !email.contains('@') {
-            let wrong = Error::field("email", "Type the e-mail address of your account.");
+            let wrong = Error::field("email", tr!("Type the e-mail address of your account."));
             let chrome = Chrome::new(&app, None);
             return refused(wrong, "email", |errors| ResetPage { chrome, sent: false, email, errors });
         }
@@ -123,7 +123,7 @@ impl MailedPages {
     ) -> Result<Response, PageError> {
         match reset_tokens::redeem(&app, &token, password, &device).await {
             Ok(_) => {
-                let notice = Once::notice("Your new password is set. Log in with it.");
+                let notice = Once::notice(tr!("Your new password is set. Log in with it."));
                 Ok(notice.along(&app, None, Redirect::to("/login"))?)
             }
             Err(error @ Error::Invalid(_)) => {
@@ -161,7 +161,7 @@ impl MailedPages {
             Ok(()) => {
                 let session = person.and_then(|person| person.session());
                 let leads_to = if session.is_some() { "/settings#email" } else { "/login?next=%2Fsettings" };
-                Ok(Once::notice("Your new address is confirmed.").along(&app, session, Redirect::to(leads_to))?)
+                Ok(Once::notice(tr!("Your new address is confirmed.")).along(&app, session, Redirect::to(leads_to))?)
             }
             Err(error @ Error::Invalid(_)) => {
                 let chrome = Chrome::new(&app, None);

@@ -147,7 +147,7 @@ async fn react(app: &App, person: &Person, id: MessageId, typed: &Typed) -> Resu
             let message = messages::see(&mut app.db.read().await?, person.id, id).await?;
             !message.reactions.iter().any(|one| one.emoji == emoji && one.user_ids.contains(&person.id))
         }
-        _ => return Err(Error::field("emoji", "A reaction is on (1) or off (0).")),
+        _ => return Err(Error::field("emoji", tr!("A reaction is on (1) or off (0)."))),
     };
     let reactions = match on {
         true => reactions::react(app, person, id, emoji).await,

@@ -77,6 +77,9 @@ impl NotificationPages {
 impl NotificationsPage {
     /// How many aren't read; counted no further than there is anything to tell.
     fn count(&self) -> String {
-        if self.unread < MOST_COUNTED { self.unread.to_string() } else { format!("{} or more", self.unread) }
+        match self.unread {
+            unread if unread < MOST_COUNTED => tr!("{n} unread" | "{n} unread" % unread),
+            unread => tr!("{n} or more unread" | "{n} or more unread" % unread),
+        }
     }
 }

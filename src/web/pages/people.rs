@@ -108,7 +108,7 @@ impl PeoplePages {
             Err(error) => Err(error),
         };
         match sent {
-            Ok(entry) => place.back(&app, &person, format!("You asked {} to talk.", entry.recipient)),
+            Ok(entry) => place.back(&app, &person, tr!("You asked {name} to talk.", name = entry.recipient)),
             Err(error) => PeoplePage::refused(&app, &person, place, ask, error).await,
         }
     }
@@ -134,7 +134,7 @@ impl PeoplePages {
         Fields(place): Fields<Place>,
     ) -> Result<Response, PageError> {
         let done = interests::reject(&app, &person, InterestId(id)).await;
-        place.told(&app, &person, done.map(|entry| format!("You said no to {}.", entry.sender))).await
+        place.told(&app, &person, done.map(|entry| tr!("You said no to {name}.", name = entry.sender))).await
     }
 
     /// `POST /people/interests/{id}/cancel`.
@@ -145,7 +145,7 @@ impl PeoplePages {
         Fields(place): Fields<Place>,
     ) -> Result<Response, PageError> {
         let done = interests::cancel(&app, &person, InterestId(id)).await;
-        place.told(&app, &person, done.map(|entry| format!("You don't ask {} any more.", entry.recipient))).await
+        place.told(&app, &person, done.map(|entry| tr!("You don't ask {name} any more.", name = entry.recipient))).await
     }
 
     /// `POST /people/{id}/talk`: into the direct room of the two, which is made where there is none.
@@ -175,7 +175,7 @@ impl PeoplePages {
         Fields(place): Fields<Place>,
     ) -> Result<Response, PageError> {
         let done = blocks::block(&app, &person, UserId(id)).await;
-        place.told(&app, &person, done.map(|()| "Blocked. They aren't told.".into())).await
+        place.told(&app, &person, done.map(|()| tr!("Blocked. They aren't told.").into())).await
     }
 
     /// `POST /people/{id}/unblock`.
@@ -186,7 +186,7 @@ impl PeoplePages {
         Fields(place): Fields<Place>,
     ) -> Result<Response, PageError> {
         let done = blocks::unblock(&app, &person, UserId(id)).await;
-        place.told(&app, &person, done.map(|()| "Unblocked.".into())).await
+        place.told(&app, &person, done.map(|()| tr!("Unblocked.").into())).await
     }
 }
 
@@ -218,7 +218,7 @@ impl Ask {
         let recipient_id = match id.parse() {
             _ if id.is_empty() => None,
             Ok(id) => Some(UserId(id)),
-            Err(_) => return Err(Error::field("recipient_id", "There is no active account with this id.")),
+            Err(_) => return Err(Error::field("recipient_id", tr!("There is no active account with this id."))),
         };
         NewInterest::parse(recipient_id, Some(self.recipient.clone()), &self.note)
     }

@@ -82,7 +82,7 @@ impl SecondStepPages {
 }
 
 fn wrong(app: &App, with: &str) -> Response {
-    let why = "This code isn't right, or it was used already. Wait for the next one that your app shows.";
+    let why = tr!("This code isn't right, or it was used already. Wait for the next one that your app shows.");
     let errors = FieldErrors::one("totp", why);
     page(StatusCode::UNPROCESSABLE_ENTITY, &SecondStepPage::new(app, with, errors))
 }

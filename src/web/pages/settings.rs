@@ -4,6 +4,7 @@
 mod address;
 mod api_tokens;
 mod avatar;
+mod language;
 mod leaving;
 mod my_data;
 mod notices;
@@ -11,6 +12,8 @@ mod password;
 mod profile;
 mod sessions;
 mod two_factor;
+
+use std::borrow::Cow;
 
 use askama::Template;
 use axum::Router;
@@ -23,6 +26,7 @@ use crate::app::App;
 use crate::auth;
 use crate::auth::two_factor::State as TwoFactor;
 use crate::error::{Error, FieldErrors, Result};
+use crate::i18n::Language;
 use crate::notifications::digest::{self, Digest};
 use crate::users::address as addresses;
 use crate::users::{self, Person, User};
@@ -47,6 +51,7 @@ pub fn routes() -> Router<App> {
         .route("/settings/api-tokens", post(api_tokens::make))
         .route("/settings/api-tokens/{id}/revoke", post(api_tokens::revoke))
         .route("/settings/digest", post(notices::digest))
+        .route("/settings/language", post(language::choose))
         .route("/settings/push", post(notices::subscribe))
         .route("/settings/push/remove", post(notices::unsubscribe))
         .route("/settings/export", get(my_data::export))
@@ -59,6 +64,7 @@ enum Section {
     Profile,
     Email,
     Notices,
+    Language,
     Password,
     TwoFactor,
     Sessions,
@@ -67,10 +73,11 @@ enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Profile,
         Self::Email,
         Self::Notices,
+        Self::Language,
         Self::Password,
         Self::TwoFactor,
         Self::Sessions,
@@ -83,6 +90,7 @@ impl Section {
             Self::Profile => "profile",
             Self::Email => "email",
             Self::Notices => "notices",
+            Self::Language => "language",
             Self::Password => "password",
             Self::TwoFactor => "two-factor",
             Self::Sessions => "sessions",
@@ -91,16 +99,17 @@ impl Section {
         }
     }
 
-    fn title(self) -> &'static str {
+    fn title(self) -> Cow<'static, str> {
         match self {
-            Self::Profile => "Profile",
-            Self::Email => "E-mail",
-            Self::Notices => "Notifications",
-            Self::Password => "Password",
-            Self::TwoFactor => "Two-factor",
-            Self::Sessions => "Sessions",
-            Self::ApiTokens => "API tokens",
-            Self::YourData => "Your data",
+            Self::Profile => tr!("Profile"),
+            Self::Email => tr!("E-mail"),
+            Self::Notices => tr!("Notifications"),
+            Self::Language => tr!("Language"),
+            Self::Password => tr!("Password"),
+            Self::TwoFactor => tr!("Two-factor"),
+            Self::Sessions => tr!("Sessions"),
+            Self::ApiTokens => tr!("API tokens"),
+            Self::YourData => tr!("Your data"),
         }
     }
 }
@@ -167,8 +176,7 @@ impl SettingsPage {
         let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
         let errors = match error {
             Error::Invalid(errors) => errors,
-            Error::Conflict(why) => FieldErrors::one("", why),
-            Error::TooMany { .. } => FieldErrors::one("", error.to_string()),
+            Error::Conflict(_) | Error::TooMany { .. } => FieldErrors::one("", error.to_string()),
             error => return Err(error.into()),
         };
         self.wrong = Some((section, errors));
@@ -198,5 +206,5 @@ fn done(app: &App, person: &Person, section: Section, once: Once) -> Result<Resp
 /// wrong one, which ends the session.
 async fn ask(app: &App, person: &Person, field: &'static str, password: String) -> Result<()> {
     let fits = auth::ask_again(app, person, password).await?;
-    if fits { Ok(()) } else { Err(Error::field(field, "This isn't your password.")) }
+    if fits { Ok(()) } else { Err(Error::field(field, tr!("This isn't your password."))) }
 }

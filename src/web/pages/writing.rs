@@ -1,6 +1,8 @@
 //! What helps people write: the page that says how, a preview of what is typed, and names to complete. Scripts of the
 //! room's page call the last two.
 
+use std::borrow::Cow;
+
 use askama::Template;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -10,6 +12,7 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::i18n;
 use crate::ids::RoomId;
 use crate::messages::{MOST_CHARACTERS, markup};
 use crate::rooms;
@@ -20,17 +23,17 @@ use crate::web::render::{Chrome, PageError, Plain, page};
 
 /// What is typed, and what to know of it; how it looks is rendered as in a message, so that this can't be wrong.
 const EXAMPLES: &[(&str, &str)] = &[
-    ("**bold** and *italic*", ""),
-    ("`code`", "Nothing in it is read as anything else."),
-    ("```\nseveral lines\nof code\n```", ""),
-    ("> what somebody said", ""),
-    ("- milk\n- bread", "With numbers, 1. and 2., too."),
-    ("https://example.org", "A link. Nothing is fetched from there."),
-    ("[the notes](https://example.org/notes)", "A link under another name says where it leads."),
-    ("@maria", "Tells Maria, if she is in this room and hasn't muted it."),
-    ("@here", "Tells every member who is online now."),
-    ("/me waves", "What you do, in a message of one line."),
-    ("//me", "The words themselves. A backslash, \\, does the same for any other sign."),
+    (msgid!("**bold** and *italic*"), ""),
+    ("`code`", msgid!("Nothing in it is read as anything else.")),
+    (msgid!("```\nseveral lines\nof code\n```"), ""),
+    (msgid!("> what somebody said"), ""),
+    (msgid!("- milk\n- bread"), msgid!("With numbers, 1. and 2., too.")),
+    ("https://example.org", msgid!("A link. Nothing is fetched from there.")),
+    (msgid!("[the notes](https://example.org/notes)"), msgid!("A link under another name says where it leads.")),
+    ("@maria", msgid!("Tells Maria, if she is in this room and hasn't muted it.")),
+    ("@here", msgid!("Tells every member who is online now.")),
+    (msgid!("/me waves"), msgid!("What you do, in a message of one line.")),
+    ("//me", msgid!("The words themselves. A backslash, \\, does the same for any other sign.")),
 ];
 
 /// What everyone in the room is called at once.
@@ -46,9 +49,18 @@ struct HelpPage {
 }
 
 struct Example {
-    typed: &'static str,
+    typed: Cow<'static, str>,
     html: String,
-    note: &'static str,
+    note: Cow<'static, str>,
+}
+
+impl Example {
+    fn new(typed: &'static str, note: &'static str) -> Self {
+        let typed = i18n::gettext(typed);
+        // Nothing is the head of a catalogue there.
+        let note = if note.is_empty() { Cow::default() } else { i18n::gettext(note) };
+        Self { html: markup::render(&typed), typed, note }
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -66,8 +78,7 @@ pub struct Draft {
 impl WritingPages {
     /// `GET /help`, for anyone. Cost: 2 queries for who is signed in, O(examples).
     pub async fn help(State(app): State<App>, Visitor(person): Visitor) -> Response {
-        let shown =
-            |&(typed, note): &(&'static str, &'static str)| Example { typed, html: markup::render(typed), note };
+        let shown = |&(typed, note): &(&'static str, &'static str)| Example::new(typed, note);
         let examples = EXAMPLES.iter().map(shown).collect();
         page(StatusCode::OK, &HelpPage { chrome: Chrome::new(&app, person), examples })
     }

@@ -40,9 +40,11 @@ pub async fn change(
 
 fn said(change: Change, email: &str) -> String {
     match change {
-        Change::Same => "This was your address already.".into(),
-        Change::Done => "Your address is changed.".into(),
-        Change::Asked => format!("A letter is on its way to {email}: open its link, and it is your address."),
+        Change::Same => tr!("This was your address already.").into(),
+        Change::Done => tr!("Your address is changed.").into(),
+        Change::Asked => {
+            tr!("A letter is on its way to {email}: open its link, and it is your address.", email = email)
+        }
     }
 }
 

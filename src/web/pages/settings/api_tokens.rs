@@ -1,5 +1,6 @@
 //! The section API tokens: what the person's programs sign in with.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::extract::{Path, State};
@@ -13,6 +14,7 @@ use crate::auth::{self, api_tokens};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::{Error, Result};
+use crate::i18n;
 use crate::ids::ApiTokenId;
 use crate::users::Person;
 use crate::web::extract::{Fields, Id, SignedIn};
@@ -21,7 +23,12 @@ use crate::web::render::PageError;
 use crate::work::Work;
 
 /// How many days a new one may last.
-const LASTS: [(&str, &str); 4] = [("30", "30 days"), ("90", "90 days"), ("365", "A year"), ("never", "Until revoked")];
+const LASTS: [(&str, &str); 4] = [
+    ("30", msgid!("30 days")),
+    ("90", msgid!("90 days")),
+    ("365", msgid!("A year")),
+    ("never", msgid!("Until revoked")),
+];
 
 #[derive(Deserialize)]
 #[serde(default)]
@@ -40,14 +47,15 @@ impl Default for Form {
 }
 
 impl Form {
-    pub fn choices(&self) -> impl Iterator<Item = (&'static str, &'static str, bool)> {
-        LASTS.into_iter().map(|(value, label)| (value, label, self.expires == value))
+    pub fn choices(&self) -> impl Iterator<Item = (&'static str, Cow<'static, str>, bool)> {
+        LASTS.into_iter().map(|(value, label)| (value, i18n::gettext(label), self.expires == value))
     }
 
     /// When it ends. Errors: [`Error::Invalid`] at `expires`.
     fn ends(&self, now: Timestamp) -> Result<Option<Timestamp>> {
         if !LASTS.iter().any(|(value, _)| *value == self.expires) {
-            return Err(Error::field("expires", "Choose how long it works: 30, 90 or 365 days, or never."));
+            let why = tr!("Choose how long it works: 30, 90 or 365 days, or never.");
+            return Err(Error::field("expires", why));
         }
         let days: Option<u64> = self.expires.parse().ok();
         Ok(days.map(|days| now.plus(Duration::from_secs(days * 24 * 3600))))
@@ -71,9 +79,9 @@ pub async fn lines(conn: &mut Conn, person: &Person, now: Timestamp) -> Result<V
         .map(|token| Line {
             id: token.id,
             name: token.name,
-            made: token.created_at.day(),
+            made: i18n::date(token.created_at),
             used: token.last_used_at.map(moment),
-            ends: token.expires_at.map(Timestamp::day),
+            ends: token.expires_at.map(i18n::date),
             has_ended: token.expires_at.is_some_and(|at| at <= now),
         })
         .collect())
@@ -118,5 +126,5 @@ pub async fn revoke(
     let mut work = Work::begin(&app, Some(&person)).await?;
     api_tokens::revoke_own(&mut work, person.id, ApiTokenId(id)).await?;
     work.commit().await?;
-    done(&app, &person, Section::ApiTokens, Once::notice("The token is revoked."))
+    done(&app, &person, Section::ApiTokens, Once::notice(tr!("The token is revoked.")))
 }

@@ -25,10 +25,10 @@ pub async fn upload(
     parts: Result<Multipart, MultipartRejection>,
 ) -> Result<Response, PageError> {
     match take_in(&app, &person, parts).await {
-        Ok(()) => done(&app, &person, Section::Profile, Once::notice("Your picture is saved.")),
+        Ok(()) => done(&app, &person, Section::Profile, Once::notice(tr!("Your picture is saved."))),
         Err(Error::TooLarge) => {
             let mut shown = SettingsPage::load(&app, &person).await?;
-            let errors = FieldErrors::one("avatar", "A picture has at most 8 MiB.");
+            let errors = FieldErrors::one("avatar", tr!("A picture has at most 8 MiB."));
             shown.wrong = Some((Section::Profile, errors));
             Ok(page(StatusCode::PAYLOAD_TOO_LARGE, &shown))
         }
@@ -38,7 +38,7 @@ pub async fn upload(
 
 async fn take_in(app: &App, person: &Person, parts: Result<Multipart, MultipartRejection>) -> Result<()> {
     let turn = app.uploads.begin(person.id);
-    let _turn = turn.ok_or_else(|| Error::field("avatar", "Another picture of yours is on its way."))?;
+    let _turn = turn.ok_or_else(|| Error::field("avatar", tr!("Another picture of yours is on its way.")))?;
     let bytes = read(parts).await?;
     avatar::set(app, person, bytes).await
 }
@@ -46,12 +46,12 @@ async fn take_in(app: &App, person: &Person, parts: Result<Multipart, MultipartR
 /// `POST /settings/avatar/remove`.
 pub async fn remove(State(app): State<App>, SignedIn(person): SignedIn) -> Result<Response, PageError> {
     avatar::remove(&app, &person).await?;
-    done(&app, &person, Section::Profile, Once::notice("Your picture is removed."))
+    done(&app, &person, Section::Profile, Once::notice(tr!("Your picture is removed.")))
 }
 
 /// The bytes of the field `avatar`. Errors: [`Error::TooLarge`], [`Error::Invalid`] for what is no form with a file.
 async fn read(parts: Result<Multipart, MultipartRejection>) -> Result<Vec<u8>> {
-    let mut parts = parts.map_err(|_| Error::field("avatar", "Choose a picture first."))?;
+    let mut parts = parts.map_err(|_| Error::field("avatar", tr!("Choose a picture first.")))?;
     let (mut bytes, mut is_too_large) = (Vec::new(), false);
     while let Some(mut part) = parts.next_field().await.map_err(broken)? {
         let is_picture = part.name() == Some("avatar");
@@ -69,6 +69,6 @@ fn broken(error: MultipartError) -> Error {
     if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
         Error::TooLarge
     } else {
-        Error::field("avatar", "The picture didn't arrive in one piece. Please try again.")
+        Error::field("avatar", tr!("The picture didn't arrive in one piece. Please try again."))
     }
 }

@@ -8,6 +8,7 @@ use tower_sessions::Session;
 use super::{Section, SettingsPage, ask};
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::i18n;
 use crate::users::{Person, change as users, departure};
 use crate::web::extract::{Fields, SignedIn};
 use crate::web::once::Once;
@@ -28,8 +29,8 @@ impl Default for Form {
     }
 }
 
-const KEPT: &str = "Your account is deleted.";
-const ERASED: &str = "Your account is closed, and what you wrote is being erased. That may take a few minutes.";
+const KEPT: &str = msgid!("Your account is deleted.");
+const ERASED: &str = msgid!("Your account is closed, and what you wrote is being erased. That may take a few minutes.");
 
 /// `POST /settings/delete`.
 pub async fn delete(
@@ -41,7 +42,7 @@ pub async fn delete(
     match leave(&app, &person, &typed.messages, typed.password).await {
         Ok(notice) => {
             session.flush().await.map_err(Error::internal)?;
-            Ok(Once::notice(notice).along(&app, None, Redirect::to("/login"))?)
+            Ok(Once::notice(i18n::gettext(notice)).along(&app, None, Redirect::to("/login"))?)
         }
         Err(error) => {
             let mut shown = SettingsPage::load(&app, &person).await?;
@@ -54,7 +55,7 @@ pub async fn delete(
 /// What to tell whoever has left.
 async fn leave(app: &App, person: &Person, messages: &str, password: String) -> Result<&'static str> {
     if !["keep", "erase"].contains(&messages) {
-        return Err(Error::field("messages", "Choose whether your messages are kept or erased."));
+        return Err(Error::field("messages", tr!("Choose whether your messages are kept or erased.")));
     }
     ask(app, person, "password", password).await?;
     let mut work = Work::begin(app, Some(person)).await?;

@@ -38,7 +38,7 @@ pub async fn digest(
     Fields(Choice { digest }): Fields<Choice>,
 ) -> Result<Response, PageError> {
     match choose(&app, &person, digest).await {
-        Ok(()) => done(&app, &person, Section::Notices, Once::notice("Your choice is saved.")),
+        Ok(()) => done(&app, &person, Section::Notices, Once::notice(tr!("Your choice is saved."))),
         Err(error) => SettingsPage::load(&app, &person).await?.refused(Section::Notices, error),
     }
 }

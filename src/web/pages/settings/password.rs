@@ -32,7 +32,7 @@ pub async fn change(
     match change_to(&app, &person, &device.ip, typed).await {
         Ok(()) => {
             session.cycle_id().await.map_err(Error::internal)?;
-            let notice = "Your password is changed, and you are logged out everywhere else.";
+            let notice = tr!("Your password is changed, and you are logged out everywhere else.");
             done(&app, &person, Section::Password, Once::notice(notice))
         }
         Err(error) => SettingsPage::load(&app, &person).await?.refused(Section::Password, error),

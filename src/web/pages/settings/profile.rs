@@ -44,7 +44,7 @@ pub async fn save(
 ) -> Result<Response, PageError> {
     let new = Description { first_name: sent.first_name, last_name: sent.last_name, bio: sent.bio };
     match describe(&app, &person, &new).await {
-        Ok(()) => done(&app, &person, Section::Profile, Once::notice("Your profile is saved.")),
+        Ok(()) => done(&app, &person, Section::Profile, Once::notice(tr!("Your profile is saved."))),
         Err(error) => {
             let mut shown = SettingsPage::load(&app, &person).await?;
             let own = &mut shown.profile;

@@ -9,6 +9,7 @@ use crate::auth::{session, user_agent};
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::error::Result;
+use crate::i18n;
 use crate::ids::SessionId;
 use crate::users::Person;
 use crate::web::extract::{Id, SignedIn};
@@ -49,7 +50,7 @@ pub async fn lines(conn: &mut Conn, person: &Person, now: Timestamp) -> Result<V
 
 /// `2026-01-31 10:30 UTC`.
 pub fn moment(at: Timestamp) -> String {
-    format!("{} {} UTC", at.day(), at.hour_minute())
+    tr!("{} UTC", i18n::date_time(at))
 }
 
 /// `POST /settings/sessions/{id}/end`. Their own current one logs them out.
@@ -65,7 +66,7 @@ pub async fn end(
     if person.session() == Some(id) {
         return Ok(Redirect::to("/login").into_response());
     }
-    done(&app, &person, Section::Sessions, Once::notice("That session has ended."))
+    done(&app, &person, Section::Sessions, Once::notice(tr!("That session has ended.")))
 }
 
 /// `POST /settings/sessions/end`.
@@ -73,5 +74,5 @@ pub async fn end_others(State(app): State<App>, SignedIn(person): SignedIn) -> R
     let mut work = Work::begin(&app, Some(&person)).await?;
     session::end_others(&mut work, &person).await?;
     work.commit().await?;
-    done(&app, &person, Section::Sessions, Once::notice("You are logged out everywhere else."))
+    done(&app, &person, Section::Sessions, Once::notice(tr!("You are logged out everywhere else.")))
 }

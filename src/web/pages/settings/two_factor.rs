@@ -43,7 +43,7 @@ pub async fn confirm(
     Fields(typed): Fields<Confirmation>,
 ) -> Result<Response, PageError> {
     let confirmed = turn_on(&app, &person, &typed.code).await;
-    let said = confirmed.map(|codes| Once { codes, ..Once::notice("Two-factor sign-in is on.") });
+    let said = confirmed.map(|codes| Once { codes, ..Once::notice(tr!("Two-factor sign-in is on.")) });
     answer(&app, &person, said).await
 }
 
@@ -54,7 +54,7 @@ pub async fn disable(
     Fields(typed): Fields<Password>,
 ) -> Result<Response, PageError> {
     let off = turn_off(&app, &person, typed.password).await;
-    answer(&app, &person, off.map(|()| Once::notice("Two-factor sign-in is off."))).await
+    answer(&app, &person, off.map(|()| Once::notice(tr!("Two-factor sign-in is off.")))).await
 }
 
 async fn answer(app: &App, person: &Person, said: Result<Once>) -> Result<Response, PageError> {
