@@ -153,7 +153,10 @@ pub async fn set_profile(work: &mut Work, user: &User, new: &Profile) -> Result<
         .bind(fold(&new.first_name)).bind(fold(&new.last_name)).execute(c).await.map(|_| ()))
     .map_err(|error| {
         let which = if fold(&new.username) == fold(&user.username) { "email" } else { "username" };
-        if is_taken(&error) { Error::field(which, "Another account has this name or address.") } else { error.into() }
+        match is_taken(&error) {
+            true => Error::field(which, tr!("Another account has this name or address.")),
+            false => error.into(),
+        }
     })?;
     if fold(&new.email) == fold(&user.email) { Ok(()) } else { address::moved(work, user, &new.email).await }
 }
