@@ -95,7 +95,7 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("UPLOAD_MAX_BYTES", "25 MiB", "the largest attachment"),
     setting(
-        "DEFAULT_LANGUAGE",
+        "SITE_LANGUAGE",
         "en",
         "`en`, `de` or `ar`: what is spoken to whoever chose no language and whose browser asks for none of these",
     ),
@@ -190,7 +190,7 @@ pub struct Config {
     pub backup_dir: Option<PathBuf>,
     pub backup_at: time::Time,
     pub backup_keep: usize,
-    pub default_language: Language,
+    pub site_language: Language,
     /// Where traces go.
     pub telemetry: Option<Url>,
     pub log_dir: Option<PathBuf>,

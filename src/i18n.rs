@@ -4,7 +4,7 @@
 //! are and looked up where they are shown.
 //!
 //! Whose language it is, a task knows ([`within`]): a request's is what the person chose ([`speak`]), else what the
-//! browser asks for, else the setting `DEFAULT_LANGUAGE`. `tests/it/languages.rs` holds that no catalogue lacks a word.
+//! browser asks for, else the setting `SITE_LANGUAGE`. `tests/it/languages.rs` holds that no catalogue lacks a word.
 
 pub mod html;
 pub mod language;
@@ -30,13 +30,18 @@ tokio::task_local! {
 macro_rules! tr {
     ($one:literal | $many:literal % $n:expr $(, $($args:tt)+)?) => {{
         let count = $n;
-        ::tr::runtime_format!(
+        let said = ::tr::runtime_format!(
             $crate::i18n::ngettext($crate::i18n::shapes::Count::size(&count), $one, $many),
             $($($args)+,)? n = $crate::i18n::number(count)
-        )
+        );
+        said
     }};
     ($meant:literal => $id:literal) => { $crate::i18n::pgettext($meant, $id) };
-    ($id:literal, $($args:tt)+) => { ::tr::runtime_format!($crate::i18n::gettext($id), $($args)+) };
+    // What is put in is borrowed no longer than this: nothing of it is in the way of an `.await` beside it.
+    ($id:literal, $($args:tt)+) => {{
+        let said = ::tr::runtime_format!($crate::i18n::gettext($id), $($args)+);
+        said
+    }};
     ($id:literal) => { $crate::i18n::gettext($id) };
 }
 

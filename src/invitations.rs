@@ -153,7 +153,7 @@ async fn write(work: &mut Work, email: &str, token: &str) -> Result<()> {
     let url = letter::link(&work.app, &format!("/register?token={token}"));
     let by = work.by.as_ref().map(|by| by.username.as_str());
     // Nobody knows yet what they speak.
-    let letter = i18n::said_in(work.app.config.default_language, || {
+    let letter = i18n::said_in(work.app.config.site_language, || {
         let by = by.map_or_else(|| tr!("An administrator"), Cow::from);
         let why = tr!(
             "{by} would like to have you on {site}, and invites you to make an account there.",

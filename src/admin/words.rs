@@ -3,7 +3,6 @@
 
 use super::sql::Sql;
 use super::value::Value;
-pub use super::wording::msgids;
 use crate::db::{Conn, Engine};
 use crate::text::fold;
 

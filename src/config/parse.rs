@@ -61,7 +61,7 @@ pub(super) fn config(texts: Texts) -> Result<Config> {
         backup_keep: required(&texts, "BACKUP_KEEP", "a number from 1 to 1000", |text| {
             text.parse().ok().filter(|keep| (1..=1000).contains(keep))
         })?,
-        default_language: required(&texts, "DEFAULT_LANGUAGE", "en, de or ar", Language::of)?,
+        site_language: required(&texts, "SITE_LANGUAGE", "en, de or ar", Language::of)?,
         log_dir: optional(&texts, "LOG_DIR", "a folder", |text| Some(PathBuf::from(text)))?,
         log_format: required(&texts, "LOG_FORMAT", "text or json", |text| match text {
             "text" => Some(LogFormat::Text),

@@ -51,12 +51,12 @@ impl Default for Letter {
 pub fn language(work: &Work, user: &User) -> Language {
     let is_own = work.by.as_ref().is_none_or(|by| by.id == user.id);
     let spoken = || i18n::spoken().filter(|_| is_own);
-    Language::of(&user.language).or_else(spoken).unwrap_or(work.app.config.default_language)
+    Language::of(&user.language).or_else(spoken).unwrap_or(work.app.config.site_language)
 }
 
 /// What somebody is written to who isn't here: the language with this code, which they chose, else the setting.
 pub fn language_of(app: &App, chosen: &str) -> Language {
-    Language::of(chosen).unwrap_or(app.config.default_language)
+    Language::of(chosen).unwrap_or(app.config.site_language)
 }
 
 #[derive(Template)]

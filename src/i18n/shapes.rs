@@ -117,7 +117,7 @@ fn grouped(number: i64) -> String {
 mod tests {
     #[test]
     fn thousands_stand_apart() {
-        let numbers = [0_i64, 999, 1000, -1_234_567].map(|number| super::number(number));
+        let numbers = [0_i64, 999, 1000, -1_234_567].map(super::number);
         assert_eq!(numbers, ["0", "999", "1,000", "-1,234,567"]);
     }
 }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use crate::admin;
 use crate::admin::record::Columns;
 use crate::admin::resource::{Column, Resource};
+use crate::i18n::Language;
 use crate::users;
 
 /// What becomes of a model's rows where they are taken in.
@@ -48,6 +49,7 @@ pub const MODELS: &[Model] = &[
         more: &[
             Column::text("password_hash"),
             Column::choice("digest", DIGESTS),
+            Column::choice("language", Language::CHOICES),
             Column::time("digested_at").nullable(),
             Column::time("signed_in_at").nullable(),
         ],

@@ -7,7 +7,6 @@ use crate::admin::resource::{Action, Column, Done, Inline, Password, Resource, R
 use crate::admin::value::{Key, Row};
 use crate::auth::two_factor;
 use crate::error::{Error, Result};
-use crate::i18n::Language;
 use crate::ids::UserId;
 use crate::work::Work;
 
@@ -30,7 +29,6 @@ pub const RESOURCE: Resource = Resource {
         Column::text("last_name").typed(),
         Column::long("bio").typed(),
         Column::text("avatar").nullable(),
-        Column::choice("language", Language::CHOICES).typed(),
         Column::choice("role", Role::CHOICES).listed().filtered().sorted().typed().sudo().initial("user"),
         Column::flag("is_active")
             .listed()
@@ -57,7 +55,7 @@ pub const RESOURCE: Resource = Resource {
     search: Search::Prefix(&["username_folded", "email_folded", "first_name_folded", "last_name_folded"]),
     sections: &[
         ("Account", &["username", "email", "role", "is_active"]),
-        ("Profile", &["first_name", "last_name", "bio", "avatar", "language"]),
+        ("Profile", &["first_name", "last_name", "bio", "avatar"]),
     ],
     inlines: &[
         Inline::new("memberships", "user_id"),
@@ -101,9 +99,6 @@ fn create<'a>(work: &'a mut Work, input: &'a Input) -> Done<'a, Key> {
         if let Some(bio) = input.text("bio") {
             change::set_profile(work, &user, &Profile::parse(&overlaid(None, input), bio)?).await?;
         }
-        if let Some(language) = input.text("language") {
-            change::set_language(work, id, Language::of(language)).await?;
-        }
         change::set_active(work, &user, input.flag("is_active").unwrap_or(true)).await?;
         Ok(Key::Id(id.0))
     })
@@ -118,9 +113,6 @@ fn update<'a>(work: &'a mut Work, row: &'a Row, input: &'a Input) -> Done<'a> {
         }
         if let Some(role) = input.text("role") {
             change::set_role(work, &user, Role::try_from(role.to_owned())?).await?;
-        }
-        if let Some(language) = input.text("language") {
-            change::set_language(work, user.id, Language::of(language)).await?;
         }
         if let Some(active) = input.flag("is_active") {
             // As it is by now: a role was perhaps just taken.

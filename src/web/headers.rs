@@ -87,7 +87,7 @@ pub async fn around(State(app): State<App>, mut request: Request, next: Next) ->
     // An error's: it is there whatever is filtered out.
     let span = tracing::error_span!("request", request_id = %id.to_str().unwrap_or_default());
     let traced = telemetry::request(&method, route.as_ref().map(MatchedPath::as_str), &path, request.headers());
-    let language = asked_for(request.headers()).unwrap_or(app.config.default_language);
+    let language = asked_for(request.headers()).unwrap_or(app.config.site_language);
     let mut response =
         i18n::within(language, next.run(request).instrument(span.clone()).instrument(traced.clone())).await;
     let _in = span.enter();

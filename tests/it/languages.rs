@@ -82,7 +82,7 @@ fn said() -> BTreeSet<Words> {
             }
         }
     }
-    let plain = admin::words::msgids().into_iter().chain(web::script_words::script_msgids());
+    let plain = admin::wording::msgids().into_iter().chain(web::script_words::script_msgids());
     said.extend(plain.filter(|id| !id.is_empty()).map(|id| (id, None, None)));
     said
 }
@@ -131,8 +131,10 @@ fn fault(original: &str, translation: &str, loose: bool) -> Option<&'static str>
     let outside: String = translation.split('<').map(|part| part.rsplit('>').next().unwrap_or("")).collect();
     let (mut ours, mut theirs) = (marks(original), marks(translation));
     if loose {
-        ours.remove("{n}");
-        theirs.remove("{n}");
+        for count in ["{n}", "{count}"] {
+            ours.remove(count);
+            theirs.remove(count);
+        }
     }
     match () {
         () if translation.trim().is_empty() => Some("isn't translated"),

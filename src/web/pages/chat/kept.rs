@@ -134,7 +134,10 @@ impl Pages {
         let response = pieces.answer(headers);
         if let Some(since) = moment.filter(|_| !reads) {
             let (site_name, person) = (shown.chrome.site_name.clone(), person.clone());
-            self.whole.insert(key, Arc::new(Kept { since, rooms, public, person, language: i18n::current(), site_name, present, pieces }));
+            self.whole.insert(
+                key,
+                Arc::new(Kept { since, rooms, public, person, language: i18n::current(), site_name, present, pieces }),
+            );
         }
         Ok(response)
     }
@@ -187,7 +190,8 @@ impl RoomPage {
         let (messages, seen) = shown.arrange(&kept.talk, None);
         shown.log = GAP.to_owned();
         shown.client_id = GAP.to_owned();
-        let way = (first_new(messages, person.id, seen), reacts(messages, person.id).then_some(person.id), i18n::current());
+        let way =
+            (first_new(messages, person.id, seen), reacts(messages, person.id).then_some(person.id), i18n::current());
         let mut logs = kept.logs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, log)) = logs.iter().find(|(other, _)| *other == way) {
             return Ok((shown, log.clone()));

@@ -33,7 +33,7 @@ pub async fn choose(
     match set(&app, &person, &language).await {
         Ok(chosen) => {
             // What is said of it is said in it.
-            i18n::speak(chosen.or_else(|| asked_for(&headers)).unwrap_or(app.config.default_language));
+            i18n::speak(chosen.or_else(|| asked_for(&headers)).unwrap_or(app.config.site_language));
             done(&app, &person, Section::Language, Once::notice(tr!("Your language is saved.")))
         }
         Err(error) => SettingsPage::load(&app, &person).await?.refused(Section::Language, error),
