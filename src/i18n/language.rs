@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use tr::PoTranslator;
+use icu_locale_core::{Locale, locale};
+
+use super::catalogue::Catalogue;
 
 /// A language that the site speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -67,9 +69,11 @@ impl Language {
     }
 
     /// Its words; `None` for English, whose words are the code's own.
-    pub(super) fn catalogue(self) -> Option<&'static PoTranslator> {
-        static GERMAN: LazyLock<Option<PoTranslator>> = LazyLock::new(|| read(include_bytes!("../../locales/de.po")));
-        static ARABIC: LazyLock<Option<PoTranslator>> = LazyLock::new(|| read(include_bytes!("../../locales/ar.po")));
+    pub(super) fn catalogue(self) -> Option<&'static Catalogue> {
+        static GERMAN: LazyLock<Option<Catalogue>> =
+            LazyLock::new(|| read(&locale!("de"), include_bytes!("../../locales/de.po")));
+        static ARABIC: LazyLock<Option<Catalogue>> =
+            LazyLock::new(|| read(&locale!("ar"), include_bytes!("../../locales/ar.po")));
         match self {
             Self::English | Self::Marked => None,
             Self::German => GERMAN.as_ref(),
@@ -84,8 +88,6 @@ impl Language {
 }
 
 /// A catalogue; none if it can't be read, which a test holds against: then pages are English.
-fn read(po: &[u8]) -> Option<PoTranslator> {
-    PoTranslator::from_vec_u8(po.to_vec())
-        .inspect_err(|error| tracing::error!(?error, "a catalogue can't be read"))
-        .ok()
+fn read(locale: &Locale, po: &[u8]) -> Option<Catalogue> {
+    Catalogue::read(locale, po).inspect_err(|error| tracing::error!(%error, "a catalogue can't be read")).ok()
 }

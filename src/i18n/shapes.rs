@@ -67,7 +67,7 @@ impl Shapes {
 pub fn number(count: impl Count) -> String {
     let count = count.whole();
     match Shapes::of(current()) {
-        Some(shapes) => shapes.number.format(&Decimal::from(count)).to_string(),
+        Some(shapes) => apart(shapes.number.format(&Decimal::from(count)).to_string()),
         None => grouped(count),
     }
 }
@@ -78,7 +78,7 @@ pub fn date(at: impl Borrow<Timestamp>) -> String {
     let day = at.date_time().date();
     let shaped = Shapes::of(current()).and_then(|shapes| {
         let day = Date::try_new_gregorian(day.year(), u8::from(day.month()), day.day()).ok()?;
-        Some(shapes.date.format(&day).to_string())
+        Some(apart(shapes.date.format(&day).to_string()))
     });
     shaped.unwrap_or_else(|| at.day())
 }
@@ -89,7 +89,7 @@ pub fn time_of_day(at: impl Borrow<Timestamp>) -> String {
     let moment = at.date_time();
     let shaped = Shapes::of(current()).and_then(|shapes| {
         let time = Time::try_new(moment.hour(), moment.minute(), 0, 0).ok()?;
-        Some(shapes.time.format(&time).to_string())
+        Some(apart(shapes.time.format(&time).to_string()))
     });
     shaped.unwrap_or_else(|| at.hour_minute())
 }
@@ -98,6 +98,12 @@ pub fn time_of_day(at: impl Borrow<Timestamp>) -> String {
 pub fn date_time(at: impl Borrow<Timestamp>) -> String {
     let at = *at.borrow();
     format!("{} {}", date(at), time_of_day(at))
+}
+
+/// `text` by itself among words that are written from right to left, or its parts change places with what stands beside
+/// it: between the marks for that (UAX 9, FSI and PDI).
+fn apart(text: String) -> String {
+    if current().is_rtl() { format!("\u{2068}{text}\u{2069}") } else { text }
 }
 
 /// Groups of three digits.

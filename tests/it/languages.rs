@@ -5,7 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use rspolib::POEntry;
+use polib::catalog::Catalog;
+use polib::message::Message;
+use polib::po_file;
 use switchboard::i18n::{self, Language};
 use switchboard::{admin, web};
 
@@ -87,29 +89,42 @@ fn said() -> BTreeSet<Words> {
     said
 }
 
-fn catalogue(language: Language) -> (PathBuf, BTreeMap<Words, POEntry>) {
+/// A catalogue's file, and what stands in it: the forms by their words.
+fn catalogue(language: Language) -> (PathBuf, Catalog, BTreeMap<Words, Vec<String>>) {
     let path = Path::new(ROOT).join("locales").join(format!("{}.po", language.code()));
-    let file = rspolib::pofile(path.as_path()).unwrap();
-    let named = file.entries.into_iter().map(|e| ((e.msgid.clone(), e.msgid_plural.clone(), e.msgctxt.clone()), e));
-    (path, named.collect())
+    let catalogue = po_file::parse(&path).unwrap();
+    let mut there = BTreeMap::new();
+    for message in catalogue.messages() {
+        let text = |part: Option<&str>| part.filter(|part| !part.is_empty()).map(str::to_owned);
+        let forms = message.msgstr_plural().cloned().or_else(|_| message.msgstr().map(|one| vec![one.to_owned()]));
+        let words = (message.msgid().to_owned(), text(message.msgid_plural().ok()), text(message.msgctxt()));
+        there.insert(words, forms.unwrap());
+    }
+    (path, catalogue, there)
 }
 
-fn update(path: &Path, said: &BTreeSet<Words>, mut there: BTreeMap<Words, POEntry>, plurals: usize) {
-    let text = std::fs::read_to_string(path).unwrap();
-    let mut text = text[..text.find("\n\n").unwrap()].to_owned();
+fn update(path: &Path, old: &Catalog, said: &BTreeSet<Words>, mut there: BTreeMap<Words, Vec<String>>, plurals: usize) {
+    let mut catalogue = Catalog::new(old.metadata.clone());
     for words in said {
-        let entry = there.remove(words).unwrap_or_else(|| {
-            let mut entry = POEntry::new(0);
-            (entry.msgid, entry.msgid_plural, entry.msgctxt) = words.clone();
-            match words.1 {
-                Some(_) => entry.msgstr_plural = vec![String::new(); plurals],
-                None => entry.msgstr = Some(String::new()),
+        let forms = there.remove(words);
+        let (id, plural, context) = words.clone();
+        let mut message = if plural.is_some() { Message::build_plural() } else { Message::build_singular() };
+        message.with_msgid(id);
+        if let Some(context) = context {
+            message.with_msgctxt(context);
+        }
+        match plural {
+            Some(plural) => {
+                let forms = forms.unwrap_or_else(|| vec![String::new(); plurals]);
+                message.with_msgid_plural(plural).with_msgstr_plural(forms);
             }
-            entry
-        });
-        text.push_str(&format!("\n\n{}", entry.to_string().trim_end()));
+            None => {
+                message.with_msgstr(forms.unwrap_or_default().concat());
+            }
+        }
+        catalogue.append_or_update(message.done());
     }
-    std::fs::write(path, text + "\n").unwrap();
+    po_file::write_to_file(&catalogue, path).unwrap();
 }
 
 /// `{…}` and `<…>` in a text, counted.
@@ -148,22 +163,21 @@ fn fault(original: &str, translation: &str, loose: bool) -> Option<&'static str>
 
 fn faults(language: Language, plurals: usize) -> Vec<String> {
     let said = said();
-    let (path, there) = catalogue(language);
+    let (path, catalogue, there) = catalogue(language);
     if std::env::var_os("UPDATE_CATALOGUES").is_some() {
-        update(&path, &said, there, plurals);
+        update(&path, &catalogue, &said, there, plurals);
         return Vec::new();
     }
     let mut faults = Vec::new();
     for words in &said {
         match there.get(words) {
             None => faults.push(format!("{words:?} is missing")),
-            Some(entry) if words.1.is_some() && entry.msgstr_plural.len() != plurals => {
-                faults.push(format!("{words:?} has {} forms", entry.msgstr_plural.len()));
+            Some(forms) if words.1.is_some() && forms.len() != plurals => {
+                faults.push(format!("{words:?} has {} forms", forms.len()));
             }
-            Some(entry) => {
+            Some(forms) => {
                 let many = words.1.as_deref().unwrap_or(&words.0);
-                let forms = entry.msgstr.iter().filter(|_| words.1.is_none()).chain(&entry.msgstr_plural);
-                let wrong = forms.filter_map(|form| fault(many, form, words.1.is_some()));
+                let wrong = forms.iter().filter_map(|form| fault(many, form, words.1.is_some()));
                 faults.extend(wrong.map(|wrong| format!("{words:?} {wrong}")));
             }
         }
@@ -183,6 +197,23 @@ fn german_has_every_word() {
 fn arabic_has_every_word() {
     let faults = faults(Language::Arabic, 6);
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+}
+
+/// As the program itself finds them.
+#[test]
+fn catalogues_are_read() {
+    let said = |language| {
+        i18n::said_in(language, || {
+            [i18n::gettext("Log out").into_owned(), i18n::ngettext(3, "{n} room", "{n} rooms").into()]
+        })
+    };
+    assert_eq!(said(Language::English), ["Log out", "{n} rooms"]);
+    for language in [Language::German, Language::Arabic] {
+        let words = said(language);
+        assert_ne!(words[0], "Log out", "{}", language.code());
+    }
+    let ends = i18n::said_in(Language::Arabic, || i18n::pgettext("list", ", ").into_owned());
+    assert_eq!(ends, "، ", "an end that is a space stays");
 }
 
 /// The two forms of a plural have the same to put in.
