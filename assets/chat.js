@@ -70,9 +70,9 @@ const frames = {
   connected(frame) {
     if (frame.room_id) return;
     if (state.missed) rooms();
-    if (room && !past) send({ type: "subscribe", room_id: room, after: last.rev }); else begin();
+    room && !past ? send({ type: "subscribe", room_id: room, after: last.rev }) : begin();
   },
-  synced(frame) { last.rev = frame.rev; begin(); },
+  synced({ rev }) { last.rev = rev; begin(); },
   gap() { location.reload(); },
   message: said,
   message_edited: show,
@@ -84,7 +84,9 @@ const frames = {
     $("here").replaceChildren(...frame.users.map((name) => make("li", "", name)));
     $("here-count").textContent = frame.count;
   },
-  system(frame) { if (frame.username !== page.name) note(frame.content); },
+  system({ event, username: who }) {
+    if (who !== page.name) note(event === "join" ? say("{} joined the room", who) : say("{} left the room", who));
+  },
   typing({ users }) {
     const names = users.filter((name) => name !== page.name).slice(0, 3);
     $("typing").textContent = names[1] ? say("{} are typing…", names.join(", ")) : names[0] ? say("{} is typing…", names) : "";

@@ -14,11 +14,10 @@ export const local = (root) => root.querySelectorAll("time").forEach((time) => {
 export const byId = (id) => one(`[data-id="${id}"]`, log);
 const still = (change) => { const follow = atEnd(); change(); if (follow) toEnd(); };
 
-export const line = (message) => {
-  const { id, seq, user_id, timestamp, content, html, reply_to, attachments = [], reactions = [] } = message;
+export const line = ({ id, seq, user_id, username, timestamp, content, html, reply_to, edited_at, deleted_at, attachments = [], reactions = [] }) => {
   const item = blank.cloneNode(true);
   const part = (which) => one("." + which, item);
-  const nobody = part("author").textContent, name = message.username ?? nobody;
+  const nobody = part("author").textContent, name = username ?? nobody;
   item.id = "m" + seq;
   Object.assign(item.dataset, { id, seq, user: user_id ?? "", at: timestamp });
   Object.assign(part("avatar"), { className: "avatar hue-" + user_id % 8, textContent: name[0] });
@@ -27,12 +26,12 @@ export const line = (message) => {
   const more = part("more");
   more.ariaLabel = more.ariaLabel.replace(nobody, name);
   more.href = "/chat/messages/" + id;
-  if (!message.edited_at) part("edited").remove();
+  if (!edited_at) part("edited").remove();
   // Sanitised on the server.
-  if (!message.deleted_at) part("text").innerHTML = html;
+  if (!deleted_at) part("text").innerHTML = html;
   item.classList.toggle("long", content.length > 1500 || content.split("\n").length > 20);
   part("files").append(...attachments.map(file));
-  if (reply_to) quote(part("quote"), reply_to); else part("quote").remove();
+  reply_to ? quote(part("quote"), reply_to) : part("quote").remove();
   react(item, reactions);
   local(item);
   return item;
@@ -68,10 +67,10 @@ export const reacted = (frame) => {
   const item = byId(frame.message_id);
   if (item) still(() => react(item, frame.reactions));
 };
-export const deleted = (frame) => {
-  last.rev = frame.rev;
-  byId(frame.id)?.querySelector(".text").replaceChildren(one(".gone", blank).cloneNode(true));
-  for (const link of log.querySelectorAll(`[data-to="${frame.id}"]`)) link.lastChild.textContent = "…";
+export const deleted = ({ id, rev }) => {
+  last.rev = rev;
+  byId(id)?.querySelector(".text").replaceChildren(one(".gone", blank).cloneNode(true));
+  for (const link of log.querySelectorAll(`[data-to="${id}"]`)) link.lastChild.textContent = "…";
 };
 
 // Puts a message at its number, once. Says whether it is new here.
@@ -99,7 +98,7 @@ export const show = (message) => {
   above ? above.after(...parts) : log.prepend(...parts);
   $("empty")?.remove();
   last.seq = Math.max(last.seq, message.seq);
-  seen({ user_id: message.user_id, seq: message.seq });
+  seen(message);
   if (follow || message.user_id === me) toEnd();
   return true;
 };

@@ -74,6 +74,64 @@ both! {
     }
 }
 
+/// Fails unless every word of a refusal was looked up.
+#[track_caller]
+fn is_marked(problem: &Value) {
+    let fields = problem["errors"].as_object().into_iter().flat_map(|fields| fields.values());
+    let said = fields.flat_map(|told| told.as_array().unwrap()).chain([&problem["title"]]);
+    for text in said.map(|text| text.as_str().unwrap()) {
+        assert!(text.starts_with('⟦') && text.ends_with('⟧'), "{problem}");
+    }
+    // That of several fields names them before what is wrong.
+    assert!(problem["detail"].as_str().unwrap().ends_with('⟧'), "{problem}");
+}
+
+both! {
+    async fn every_kind_of_refusal_of_the_api_is_in_the_language_that_is_asked_for(engine: Engine) {
+        let (site, _) = api(engine).await;
+        let nobody = asking(&Program::new(&site));
+        let ann = asking(&Program::of_role(&site, "ann", "admin").await);
+        let bob = asking(&Program::registered(&site, "bob").await);
+        let long = json!({"content": "a".repeat(300 * 1024)}).to_string();
+        let json = Some("application/json");
+        for (program, method, path, kind, body, status, field) in [
+            (&nobody, "GET", "/auth/me", None, "", 401, None),
+            (&nobody, "GET", "/nowhere", None, "", 404, None),
+            (&nobody, "PATCH", "/auth/login", None, "", 405, None),
+            (&nobody, "POST", "/auth/login", Some("text/plain"), "{}", 415, None),
+            (&nobody, "POST", "/auth/login", json, "{", 400, None),
+            (&nobody, "POST", "/auth/login", json, "[]", 400, None),
+            (&nobody, "POST", "/auth/login", json, r#"{"totp": "1", "totp": "2"}"#, 400, None),
+            (&nobody, "POST", "/auth/login", json, r#"{"username": "ann"}"#, 422, Some("password")),
+            (&bob, "POST", "/chat/rooms", json, r#"{"name": 1}"#, 422, Some("name")),
+            (&bob, "POST", "/chat/rooms", json, r#"{"member_ids": ["x"]}"#, 422, Some("member_ids")),
+            (&bob, "POST", "/chat/rooms", json, &long, 413, None),
+            (&bob, "GET", "/chat/rooms/x", None, "", 400, None),
+            (&bob, "GET", "/chat/rooms?limit=x", None, "", 400, Some("limit")),
+            (&bob, "GET", "/chat/rooms?cursor=x", None, "", 400, Some("cursor")),
+            (&bob, "GET", "/chat/search?q=a&since=x", None, "", 400, Some("since")),
+            (&bob, "GET", "/interests?box=x", None, "", 400, Some("box")),
+            (&bob, "GET", "/interests?status=x", None, "", 400, Some("status")),
+            (&bob, "GET", "/notifications?unread=x", None, "", 400, Some("unread")),
+            (&bob, "GET", "/admin/stats", None, "", 403, None),
+            (&ann, "GET", "/admin/users?page=2", None, "", 400, None),
+            (&ann, "GET", "/admin/users?nothing=2", None, "", 400, None),
+            (&ann, "GET", "/admin/users?created_at=x", None, "", 400, None),
+            (&ann, "GET", "/admin/users/x", None, "", 400, None),
+            (&ann, "PATCH", "/admin/users/1", json, r#"{"nothing": 1}"#, 422, Some("nothing")),
+            (&ann, "PATCH", "/admin/users/1", json, r#"{"is_active": 1}"#, 422, Some("is_active")),
+            (&ann, "POST", "/admin/audit-entries/99/revert", None, "", 404, None),
+        ] {
+            is_marked(&program.send(method, path, kind, body).await.refuses(status, field));
+        }
+        let plain = bob.client.get(site.url("/api/v1")).header("accept", "text/plain").send().await.unwrap();
+        assert_eq!(plain.status(), 406);
+        is_marked(&plain.json().await.unwrap());
+        let wrong = bob.get("/interests?status=x").await.json();
+        assert_eq!(wrong["errors"]["status"][0], "⟦Accepted: one of pending, accepted, rejected, cancelled.⟧");
+    }
+}
+
 both! {
     async fn a_socket_answers_in_its_persons_language_and_tells_all_the_same(engine: Engine) {
         let site = Site::new(engine).await;

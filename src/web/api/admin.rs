@@ -35,10 +35,10 @@ use body::Fields;
 use staff::Staff;
 
 const STAFF_ONLY: &str = "For staff, and not for every role.";
-const STALE: Error = Error::Conflict("Somebody has changed it since you read it: read it again first.");
-const AGAIN: Error = Error::Forbidden(
-    "This asks for your password again: do it in the backoffice, where you can say it, or call with a token.",
-);
+const STALE: Error = Error::Conflict(msgid!("Somebody has changed it since you read it: read it again first."));
+const AGAIN: Error = Error::Forbidden(msgid!(
+    "This asks for your password again: do it in the backoffice, where you can say it, or call with a token."
+));
 
 /// The calls of every model, and the numbers.
 pub fn area() -> Area {
@@ -185,7 +185,7 @@ fn parse(resource: &Resource, key: &str) -> Result<Key> {
     }
     resource
         .parse_key(key)
-        .ok_or_else(|| Error::Malformed("This address can't be read: an id is a whole number.".into()))
+        .ok_or_else(|| Error::Malformed(tr!("This address can't be read: an id is a whole number.").into()))
 }
 
 /// What the address asks of the list, without what belongs to the page. Errors: 400 for a field that isn't there, is secret
@@ -196,7 +196,12 @@ fn asked(resource: &'static Resource, staff: &Staff, query: &str) -> Answer<Quer
     let mut own = form_urlencoded::Serializer::new(String::new());
     for (name, value) in pairs {
         if ["page", "per", "after", "before"].contains(&name.as_ref()) {
-            return Err(Error::Malformed(format!("{} have no field “{name}”.", resource.plural)).into());
+            return Err(Error::Malformed(tr!(
+                "{models} have no field “{name}”.",
+                models = resource.plural(),
+                name = name
+            ))
+            .into());
         }
         own.append_pair(&name, &value);
     }
@@ -213,7 +218,7 @@ fn cursor(resource: &'static Resource, staff: &Staff, query: &Query, key: &Objec
     let query = Query::parse(resource, &staff.person, &pairs.append_pair("after", &key.to_string()).finish())?;
     match query.cursor {
         Some(Cursor::After(key)) => Ok(key),
-        _ => Err(Problem::new(StatusCode::BAD_REQUEST, "This cursor is of another list.")),
+        _ => Err(Problem::new(StatusCode::BAD_REQUEST, tr!("This cursor is of another list."))),
     }
 }
 

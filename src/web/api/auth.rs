@@ -266,33 +266,33 @@ pub(super) async fn user(app: &App, id: UserId) -> Result<User> {
 /// say their password again before they make staff, as in the backoffice.
 fn may_give(app: &App, caller: Option<Caller>, role: String) -> Result<Role> {
     let caller = caller.filter(|caller| caller.person.is_admin());
-    let caller = caller.ok_or(Error::Forbidden("Only an administrator says what role an account has."))?;
+    let caller = caller.ok_or(Error::Forbidden(msgid!("Only an administrator says what role an account has.")))?;
     let role = Role::try_from(role)?;
     let is_sure = caller.by_token || auth::is_confirmed(&caller.person, app.clock.now());
     if role == Role::User || is_sure {
         return Ok(role);
     }
-    Err(Error::Forbidden("Making staff needs your password again: do it in the backoffice, or by a token."))
+    Err(Error::Forbidden(msgid!("Making staff needs your password again: do it in the backoffice, or by a token.")))
 }
 
 pub(super) fn require(missing: &mut FieldErrors, field: &'static str, value: Option<String>) -> String {
     value.unwrap_or_else(|| {
-        missing.add(field, "This is needed.");
+        missing.add(field, tr!("This is needed."));
         String::new()
     })
 }
 
 pub(super) fn needed(field: &'static str, value: Option<String>) -> Result<String> {
-    value.ok_or_else(|| Error::field(field, "This is needed."))
+    value.ok_or_else(|| Error::field(field, tr!("This is needed.")))
 }
 
 fn needs_code(was_wrong: bool) -> Problem {
     let message = if was_wrong {
-        "This code isn't right, or it was used already."
+        tr!("This code isn't right, or it was used already.")
     } else {
-        "A code of your authenticator app is needed, or a recovery code."
+        tr!("A code of your authenticator app is needed, or a recovery code.")
     };
-    Problem::new(StatusCode::UNAUTHORIZED, message).at("totp", message)
+    Problem::new(StatusCode::UNAUTHORIZED, message.clone()).at("totp", message)
 }
 
 impl LogIn {

@@ -27,6 +27,7 @@ use super::problem::Problem;
 use super::{ROOT, browse::page::ApiPage};
 use crate::app::App;
 use crate::error::Error;
+use crate::i18n::{self, Language};
 use crate::web::render;
 use page::{Answer, Asked};
 use submission::Submission;
@@ -92,7 +93,8 @@ impl Browsable {
         let page = ApiPage::new(&self.app, &self.document, asked, &answer);
         // A browser shows no page with a 204: it would stay at the form.
         let status = if answer.status == StatusCode::NO_CONTENT { StatusCode::OK } else { answer.status };
-        let page = render::page(status, &page);
+        // All of it in English, as what it shows of the document is.
+        let page = i18n::said_in(Language::English, || render::page(status, &page));
         let headers = response.headers_mut();
         headers.extend(page.headers().clone());
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -33,7 +33,7 @@ async fn file(Path(name): Path<String>) -> Response {
         .try_it_out_enabled(true)
         .validator_url("none");
     let found = serve(&name, Arc::new(config)).ok().flatten().filter(|_| name != "index.html");
-    let Some(file) = found else { return error_page(StatusCode::NOT_FOUND, "There is no such file.".into()) };
+    let Some(file) = found else { return error_page(StatusCode::NOT_FOUND, tr!("There is no such file.").into()) };
     let headers = [(header::CONTENT_TYPE, file.content_type), (header::CACHE_CONTROL, "private, max-age=600".into())];
     (headers, file.bytes.into_owned()).into_response()
 }

@@ -50,7 +50,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 async fn bytes(request: Request, app: &App) -> Result<Bytes, Problem> {
     Bytes::from_request(request, app).await.map_err(|refusal| match refusal.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge.into(),
-        _ => Error::Malformed("The body can't be read.".into()).into(),
+        _ => Error::Malformed(tr!("The body can't be read.").into()).into(),
     })
 }
 
@@ -58,7 +58,7 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     // All of it first: a field of the wrong kind in what isn't JSON isn't what is wrong with it.
     serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| unreadable(&error))?;
     if !bytes.trim_ascii_start().starts_with(b"{") {
-        return Err(malformed("The body has to be a JSON object.".into()));
+        return Err(malformed(tr!("The body has to be a JSON object.").into()));
     }
     let mut body = serde_json::Deserializer::from_slice(bytes);
     serde_path_to_error::deserialize(&mut body).map_err(|error| {
@@ -70,23 +70,25 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         let told = error.inner().to_string();
         let told = told.split(" at line ").next().unwrap_or_default();
         if let Some(twice) = told.strip_prefix("duplicate field ") {
-            return malformed(format!("“{}” is in the body twice.", twice.trim_matches('`')));
+            return malformed(tr!("“{}” is in the body twice.", twice.trim_matches('`')));
         }
         let expected = told.rsplit_once(", expected ").map_or("something else", |(_, expected)| expected);
-        let message = format!("This is of the wrong kind: expected {}.", in_words(expected));
+        let message = wrong_kind(expected);
         if field.is_empty() || field == "?" { malformed(message) } else { Problem::field(field, message) }
     })
 }
 
-/// What a parser calls a kind, as people do.
-fn in_words(kind: &str) -> &str {
+/// That a value isn't what a parser calls `kind`, as people say it.
+pub fn wrong_kind(kind: &str) -> String {
     match kind {
-        "i64" | "u64" | "i32" | "u32" | "usize" => "a whole number",
-        "a sequence" => "a list",
-        "a boolean" => "true or false",
-        "a map" => "an object",
-        kind if kind.starts_with("struct ") => "an object",
-        kind => kind,
+        "i64" | "u64" | "i32" | "u32" | "usize" => tr!("This is of the wrong kind: expected a whole number.").into(),
+        "a string" => tr!("This is of the wrong kind: expected a string.").into(),
+        "a sequence" => tr!("This is of the wrong kind: expected a list.").into(),
+        "a boolean" => tr!("This is of the wrong kind: expected true or false.").into(),
+        "a map" | "an object" => tr!("This is of the wrong kind: expected an object.").into(),
+        kind if kind.starts_with("struct ") => tr!("This is of the wrong kind: expected an object.").into(),
+        "something else" => tr!("This is of the wrong kind: expected something else.").into(),
+        kind => tr!("This is of the wrong kind: expected {}.", kind),
     }
 }
 
@@ -95,5 +97,5 @@ fn malformed(why: String) -> Problem {
 }
 
 fn unreadable(error: &serde_json::Error) -> Problem {
-    malformed(format!("This isn't JSON (line {}, column {}).", error.line(), error.column()))
+    malformed(tr!("This isn't JSON (line {line}, column {column}).", line = error.line(), column = error.column()))
 }

@@ -5,7 +5,6 @@
 use std::borrow::Cow;
 
 use axum::extract::FromRequestParts;
-use axum::http::StatusCode;
 use axum::http::request::Parts;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -52,9 +51,7 @@ pub fn whole(name: &str, text: &str) -> Result<i64, Problem> {
     let text = text.trim();
     let digits = text.strip_prefix('-').unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(
-            Problem::new(StatusCode::BAD_REQUEST, "This address can't be read.").at(name, "This is no whole number.")
-        );
+        return Err(Problem::address().at(name, tr!("This is no whole number.")));
     }
     Ok(text.parse().unwrap_or(if text.starts_with('-') { i64::MIN } else { i64::MAX }))
 }
@@ -64,10 +61,8 @@ impl Paging {
     pub fn after<K: DeserializeOwned>(&self) -> Result<Option<K>, Problem> {
         let Some(cursor) = &self.cursor else { return Ok(None) };
         let key = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|json| serde_json::from_slice(&json).ok());
-        let unreadable = || {
-            Problem::new(StatusCode::BAD_REQUEST, "This address can't be read.")
-                .at("cursor", "A cursor is the next of the page before, as it came.")
-        };
+        let unreadable =
+            || Problem::address().at("cursor", tr!("A cursor is the next of the page before, as it came."));
         key.map(Some).ok_or_else(unreadable)
     }
 }

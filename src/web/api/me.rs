@@ -167,7 +167,9 @@ impl MeApi {
     ) -> Answer<Json<Setup>> {
         own_session(&caller.person)?;
         if !auth::is_fresh(&caller.person, app.clock.now()) {
-            return Err(Error::Forbidden("You signed in a while ago: log in again to set up two-factor.").into());
+            return Err(
+                Error::Forbidden(msgid!("You signed in a while ago: log in again to set up two-factor.")).into()
+            );
         }
         let mut work = begin(&app, &caller.person, device.ip).await?;
         let user = change::hold(&mut work, caller.person.id).await?;
@@ -219,7 +221,7 @@ async fn begin(app: &App, person: &Person, ip: String) -> Result<Work> {
 /// Errors: [`Error::Forbidden`] for a personal token: what got into a program's settings must not open the account
 /// itself.
 fn own_session(person: &Person) -> Result<SessionId> {
-    person.session().ok_or(Error::Forbidden("A personal token can't change how you sign in: log in for that."))
+    person.session().ok_or(Error::Forbidden(msgid!("A personal token can't change how you sign in: log in for that.")))
 }
 
 /// Whoever finds a device that is signed in must not take the account over with it. Errors: [`Error::Forbidden`] for a
@@ -229,14 +231,14 @@ async fn prove(app: &App, person: &Person, password: Option<String>) -> Result<(
     match password {
         Some(password) => ask_again(app, person, "current_password", password).await,
         None if auth::is_fresh(person, app.clock.now()) => Ok(()),
-        None => Err(Error::field("current_password", "You signed in a while ago: say your password again.")),
+        None => Err(Error::field("current_password", tr!("You signed in a while ago: say your password again."))),
     }
 }
 
 /// Errors: [`Error::Invalid`] at `field` for a wrong password, and what [`auth::ask_again`] says.
 async fn ask_again(app: &App, person: &Person, field: &'static str, password: String) -> Result<()> {
     let right = auth::ask_again(app, person, password).await?;
-    if right { Ok(()) } else { Err(Error::field(field, "This isn't your password.")) }
+    if right { Ok(()) } else { Err(Error::field(field, tr!("This isn't your password."))) }
 }
 
 impl Edit {

@@ -23,6 +23,7 @@ use super::params::{At, Params};
 use super::problem::Problem;
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::i18n;
 use crate::ids::{AttachmentId, MessageId, RoomId};
 use crate::messages::history::{History, Stretch, history};
 use crate::messages::search::{self, Hit, Search};
@@ -136,9 +137,7 @@ fn date() -> RefOr<Schema> {
 
 /// The day in an address. Errors: 400 at `name`.
 fn day(name: &'static str, text: Option<String>) -> Result<Option<Date>, Problem> {
-    search::day(name, &text.unwrap_or_default()).map_err(|error| {
-        Problem::new(StatusCode::BAD_REQUEST, "This address can't be read.").at(name, error.to_string())
-    })
+    search::day(name, &text.unwrap_or_default()).map_err(|error| Problem::address().at(name, error.to_string()))
 }
 
 fn changing(area: Area) -> Area {
@@ -244,7 +243,7 @@ impl MessageApi {
         At(room): At<i64>,
         Body(ReadMark { seq }): Body<ReadMark>,
     ) -> Answer<StatusCode> {
-        let seq = seq.ok_or_else(|| Error::field("seq", "This is needed."))?;
+        let seq = seq.ok_or_else(|| Error::field("seq", tr!("This is needed.")))?;
         messages::mark_read(&app, &caller.person, RoomId(room), seq).await?;
         Ok(StatusCode::NO_CONTENT)
     }
@@ -331,16 +330,17 @@ impl MessageApi {
         if sent.status() != StatusCode::RANGE_NOT_SATISFIABLE {
             return Ok(sent);
         }
-        let problem = Problem::new(sent.status(), "This part lies beyond the file's end.");
+        let problem = Problem::new(sent.status(), tr!("This part lies beyond the file's end."));
         let range = sent.headers().get(CONTENT_RANGE).cloned().map(|range| [(CONTENT_RANGE, range)]);
         Ok((range, problem).into_response())
     }
 }
 
 /// Runs what reads many rows in a task of its own, which ends with the call. The driver wakes whoever reads at every row:
-/// here that is the reader alone, and not every layer that stands around a handler. Cost: 1 task.
+/// here that is the reader alone, and not every layer that stands around a handler. It speaks the caller's language.
+/// Cost: 1 task.
 async fn apart<T: Send + 'static>(reading: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
     let mut task = JoinSet::new();
-    task.spawn(reading);
+    task.spawn(i18n::within(i18n::current(), reading));
     task.join_next().await.ok_or(Error::Unavailable)?.map_err(Error::internal)?
 }

@@ -18,7 +18,7 @@ pub async fn accepts(request: Request, next: Next) -> Response {
     if says_nothing || liking(headers, "application/json").0 > 0.0 {
         return next.run(request).await;
     }
-    Problem::new(StatusCode::NOT_ACCEPTABLE, "This answers application/json, which your Accept leaves out.")
+    Problem::new(StatusCode::NOT_ACCEPTABLE, tr!("This answers application/json, which your Accept leaves out."))
         .into_response()
 }
 

@@ -1,5 +1,6 @@
 //! Refusals as `application/problem+json` (RFC 9457): every [`Error`], and what the router and the layers refuse.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use axum::extract::Request;
@@ -53,6 +54,11 @@ impl Problem {
         Self { status, detail: detail.into(), errors: BTreeMap::new(), retry_after: None }
     }
 
+    /// What is asked after the `?` is wrong somewhere.
+    pub fn address() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, tr!("This address can't be read."))
+    }
+
     /// The same with what is wrong with one field.
     pub fn at(mut self, field: impl Into<String>, message: impl Into<String>) -> Self {
         self.errors.entry(field.into()).or_default().push(message.into());
@@ -79,7 +85,7 @@ impl From<Error> for Problem {
         match error {
             Error::Invalid(errors) => problem.with(&errors),
             Error::TooLong { .. } => Self::field("content", error.to_string()),
-            Error::UnsupportedType => Self::new(status, "The body has to be JSON: send it as application/json."),
+            Error::UnsupportedType => Self::new(status, tr!("The body has to be JSON: send it as application/json.")),
             _ => problem,
         }
     }
@@ -90,7 +96,7 @@ impl IntoResponse for Problem {
         let document = Document {
             // What the status says is all there is to the kind of problem.
             r#type: "about:blank",
-            title: self.status.canonical_reason().unwrap_or("Error"),
+            title: &title(self.status),
             status: self.status.as_u16(),
             detail: &self.detail,
             errors: &self.errors,
@@ -109,14 +115,35 @@ impl IntoResponse for Problem {
     }
 }
 
+/// The status in words, which RFC 9457 lets be in the reader's language (4.2.1).
+fn title(status: StatusCode) -> Cow<'static, str> {
+    match status {
+        StatusCode::BAD_REQUEST => tr!("Bad Request"),
+        StatusCode::UNAUTHORIZED => tr!("Unauthorized"),
+        StatusCode::FORBIDDEN => tr!("Forbidden"),
+        StatusCode::NOT_FOUND => tr!("Not Found"),
+        StatusCode::METHOD_NOT_ALLOWED => tr!("Method Not Allowed"),
+        StatusCode::NOT_ACCEPTABLE => tr!("Not Acceptable"),
+        StatusCode::CONFLICT => tr!("Conflict"),
+        StatusCode::PAYLOAD_TOO_LARGE => tr!("Payload Too Large"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => tr!("Unsupported Media Type"),
+        StatusCode::RANGE_NOT_SATISFIABLE => tr!("Range Not Satisfiable"),
+        StatusCode::UNPROCESSABLE_ENTITY => tr!("Unprocessable Entity"),
+        StatusCode::TOO_MANY_REQUESTS => tr!("Too Many Requests"),
+        StatusCode::INTERNAL_SERVER_ERROR => tr!("Internal Server Error"),
+        StatusCode::SERVICE_UNAVAILABLE => tr!("Service Unavailable"),
+        other => other.canonical_reason().unwrap_or("Error").into(),
+    }
+}
+
 /// An address under the API's that isn't there.
 pub async fn not_found() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "There is nothing at this address.")
+    Problem::new(StatusCode::NOT_FOUND, tr!("There is nothing at this address."))
 }
 
 /// An address that doesn't take this method; `Allow` says which it takes.
 pub async fn wrong_method() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "This address doesn't take this method.")
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, tr!("This address doesn't take this method."))
 }
 
 /// What the layers around the API refuse (a page of another site, a request that takes too long, a handler that
@@ -129,14 +156,14 @@ pub async fn around(request: Request, next: Next) -> Response {
         return response;
     }
     let problem = match status {
-        StatusCode::FORBIDDEN => Problem::new(status, "This was sent from another site, so nothing was done."),
+        StatusCode::FORBIDDEN => Problem::new(status, tr!("This was sent from another site, so nothing was done.")),
         StatusCode::SERVICE_UNAVAILABLE => Error::Unavailable.into(),
         StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge.into(),
-        StatusCode::NOT_FOUND => Problem::new(status, "There is nothing at this address."),
+        StatusCode::NOT_FOUND => Problem::new(status, tr!("There is nothing at this address.")),
         _ if status.is_server_error() => {
-            Problem::new(status, "Something went wrong on our side. It has been written down.")
+            Problem::new(status, tr!("Something went wrong on our side. It has been written down."))
         }
-        _ => Problem::new(status, "That can't be done."),
+        _ => Problem::new(status, tr!("That can't be done.")),
     };
     problem.into_response()
 }
@@ -184,6 +211,13 @@ pub fn common() -> impl Iterator<Item = (&'static str, Described)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn in_english_titles_are_those_of_the_statuses() {
+        for status in (400..600).filter_map(|status| StatusCode::from_u16(status).ok()) {
+            assert_eq!(title(status), status.canonical_reason().unwrap_or("Error"));
+        }
+    }
 
     #[test]
     fn who_is_to_come_back_later_is_told_when() {

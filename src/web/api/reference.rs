@@ -15,6 +15,7 @@ use super::markdown;
 use super::schema::{self, Property};
 use crate::app::App;
 use crate::error::Error;
+use crate::i18n::{self, Language};
 use crate::web::assets;
 use crate::web::render::{Chrome, PageError};
 use types::{limits, type_html};
@@ -88,7 +89,8 @@ struct Shape {
 pub fn routes(document: Arc<Document>) -> Router<App> {
     let page = Arc::new(OnceLock::new());
     let show = move || {
-        let made = page.get_or_init(|| page_of(&document).render());
+        // For all who ask, whatever they read.
+        let made = page.get_or_init(|| i18n::said_in(Language::English, || page_of(&document).render()));
         let answer = match made {
             Ok(html) => Html(html.clone()).into_response(),
             Err(error) => PageError(Error::internal(error.to_string())).into_response(),

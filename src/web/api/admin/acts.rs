@@ -45,7 +45,7 @@ async fn act(
     At(key): At<String>,
 ) -> Answer<Response> {
     if !change::may_act(resource, &staff.person, action) {
-        return Err(Error::Forbidden("Your role can't do that.").into());
+        return Err(Error::Forbidden(msgid!("Your role can't do that.")).into());
     }
     let key = parse(resource, &key)?;
     sure(&app, &staff, action.sudo)?;
@@ -71,8 +71,8 @@ pub fn undo() -> Call {
 /// `POST /admin/audit-entries/{id}/revert`. Cost: as the form's save, deletion or making.
 pub async fn revert(State(app): State<App>, staff: Staff, At(id): At<i64>) -> Answer<StatusCode> {
     let entry = audit::by_id(&mut app.db.read().await?, id).await?;
-    let entry = entry.ok_or(Error::NotFound("History has no such entry."))?;
-    let resource = find(&entry.model).ok_or(Error::NotFound("There is no such model."))?;
+    let entry = entry.ok_or(Error::NotFound(msgid!("History has no such entry.")))?;
+    let resource = find(&entry.model).ok_or(Error::NotFound(msgid!("There is no such model.")))?;
     permission::require(resource, &staff.person, Act::View)?;
     let is_deletion = history::revert_of(&entry, &staff.person) == Some(Revert::Delete);
     sure(&app, &staff, !is_deletion && history::needs_sudo(&entry))?;

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value as Json;
 
+use super::super::json::wrong_kind;
 use super::super::problem::Problem;
 use crate::admin::form::{self, Sent};
 use crate::admin::permission;
@@ -77,22 +78,22 @@ fn text(
         return match value {
             Json::Null => Ok(None),
             Json::String(text) => Ok(Some(text.clone())),
-            _ => Err(expected("a string")),
+            _ => Err(wrong_kind("a string")),
         };
     }
     if resource.is_secret(name) {
-        return Err("This is secret: it can't be set.".into());
+        return Err(tr!("This is secret: it can't be set.").into());
     }
     let column = resource.column(name).filter(|column| permission::sees(person, column) && !column.is_count());
     let Some(column) = column else {
         // The name of a row that is there goes along with it.
         let is_key = name == resource.key
             && row.is_some_and(|row| serde_json::to_value(row.key.value()).is_ok_and(|key| key == *value));
-        return if is_key { Ok(None) } else { Err("There is no such field.".into()) };
+        return if is_key { Ok(None) } else { Err(tr!("There is no such field.").into()) };
     };
     if !form::takes(person, column, row.is_none()) {
         let stands = row.is_some_and(|row| super::shape::value(column, row.get(name)) == *value);
-        return if stands { Ok(None) } else { Err("This can't be set here.".into()) };
+        return if stands { Ok(None) } else { Err(tr!("This can't be set here.").into()) };
     }
     of_kind(column, value).map(Some)
 }
@@ -101,18 +102,14 @@ fn of_kind(column: &Column, value: &Json) -> Result<String, String> {
     match (column.kind, value) {
         (_, Json::Null) => Ok(String::new()),
         (Kind::Flag, Json::Bool(flag)) => Ok(flag.to_string()),
-        (Kind::Flag, _) => Err(expected("true or false")),
+        (Kind::Flag, _) => Err(wrong_kind("a boolean")),
         (Kind::Int | Kind::Reference(_) | Kind::Count(..), Json::Number(number)) if number.is_i64() => {
             Ok(number.to_string())
         }
         // What a reference is found by first, a user's name or a room's.
         (Kind::Reference(_), Json::String(name)) => Ok(name.clone()),
-        (Kind::Int | Kind::Reference(_) | Kind::Count(..), _) => Err(expected("a whole number")),
+        (Kind::Int | Kind::Reference(_) | Kind::Count(..), _) => Err(wrong_kind("i64")),
         (_, Json::String(text)) => Ok(text.clone()),
-        _ => Err(expected("a string")),
+        _ => Err(wrong_kind("a string")),
     }
-}
-
-fn expected(what: &str) -> String {
-    format!("This is of the wrong kind: expected {what}.")
 }

@@ -11,10 +11,11 @@ use url::form_urlencoded;
 use super::super::document::{Document, Place};
 use super::super::schema::{self, Kind, Property};
 use crate::error::Error;
+use crate::i18n::gettext;
 
 /// Bytes of a form without its file.
 const AROUND_A_FILE: usize = 1024 * 1024;
-const UNREADABLE: &str = "This form can't be read.";
+const UNREADABLE: &str = msgid!("This form can't be read.");
 const URLENCODED: &str = "application/x-www-form-urlencoded";
 pub const MULTIPART: &str = "multipart/form-data";
 pub const JSON: &str = "application/json";
@@ -72,7 +73,7 @@ pub async fn read(
         return Ok((Request::from_parts(parts, Body::from(body)), submission));
     }
     // The parser would put � for bytes that aren't text; nobody typed that.
-    percent_encoding::percent_decode(&bytes).decode_utf8().map_err(|_| Error::Malformed(UNREADABLE.into()))?;
+    percent_encoding::percent_decode(&bytes).decode_utf8().map_err(|_| Error::Malformed(gettext(UNREADABLE).into()))?;
     let mut fields: Vec<(String, String)> = form_urlencoded::parse(&bytes).into_owned().collect();
     let method = take(&mut fields, METHOD).filter(|method| ["PUT", "PATCH", "DELETE"].contains(&method.as_str()));
     let method = method.unwrap_or_else(|| "POST".into());
@@ -152,7 +153,7 @@ struct Form {
 }
 
 async fn multipart(mut request: Request, headers: &axum::http::HeaderMap) -> Result<Form, Error> {
-    let unreadable = |_| Error::Malformed(UNREADABLE.into());
+    let unreadable = |_| Error::Malformed(gettext(UNREADABLE).into());
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let boundary = kind.split("boundary=").nth(1).and_then(|rest| rest.split(';').next()).unwrap_or_default();
     let boundary = boundary.trim().trim_matches('"').to_owned();
