@@ -11,7 +11,8 @@ use switchboard::notifications::digest;
 use switchboard::users;
 
 use crate::support::actors::{PASSWORD, Visitor};
-use crate::support::app::{Options, Site, both};
+use crate::support::app::{Engine, Options, Site, both};
+use crate::support::browser::Browsers;
 use crate::support::program::{Program, api};
 use crate::support::push::{Browser, Service, seams};
 
@@ -150,6 +151,34 @@ both! {
         for socket in [&mut anns, &mut bobs] {
             assert_eq!(socket.expect("room_deleted").await["message"], "The room Unnamed group was deleted.");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_and_goes_is_said_in_the_pages_language() {
+    let Some(browsers) = Browsers::start().await else { return };
+    let site = Site::new(Engine::Sqlite).await;
+    let [mut ann, bob] = [Visitor::registered(&site, "ann").await, Visitor::registered(&site, "bob").await];
+    let room = ann.group_with("", 2).await;
+    let mut windows = Vec::new();
+    for (language, open, close) in [("en", "", ""), ("xx", "⟦", "⟧")] {
+        choose(&site, "ann", language).await;
+        let window = browsers.window(&site.url(""), 1280, false).await;
+        window.fill_log_in("ann").await;
+        window.go(&format!("/chat/rooms/{room}")).await;
+        window.until_connected().await;
+        windows.push((window, open, close));
+    }
+    let socket = bob.follows(room).await;
+    for (window, open, close) in &windows {
+        let told = format!("{open}bob joined the room{close}");
+        window.until(&format!("document.querySelector('#log .note')?.textContent === '{told}'")).await;
+    }
+    drop(socket);
+    for (window, open, close) in windows {
+        let told = format!("{open}bob left the room{close}");
+        window.until(&format!("document.querySelector('#log .note')?.textContent === '{told}'")).await;
+        window.close().await;
     }
 }
 
