@@ -1,14 +1,16 @@
 //! Many rows in one statement, the same text on both engines. Called by what writes a site at once: `demo::store` and
 //! `transfer`.
 
-use super::Conn;
+use super::{Conn, Engine};
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::on_db;
 
-/// In one statement. Far below what the engines take (32,766 and 65,535): SQLite looks each numbered parameter up in a
-/// list of them all, so a long statement costs the square of its length.
-pub(crate) const PARAMETERS: usize = 160;
+/// In one statement of PostgreSQL, far below what it takes (65,535).
+const PARAMETERS: usize = 160;
+/// The same for SQLite, which takes 32,766, and whose thread is a hop away for each. Its places have no numbers: it would
+/// look each up in a list of them all, so that a long statement cost the square of its length.
+const SQLITE_PARAMETERS: usize = 640;
 
 /// What a column holds. One Rust type a column: PostgreSQL keeps prepared statements by their text alone.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,23 +71,25 @@ impl From<bool> for Value {
 /// Runs `{before} ($1, …), ($…) {after}` over rows of `width` values each, as many at a time as fit a statement; says how
 /// many rows it changed. The two texts are ours: nothing is escaped. Cost: 1 statement for some dozen rows.
 pub(crate) async fn run(conn: &mut Conn, before: &str, width: usize, values: Vec<Value>, after: &str) -> Result<u64> {
-    let most = (PARAMETERS / width).max(1);
+    let numbered = matches!(conn.engine(), Engine::Postgres(_));
+    let most = (if numbered { PARAMETERS } else { SQLITE_PARAMETERS } / width).max(1);
     let mut left = values.len() / width;
     let mut values = values.into_iter();
     let mut changed = 0;
     while left > 0 {
         let count = left.min(most);
-        let sql = format!("{before} {}{after}", places(width, count));
+        let sql = format!("{before} {}{after}", places(width, count, numbered));
         changed += statement(conn, &sql, count == most, values.by_ref().take(count * width)).await?;
         left -= count;
     }
     Ok(changed)
 }
 
-/// `($1, $2), ($3, $4)`.
-fn places(width: usize, rows: usize) -> String {
+/// `($1, $2), ($3, $4)`, or `(?, ?), (?, ?)`.
+fn places(width: usize, rows: usize, numbered: bool) -> String {
+    let place = |number: usize| if numbered { format!("${number}") } else { "?".to_owned() };
     let row = |row: usize| {
-        let places: Vec<String> = (1..=width).map(|column| format!("${}", row * width + column)).collect();
+        let places: Vec<String> = (1..=width).map(|column| place(row * width + column)).collect();
         format!("({})", places.join(", "))
     };
     (0..rows).map(row).collect::<Vec<_>>().join(", ")

@@ -114,7 +114,7 @@ pub async fn around(State(app): State<App>, mut request: Request, next: Next) ->
 }
 
 /// The language that a browser asks for, if it is one of ours.
-fn asked_for(headers: &HeaderMap) -> Option<Language> {
+pub fn asked_for(headers: &HeaderMap) -> Option<Language> {
     Language::asked(headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?)
 }
 

@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::http::header::ACCEPT_LANGUAGE;
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -12,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::i18n::{self, Language};
 use crate::users::{Person, change as users};
 use crate::web::extract::{Fields, SignedIn};
+use crate::web::headers::asked_for;
 use crate::web::once::Once;
 use crate::web::render::PageError;
 use crate::work::Work;
@@ -48,8 +48,4 @@ async fn set(app: &App, person: &Person, typed: &str) -> Result<Option<Language>
     let mut work = Work::begin(app, Some(person)).await?;
     users::set_language(&mut work, person.id, language).await?;
     work.commit().await.map(|()| language)
-}
-
-fn asked_for(headers: &HeaderMap) -> Option<Language> {
-    Language::asked(headers.get(ACCEPT_LANGUAGE)?.to_str().ok()?)
 }
