@@ -135,7 +135,7 @@ both! {
         let (_site, ann) = furnished(engine).await;
         let german = [("accept-language", "de")];
         let page = ann.get_with("/admin/rooms/", &german).await;
-        assert!(page.text.contains("lang=\"de\""), "{}", page.text);
+        assert!(page.text.contains("lang=\"de\"") && page.text.contains("<h1>Räume</h1>"), "{}", page.text);
         let made = i18n::said_in(Language::German, || i18n::date_time(switchboard::clock::Timestamp(5_000_000)));
         assert!(page.text.contains(&format!(">{made}</time>")), "{made}: {}", page.text);
         for path in ["/admin/rooms/export.csv", "/admin/rooms/export.jsonl"] {

@@ -142,7 +142,7 @@ both! {
         let done = ann.post_with("/settings/language", &[("language", "de")], &[("accept-language", "ar")]).await;
         assert_eq!(done.leads_to(), "/settings#language");
         let page = ann.reads("/settings", "ar").await;
-        assert!(page.text.contains("<html lang=\"de\">") && page.text.contains("<p class=\"notice\" role=\"status\">"));
+        assert!(page.text.contains("<html lang=\"de\">") && page.text.contains("<p class=\"notice\" role=\"status\">Deine Sprache ist gespeichert.</p>"));
         assert!(page.text.contains("<option value=\"de\" lang=\"de\" dir=\"auto\" selected>Deutsch</option>"));
         for path in PAGES.iter().filter(|path| !["/nowhere"].contains(path)) {
             assert!(ann.reads(path, "ar").await.text.contains("<html lang=\"de\">"), "{path}");
