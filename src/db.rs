@@ -10,12 +10,13 @@
 pub(crate) mod bulk;
 pub mod changes;
 pub(crate) mod company;
+mod connections;
 pub mod copy;
 pub mod migrations;
 pub mod postgres;
-mod readers;
 pub mod rows;
 mod sqlite;
+pub(crate) mod statement;
 pub mod values;
 
 use std::ops::{Deref, DerefMut};
@@ -26,16 +27,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePool};
-use sqlx::{Sqlite, Transaction};
-use tower_sessions_sqlx_store::SqliteStore;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
 use changes::{Changes, Extent, Held};
+use connections::{Connection, Connections};
 use postgres::{Lent, Pooling, Server};
-use readers::{Reader, Readers};
 
-use crate::auth::session::shared::Shared;
-use crate::auth::session::store::Records;
 use crate::error::{Error, Result, is_undone};
 
 /// How long a request waits for a free connection before it is refused with "unavailable".
@@ -62,7 +59,14 @@ macro_rules! on_db {
 /// The site's database. Cheap to clone.
 #[derive(Clone)]
 pub enum Db {
-    Sqlite { readers: Readers, writer: SqlitePool, sessions: SqlitePool, dirty: Arc<AtomicBool>, changes: Arc<Changes> },
+    Sqlite {
+        readers: Connections,
+        writer: Connections,
+        snapshots: Connections,
+        file: Arc<Path>,
+        dirty: Arc<AtomicBool>,
+        changes: Arc<Changes>,
+    },
     Postgres(Server),
 }
 
@@ -76,8 +80,8 @@ pub enum Engine<'a> {
 pub struct Conn(Handle);
 
 enum Handle {
-    Sqlite(Reader),
-    SqliteTx(Transaction<'static, Sqlite>),
+    Sqlite(Connection),
+    SqliteTx(sqlite::Transaction),
     /// In a transaction or not.
     Postgres(Lent),
 }
@@ -183,8 +187,9 @@ impl Db {
     /// The same with a pool of one's own making; SQLite has the one that it has.
     pub async fn open_with(url: &str, pooling: Pooling) -> Result<Self> {
         if url.starts_with("sqlite:") {
-            let sqlite::Opened { readers, writer, sessions } = sqlite::open(url).await?;
-            return Ok(Self::Sqlite { readers, writer, sessions, dirty: Arc::default(), changes: Arc::default() });
+            let sqlite::Opened { readers, writer, snapshots, file } = sqlite::open(url).await?;
+            let (file, dirty, changes) = (file.into(), Arc::default(), Arc::default());
+            return Ok(Self::Sqlite { readers, writer, snapshots, file, dirty, changes });
         }
         Ok(Self::Postgres(Server::open(url, pooling).await?))
     }
@@ -207,7 +212,7 @@ impl Db {
     /// Errors: as [`Db::read`]. Cost: 2 statements.
     pub async fn snapshot(&self) -> Result<Conn> {
         let mut conn = Conn(match self {
-            Self::Sqlite { sessions, .. } => Handle::SqliteTx(sqlite::begin_snapshot(sessions).await?),
+            Self::Sqlite { snapshots, .. } => Handle::SqliteTx(sqlite::Transaction::begin_snapshot(snapshots).await?),
             Self::Postgres(server) => Handle::Postgres(server.begin_snapshot().await?),
         });
         // The moment is that of the first query.
@@ -233,13 +238,15 @@ impl Db {
     }
 
     fn tx_on(lent: Lent) -> Tx {
-        Tx { conn: Conn(Handle::Postgres(lent)), dirty: None, changes: None, extent: Extent::All, held: None }
+        let conn = Conn(Handle::Postgres(lent));
+        Tx { conn, dirty: None, changes: None, extent: Extent::All, held: None }
     }
 
     async fn write_sqlite(&self) -> Result<Tx> {
         let Self::Sqlite { writer, dirty, changes, .. } = self else { return Err(Error::Unavailable) };
-        let mut tx = sqlite::begin(writer).await?;
-        changes.look(&mut tx).await?;
+        let at = changes.now();
+        let (tx, version) = sqlite::Transaction::begin(writer).await?;
+        changes.saw(version, at);
         let held = Some(Held::new(changes.clone()));
         let (dirty, changes) = (Some(dirty.clone()), Some(changes.clone()));
         Ok(Tx { conn: Conn(Handle::SqliteTx(tx)), dirty, changes, extent: Extent::All, held })
@@ -251,7 +258,7 @@ impl Db {
         if let Self::Sqlite { writer, dirty, .. } = self
             && dirty.swap(false, Ordering::Relaxed)
         {
-            sqlx::query("pragma wal_checkpoint(passive)").execute(writer).await?;
+            sqlx::query("pragma wal_checkpoint(passive)").execute(&mut *writer.lend().await?).await?;
         }
         Ok(())
     }
@@ -260,8 +267,8 @@ impl Db {
     /// how long it ever was. 0 on PostgreSQL. By its length alone: to open it would end SQLite's locks on its neighbours
     /// when it is closed (POSIX, `fcntl`). Cost: 1 look at the file's entry.
     pub fn log_bytes(&self) -> u64 {
-        let Self::Sqlite { writer, .. } = self else { return 0 };
-        let mut path = writer.connect_options().get_filename().as_os_str().to_owned();
+        let Self::Sqlite { file, .. } = self else { return 0 };
+        let mut path = file.as_os_str().to_owned();
         path.push("-wal");
         std::fs::metadata(path).map_or(0, |file| file.len())
     }
@@ -270,7 +277,7 @@ impl Db {
     /// writes far more than a server does at a time: without it a page is written again and again.
     pub async fn prepare_bulk_write(&self) -> Result<()> {
         if let Self::Sqlite { writer, .. } = self {
-            sqlx::query("pragma cache_size = -65536").execute(writer).await?;
+            sqlx::query("pragma cache_size = -65536").execute(&mut *writer.lend().await?).await?;
         }
         Ok(())
     }
@@ -302,10 +309,9 @@ impl Db {
     /// Cost: 1 query.
     pub async fn site_name(&self) -> Result<String> {
         let (name, question) = match self {
-            Self::Sqlite { writer, .. } => (
-                writer.connect_options().get_filename().display().to_string(),
-                "select cast(min(installed_on) as text) from _sqlx_migrations",
-            ),
+            Self::Sqlite { file, .. } => {
+                (file.display().to_string(), "select cast(min(installed_on) as text) from _sqlx_migrations")
+            }
             Self::Postgres(_) => (
                 String::new(),
                 "select current_database() || cast(min(installed_on) as text) ||
@@ -335,35 +341,14 @@ impl Db {
 
     pub async fn close(&self) {
         match self {
-            Self::Sqlite { readers, writer, sessions, .. } => {
+            Self::Sqlite { readers, writer, snapshots, .. } => {
                 readers.close().await;
-                sessions.close().await;
+                snapshots.close().await;
                 writer.close().await;
             }
             Self::Postgres(server) => server.close().await,
         }
     }
-
-    /// Where browser sessions are kept: on SQLite a store to load from and one to change, which goes through the one
-    /// connection that writes.
-    pub fn session_stores(&self) -> SessionStores {
-        match self {
-            Self::Sqlite { writer, sessions, dirty, .. } => SessionStores::Sqlite {
-                load: SqliteStore::new(sessions.clone()),
-                change: SqliteStore::new(writer.clone()),
-                dirty: dirty.clone(),
-                records: Records::default(),
-            },
-            Self::Postgres(_) => SessionStores::Postgres(Shared::new(self.clone())),
-        }
-    }
-}
-
-/// What [`crate::auth::session`] keeps browser sessions in.
-#[derive(Clone, Debug)]
-pub enum SessionStores {
-    Sqlite { load: SqliteStore, change: SqliteStore, dirty: Arc<AtomicBool>, records: Records },
-    Postgres(Shared),
 }
 
 /// Creates `path` and its folder, readable by their owner only. An existing file is left alone.

@@ -18,6 +18,7 @@ use tower_sessions::ExpiredDeletion;
 use crate::app::App;
 use crate::archive::nightly;
 use crate::attachments::disk;
+use crate::auth::session::store::Store;
 use crate::auth::{self, api_tokens, devices, reset_tokens, session};
 use crate::clock::Timestamp;
 use crate::db::changes::Extent;
@@ -207,5 +208,5 @@ async fn sweep_rows(app: &App) -> Result<()> {
     for (user, session) in ended {
         app.hub.end(user, Via::Session(session));
     }
-    app.db.session_stores().delete_expired().await.map_err(Error::internal)
+    Store::new(app.db.clone()).delete_expired().await.map_err(Error::internal)
 }

@@ -38,7 +38,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The whole server.
 pub async fn router(app: App) -> Result<Router> {
-    let session = session::layer(&app.config, app.db.session_stores());
+    let session = session::layer(&app.config, app.db.clone());
     let pages = Router::new()
         .merge(account())
         .merge(chat())

@@ -3,7 +3,6 @@
 
 pub mod admin;
 pub mod kept;
-pub(crate) mod shared;
 pub(crate) mod store;
 
 use std::time::Duration;
@@ -12,13 +11,15 @@ use sqlx::FromRow;
 use tower_sessions::cookie::SameSite;
 use tower_sessions::{Expiry, Session, SessionManagerLayer};
 
+use store::Store;
+
 use super::devices::{self, Caller};
 use super::{Proven, pending, refresh};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::db::changes::Extent;
-use crate::db::{Conn, SessionStores};
+use crate::db::{Conn, Db};
 use crate::error::{Error, Result};
 use crate::ids::{SessionId, UserId};
 use crate::settings::Settings;
@@ -34,10 +35,10 @@ pub const IDLE: Duration = Duration::from_secs(7 * 24 * 3600);
 const SEEN_EVERY: Duration = Duration::from_secs(60);
 const KEY: &str = "session_id";
 
-/// The cookie layer: `HttpOnly`, `SameSite=Lax`, and with https `Secure` under a `__Host-` name.
-pub fn layer(config: &Config, stores: SessionStores) -> SessionManagerLayer<SessionStores> {
+/// The cookie layer over what is in `db`: `HttpOnly`, `SameSite=Lax`, and with https `Secure` under a `__Host-` name.
+pub fn layer(config: &Config, db: Db) -> SessionManagerLayer<Store> {
     let name = if config.is_https() { "__Host-switchboard" } else { "switchboard" };
-    SessionManagerLayer::new(stores)
+    SessionManagerLayer::new(Store::new(db))
         .with_name(name)
         .with_same_site(SameSite::Lax)
         .with_secure(config.is_https())

@@ -117,8 +117,7 @@ impl Changes {
 
     /// Until now nobody else has written: the lock is about to be let go of.
     pub(super) fn trust(&self) {
-        let now = u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(0);
-        self.asked.fetch_max(now, Ordering::AcqRel);
+        self.asked.fetch_max(self.now(), Ordering::AcqRel);
     }
 
     fn is_trusted(&self) -> bool {
@@ -130,14 +129,23 @@ impl Changes {
     }
 
     /// Asks the connection that writes whether another process wrote. Cost: 1 statement that reads nothing.
-    pub(super) async fn look(&self, writer: &mut SqliteConnection) -> Result<()> {
-        let at = self.begun.elapsed();
-        let version: i64 = sqlx::query_scalar("pragma data_version").fetch_one(writer).await?;
+    async fn look(&self, writer: &mut SqliteConnection) -> Result<()> {
+        let at = self.now();
+        self.saw(sqlx::query_scalar("pragma data_version").fetch_one(writer).await?, at);
+        Ok(())
+    }
+
+    /// The version that the connection that writes said when it was asked, at the earliest `at`.
+    pub(super) fn saw(&self, version: i64, at: u64) {
         if self.version.swap(version, Ordering::AcqRel) != version {
             self.count(&Extent::All);
         }
-        self.asked.fetch_max(u64::try_from(at.as_micros()).unwrap_or(0), Ordering::AcqRel);
-        Ok(())
+        self.asked.fetch_max(at, Ordering::AcqRel);
+    }
+
+    /// Microseconds since it began.
+    pub(super) fn now(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(0)
     }
 }
 
@@ -147,7 +155,7 @@ impl Db {
     pub async fn moment(&self) -> Option<Moment> {
         let Self::Sqlite { writer, changes, .. } = self else { return None };
         if !changes.is_trusted() {
-            let mut writer = writer.try_acquire()?;
+            let mut writer = writer.lend_now().await?;
             changes.look(&mut writer).await.ok()?;
         }
         Some(Moment(changes.clock.load(Ordering::Acquire)))

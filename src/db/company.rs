@@ -6,8 +6,8 @@ use std::mem::ManuallyDrop;
 use std::path::Path;
 
 use rustix::process::{Flock, FlockOffsetType, FlockType, fcntl_getlk};
-use sqlx::sqlite::SqlitePool;
 
+use super::connections::Connections;
 use super::{Conn, Db, Engine, Handle, sqlite};
 use crate::error::Result;
 use crate::on_db;
@@ -23,8 +23,8 @@ pub(crate) struct Company(Option<ManuallyDrop<File>>);
 impl Company {
     /// To be asked once the database is open. Cost: 1 file opened, on SQLite.
     pub fn of(db: &Db) -> Self {
-        let Db::Sqlite { writer, .. } = db else { return Self(None) };
-        let mut path = writer.connect_options().get_filename().as_os_str().to_owned();
+        let Db::Sqlite { file, .. } = db else { return Self(None) };
+        let mut path = file.as_os_str().to_owned();
         path.push("-shm");
         Self(File::options().read(true).write(true).open(path).ok().map(ManuallyDrop::new))
     }
@@ -110,7 +110,7 @@ impl Conn {
 }
 
 /// Another program's SQLite file, open for reading alone.
-pub(crate) struct Foreign(SqlitePool);
+pub(crate) struct Foreign(Connections);
 
 impl Foreign {
     /// Errors: [`crate::error::Error::Startup`] for a file that isn't a SQLite database.
@@ -120,7 +120,7 @@ impl Foreign {
 
     /// The one connection there is, on which every query sees the same.
     pub async fn read(&self) -> Result<Conn> {
-        Ok(Conn(Handle::SqliteTx(sqlite::begin_snapshot(&self.0).await?)))
+        Ok(Conn(Handle::SqliteTx(sqlite::Transaction::begin_snapshot(&self.0).await?)))
     }
 
     pub async fn close(self) {

@@ -26,7 +26,7 @@ impl Db {
     /// version, or one that was altered.
     pub async fn migrate(&self) -> Result<()> {
         let done = match self {
-            Self::Sqlite { writer, .. } => SQLITE.run(writer).await,
+            Self::Sqlite { writer, .. } => SQLITE.run(&mut *writer.lend().await?).await,
             Self::Postgres(_) => return self.migrate_postgres().await,
         };
         done.map_err(explain)

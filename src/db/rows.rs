@@ -3,11 +3,34 @@
 //! the CPU (SQLite, two queries in the place of six to ten). Called by what reads many rows often: `messages/stored.rs`,
 //! `messages/talk.rs` and the lists of rooms.
 
+use std::sync::OnceLock;
+
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer};
 
 use super::{Conn, Handle};
 use crate::error::{Error, Result};
+
+/// The text of a statement, made once for each engine: those of a room's page have thousands of characters.
+pub(crate) struct Text {
+    sqlite: OnceLock<String>,
+    postgres: OnceLock<String>,
+}
+
+impl Text {
+    pub const fn new() -> Self {
+        Self { sqlite: OnceLock::new(), postgres: OnceLock::new() }
+    }
+
+    /// As `make` makes it, for the engine of `conn`. Cost: nothing but the first time.
+    pub fn of(&self, conn: &Conn, make: impl FnOnce() -> String) -> &str {
+        let made = match conn.0 {
+            Handle::Sqlite(_) | Handle::SqliteTx(_) => &self.sqlite,
+            Handle::Postgres(_) => &self.postgres,
+        };
+        made.get_or_init(make)
+    }
+}
 
 impl Conn {
     /// An expression whose value holds the rows of `select columns rest` as JSON arrays, in their order; for use in the

@@ -6,8 +6,10 @@
 
 use std::iter::repeat;
 
-/// Rows in one statement. More cost more: to bind a place, SQLite looks through the names of all before it. 256 posts in one
-/// statement instead of four cost 1.3 times as much.
+use super::statement::{self, Statement, Value};
+
+/// Rows in one statement, so that few texts are kept. More cost more with numbered places: to bind one, SQLite looks through
+/// the names of all before it.
 pub(crate) const MOST_ROWS: usize = 64;
 
 /// An id that no row has.
@@ -37,6 +39,19 @@ pub(crate) fn places(first: usize, columns: usize, count: usize) -> String {
         text.push(')');
     }
     text
+}
+
+/// A statement over `rows`, kept prepared: `{before} (?, …), (?, …) {after}`, filled up with `filling` to `room` rows.
+/// Cost: O(room).
+pub(crate) fn over<const N: usize>(
+    before: &str,
+    rows: Vec<[Value; N]>,
+    filling: [Value; N],
+    room: usize,
+    after: &str,
+) -> Statement {
+    let text = format!("{before} {} {after}", statement::places(N, room));
+    Statement::new(text, rows.into_iter().chain(repeat(filling)).take(room).flatten().collect())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 
 mod admission;
 mod attempt;
+mod insert;
 mod marks;
 mod store;
 

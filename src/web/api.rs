@@ -45,8 +45,8 @@ use tower_http::cors::CorsLayer;
 use tower_sessions::SessionManagerLayer;
 
 use crate::app::App;
+use crate::auth::session::store::Store;
 use crate::config::Config;
-use crate::db::SessionStores;
 use crate::error::Result;
 use crate::web::{headers, request_id};
 use document::Document;
@@ -76,7 +76,7 @@ pub fn areas() -> Vec<Area> {
 }
 
 /// The API with what stands around it; in DEBUG with its document, its pages and its reference.
-pub fn router(app: &App, session: SessionManagerLayer<SessionStores>) -> Result<Router<App>> {
+pub fn router(app: &App, session: SessionManagerLayer<Store>) -> Result<Router<App>> {
     if !app.config.debug {
         return within(app, session, routes());
     }
@@ -91,7 +91,7 @@ pub fn routes() -> Router<App> {
 }
 
 /// `api` with what stands around it, the outermost last.
-fn within(app: &App, session: SessionManagerLayer<SessionStores>, api: Router<App>) -> Result<Router<App>> {
+fn within(app: &App, session: SessionManagerLayer<Store>, api: Router<App>) -> Result<Router<App>> {
     let unknown = Router::new().fallback(problem::not_found);
     let api = api
         .nest(ROOT, unknown)

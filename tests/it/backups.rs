@@ -2,13 +2,11 @@
 //! meanwhile.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
 use sqlx::Connection;
-use sqlx::migrate::Migrator;
 use switchboard::auth::password;
 use switchboard::db::Db;
 
@@ -19,6 +17,7 @@ use crate::support::archive::{
 };
 use crate::support::process::{Process, run, texts};
 use crate::support::program::Program;
+use crate::support::schema;
 
 both! {
     async fn what_was_backed_up_comes_back_row_by_row_and_file_by_file(engine: Engine) {
@@ -285,13 +284,10 @@ async fn it_goes_through_pgbouncer_both_ways() {
 both! {
     async fn a_site_of_an_earlier_version_is_saved_as_it_is_and_restored_as_of_now(engine: Engine) {
         let database = Database::new(engine).await;
-        let folder = if engine == Engine::Sqlite { "migrations/sqlite" } else { "migrations/postgres" };
-        let mut migrator = Migrator::new(Path::new(folder)).await.unwrap();
-        migrator.migrations = migrator.iter().filter(|migration| migration.version <= 5).cloned().collect();
         let hash = password::hash(PASSWORD.to_owned()).await.unwrap();
         let db = Db::open(&database.url).await.unwrap();
+        schema::migrate(&database, &db, engine, 5).await;
         let mut conn = db.write().await.unwrap();
-        switchboard::on_db!(conn, c => migrator.run_direct(c).await.map_err(|error| sqlx::Error::Migrate(Box::new(error)))).unwrap();
         let ann = "insert into users (username, username_folded, email, email_folded, password_hash, created_at, updated_at)
                    values ('ann', 'ann', 'a@example.org', 'a@example.org', $1, 1, 1)";
         switchboard::on_db!(conn, c => sqlx::query(ann).bind(hash).execute(c).await.map(|_| ())).unwrap();

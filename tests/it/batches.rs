@@ -93,6 +93,16 @@ fn told(result: Result<Posted>) -> String {
     }
 }
 
+/// Whoever was told an id, a number and a revision was told those that the message has.
+async fn assert_stored(site: &Site, answers: &[Result<Posted>]) {
+    for message in answers.iter().flatten().map(|posted| &posted.message) {
+        let (room, seq, rev, content) = (message.room_id, message.seq, message.rev, &message.content);
+        let stored = "select id from messages where room_id =";
+        let stored = format!("{stored} {room} and seq = {seq} and rev = {rev} and content = '{content}'");
+        assert_eq!(site.number(&stored).await, message.id.0, "{content}");
+    }
+}
+
 both! {
     async fn everyone_in_a_batch_gets_their_own_answer_and_numbers_have_no_holes(engine: Engine) {
         let (site, gate) = Gate::site(engine).await;
@@ -132,7 +142,9 @@ both! {
         ];
         site.sql("delete from sessions where user_id = 5").await;
         drop(key);
-        let answers: Vec<String> = futures_util::future::join_all(posts).await.into_iter().map(told).collect();
+        let answers = futures_util::future::join_all(posts).await;
+        assert_stored(&site, &answers).await;
+        let answers: Vec<String> = answers.into_iter().map(told).collect();
         let expected = [
             "3", "2", "4", "again 1", "again 3", "403 forbidden", "404 not_found", "404 not_found", "401 invalid",
             "reply_to", "5", "again 1", "403 forbidden", "403 forbidden", "6", "3",

@@ -82,7 +82,12 @@ both! {
             ann.say(group, "@bob").await;
             let mut socket = None;
             match how {
-                "here" => socket = Some(bob.socket("/ws/notifications").await),
+                "here" => {
+                    let mut opened = bob.socket("/ws/notifications").await;
+                    // By its answer the server knows that bob is here.
+                    opened.settled().await;
+                    socket = Some(opened);
+                }
                 "read" => drop(bob.get(&format!("/chat/rooms/{group}")).await),
                 "muted" => {
                     site.sql("update memberships set muted = true").await;

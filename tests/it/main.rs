@@ -15,6 +15,7 @@ mod support {
     pub mod program;
     pub mod proxy;
     pub mod push;
+    pub mod schema;
     pub mod smtp_server;
     pub mod socket;
     pub mod talk;

@@ -2,15 +2,13 @@
 //! what it knows: it adds tables, indexes and columns that may be left out, and takes nothing away and tightens nothing.
 //! Every migration from 0006 on is held to that, by what the schema was before it and is after it.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use sqlx::migrate::Migrator;
 use switchboard::db::{Conn, Db, Engine as Driver};
 use switchboard::on_db;
 
-use crate::support::app::{Database, Engine, both};
+use crate::support::app::{Database, both};
+use crate::support::schema::{migrate, up_to};
 
 /// Before the first release: there was no code before it.
 const LAST_FREE: i64 = 5;
@@ -80,35 +78,16 @@ fn faults(before: &Schema, after: &Schema) -> Vec<String> {
     faults
 }
 
-/// The migrations of an engine up to this one.
-async fn up_to(engine: Engine, version: i64) -> Migrator {
-    let folder = if engine == Engine::Sqlite { "migrations/sqlite" } else { "migrations/postgres" };
-    let all = Migrator::new(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).await.unwrap();
-    let some = all.iter().filter(|migration| migration.version <= version).cloned().collect();
-    Migrator { migrations: Cow::Owned(some), ..Migrator::DEFAULT }
-}
-
-async fn migrate(db: &Db, engine: Engine, version: i64) {
-    let mut migrator = up_to(engine, version).await;
-    migrator.set_locking(false);
-    let mut tx = db.write().await.unwrap();
-    match tx.engine() {
-        Driver::Sqlite(c) => migrator.run_direct(c).await.unwrap(),
-        Driver::Postgres(c) => migrator.run_direct(c).await.unwrap(),
-    }
-    tx.commit().await.unwrap();
-}
-
 both! {
     async fn every_migration_leaves_the_code_before_it_what_it_knows(engine: Engine) {
         let database = Database::new(engine).await;
         let db = Db::open(&database.url).await.unwrap();
         let versions: Vec<i64> = up_to(engine, i64::MAX).await.iter().map(|migration| migration.version).collect();
-        migrate(&db, engine, LAST_FREE).await;
+        migrate(&database, &db, engine, LAST_FREE).await;
         let mut before = schema(&mut db.read().await.unwrap()).await;
         assert!(before.len() > 200, "all of it is read: {}", before.len());
         for version in versions.into_iter().filter(|version| *version > LAST_FREE) {
-            migrate(&db, engine, version).await;
+            migrate(&database, &db, engine, version).await;
             let after = schema(&mut db.read().await.unwrap()).await;
             assert_eq!(faults(&before, &after), Vec::<String>::new(), "migration {version}");
             before = after;
@@ -120,7 +99,7 @@ both! {
     async fn what_the_code_before_would_stumble_over_is_found(engine: Engine) {
         let database = Database::new(engine).await;
         let db = Db::open(&database.url).await.unwrap();
-        migrate(&db, engine, i64::MAX).await;
+        migrate(&database, &db, engine, i64::MAX).await;
         let before = schema(&mut db.read().await.unwrap()).await;
         let bad = [
             ("drop table pins", "pins"),

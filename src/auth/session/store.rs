@@ -1,5 +1,9 @@
-//! Where tower-sessions keeps what a cookie stands for: a table of its own, written through the one connection that
-//! writes on SQLite. There, what was loaded is kept: a record changes only through this store.
+//! Where tower-sessions keeps what a cookie stands for: its records in a table of their own, read and written through
+//! [`Db`], under its limits. The project's own stores (tower-sessions-sqlx-store) ask a pool of the driver's: PostgreSQL that
+//! says nothing would keep them for ever, behind PgBouncer in transaction mode their statements get lost, and SQLite's one
+//! connection that writes isn't in such a pool. The rows are the same as theirs.
+//!
+//! On SQLite what was loaded is kept: a record changes only through this store.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,102 +13,158 @@ use quick_cache::sync::Cache;
 use time::OffsetDateTime;
 use tower_sessions::SessionStore;
 use tower_sessions::session::{Id, Record};
-use tower_sessions::session_store::{self, ExpiredDeletion};
+use tower_sessions::session_store::{Error as Fault, ExpiredDeletion, Result};
 
-use crate::db::SessionStores;
+use crate::db::changes::Extent;
+use crate::db::{Db, Tx};
+use crate::{error, on_db};
 
 /// Records; about 300 bytes each.
 const MOST: usize = 10_000;
 
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    db: Db,
+    kept: Option<Arc<Kept>>,
+}
+
 /// Records as they were loaded.
-#[derive(Clone, Debug)]
-pub struct Records {
-    kept: Arc<Cache<Id, Record>>,
+struct Kept {
+    records: Cache<Id, Record>,
     /// How often any was changed: what was loaded across a change isn't kept.
-    changed: Arc<AtomicU64>,
+    changed: AtomicU64,
 }
 
-impl Default for Records {
-    fn default() -> Self {
-        Self { kept: Arc::new(Cache::new(MOST)), changed: Arc::default() }
-    }
-}
-
-impl Records {
+impl Kept {
     fn get(&self, id: &Id) -> Option<Record> {
-        self.kept.get(id).filter(|record| record.expiry_date > OffsetDateTime::now_utc())
+        self.records.get(id).filter(|record| record.expiry_date > OffsetDateTime::now_utc())
     }
 
     fn forget(&self, id: &Id) {
         self.changed.fetch_add(1, Ordering::AcqRel);
-        self.kept.remove(id);
+        self.records.remove(id);
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Store")
+    }
+}
+
+impl Store {
+    pub fn new(db: Db) -> Self {
+        let kept = Kept { records: Cache::new(MOST), changed: AtomicU64::new(0) };
+        let kept = (!db.has_other_writers()).then(|| Arc::new(kept));
+        Self { db, kept }
+    }
+
+    /// Nothing else that is kept hangs on these records.
+    async fn write(&self) -> error::Result<Tx> {
+        let mut tx = self.db.write().await?;
+        tx.changes_only(Extent::Nothing);
+        Ok(tx)
+    }
+
+    async fn store(&self, record: &Record) -> error::Result<bool> {
+        let data = rmp_serde::to_vec(record).map_err(error::Error::internal)?;
+        let mut tx = self.write().await?;
+        let stored = on_db!(tx, c => sqlx::query(
+            "insert into tower_sessions (id, data, expiry_date) values ($1, $2, $3) on conflict (id) do nothing")
+            .bind(record.id.to_string()).bind(data).bind(record.expiry_date)
+            .execute(c).await.map(|done| done.rows_affected()))?;
+        tx.commit().await?;
+        Ok(stored > 0)
+    }
+
+    async fn change(&self, record: &Record) -> error::Result<()> {
+        let data = rmp_serde::to_vec(record).map_err(error::Error::internal)?;
+        let mut tx = self.write().await?;
+        on_db!(tx, c => sqlx::query(
+            "insert into tower_sessions (id, data, expiry_date) values ($1, $2, $3)
+             on conflict (id) do update set data = excluded.data, expiry_date = excluded.expiry_date")
+            .bind(record.id.to_string()).bind(data).bind(record.expiry_date).execute(c).await.map(|_| ()))?;
+        tx.commit().await
+    }
+
+    async fn find(&self, id: &Id) -> error::Result<Option<Vec<u8>>> {
+        let mut conn = self.db.read().await?;
+        Ok(on_db!(conn, c => sqlx::query_scalar("select data from tower_sessions where id = $1 and expiry_date > $2")
+            .bind(id.to_string()).bind(OffsetDateTime::now_utc()).fetch_optional(c).await)?)
+    }
+
+    async fn load_anew(&self, id: &Id) -> Result<Option<Record>> {
+        let data = self.find(id).await.map_err(told)?;
+        data.map(|data| rmp_serde::from_slice(&data).map_err(|e| Fault::Decode(e.to_string()))).transpose()
+    }
+
+    async fn end(&self, id: &Id) -> error::Result<()> {
+        let mut tx = self.write().await?;
+        on_db!(tx, c => sqlx::query("delete from tower_sessions where id = $1")
+            .bind(id.to_string()).execute(c).await.map(|_| ()))?;
+        tx.commit().await
+    }
+
+    async fn end_expired(&self) -> error::Result<()> {
+        let mut tx = self.write().await?;
+        on_db!(tx, c => sqlx::query("delete from tower_sessions where expiry_date < $1")
+            .bind(OffsetDateTime::now_utc()).execute(c).await.map(|_| ()))?;
+        tx.commit().await
+    }
+
+    /// Does what changes a record, which isn't kept before it nor after.
+    async fn changing(&self, id: &Id, change: impl Future<Output = error::Result<()>>) -> Result<()> {
+        let forget = || self.kept.iter().for_each(|kept| kept.forget(id));
+        forget();
+        let changed = change.await;
+        forget();
+        changed.map_err(told)
+    }
+}
+
+fn told(error: error::Error) -> Fault {
+    Fault::Backend(error.to_string())
+}
+
+#[async_trait]
+impl SessionStore for Store {
+    async fn create(&self, record: &mut Record) -> Result<()> {
+        while !self.store(record).await.map_err(told)? {
+            record.id = Id::default();
+        }
+        Ok(())
+    }
+
+    async fn save(&self, record: &Record) -> Result<()> {
+        self.changing(&record.id, self.change(record)).await
+    }
+
+    async fn load(&self, id: &Id) -> Result<Option<Record>> {
+        let Some(kept) = &self.kept else { return self.load_anew(id).await };
+        if let Some(kept) = kept.get(id) {
+            return Ok(Some(kept));
+        }
+        let before = kept.changed.load(Ordering::Acquire);
+        let loaded = self.load_anew(id).await?;
+        if let Some(record) = &loaded {
+            kept.records.insert(*id, record.clone());
+        }
+        // Looked at after it was put there: whoever changed it meanwhile found nothing to take away.
+        if kept.changed.load(Ordering::Acquire) != before {
+            kept.records.remove(id);
+        }
+        Ok(loaded)
+    }
+
+    async fn delete(&self, id: &Id) -> Result<()> {
+        self.changing(id, self.end(id)).await
     }
 }
 
 #[async_trait]
-impl SessionStore for SessionStores {
-    async fn create(&self, record: &mut Record) -> session_store::Result<()> {
-        match self {
-            Self::Sqlite { change, dirty, .. } => {
-                dirty.store(true, Ordering::Relaxed);
-                change.create(record).await
-            }
-            Self::Postgres(store) => store.create(record).await,
-        }
-    }
-
-    async fn save(&self, record: &Record) -> session_store::Result<()> {
-        match self {
-            Self::Sqlite { change, records, .. } => {
-                records.forget(&record.id);
-                let saved = change.save(record).await;
-                records.forget(&record.id);
-                saved
-            }
-            Self::Postgres(store) => store.save(record).await,
-        }
-    }
-
-    async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
-        match self {
-            Self::Sqlite { load, records, .. } => {
-                if let Some(kept) = records.get(id) {
-                    return Ok(Some(kept));
-                }
-                let before = records.changed.load(Ordering::Acquire);
-                let loaded = load.load(id).await?;
-                if let Some(record) = &loaded {
-                    records.kept.insert(*id, record.clone());
-                }
-                // Looked at after it was put there: whoever changed it meanwhile found nothing to take away.
-                if records.changed.load(Ordering::Acquire) != before {
-                    records.kept.remove(id);
-                }
-                Ok(loaded)
-            }
-            Self::Postgres(store) => store.load(id).await,
-        }
-    }
-
-    async fn delete(&self, id: &Id) -> session_store::Result<()> {
-        match self {
-            Self::Sqlite { change, records, .. } => {
-                records.forget(id);
-                let deleted = change.delete(id).await;
-                records.forget(id);
-                deleted
-            }
-            Self::Postgres(store) => store.delete(id).await,
-        }
-    }
-}
-
-#[async_trait]
-impl ExpiredDeletion for SessionStores {
-    async fn delete_expired(&self) -> session_store::Result<()> {
-        match self {
-            Self::Sqlite { change, .. } => change.delete_expired().await,
-            Self::Postgres(store) => store.delete_expired().await,
-        }
+impl ExpiredDeletion for Store {
+    async fn delete_expired(&self) -> Result<()> {
+        self.end_expired().await.map_err(told)
     }
 }

@@ -8,12 +8,11 @@ use sqlx::FromRow;
 
 use super::Post;
 use crate::auth::STANDS;
-use crate::db::Conn;
-use crate::db::values::{NOWHERE, filled, places};
+use crate::db::statement::{Answer, Statement, Value};
+use crate::db::values::{NOWHERE, over, room_for};
 use crate::error::{Error, Result};
 use crate::i18n;
-use crate::ids::{MessageId, RoomId, UserId};
-use crate::on_db;
+use crate::ids::MessageId;
 use crate::rooms::{NO_ROOM, NOT_JOINED};
 use crate::users::Via;
 use crate::users::blocks::{BLOCK_OF, Block};
@@ -69,33 +68,45 @@ impl Doubt {
     }
 }
 
-/// What is asked of each, by the names that the statement has for them.
-#[derive(Clone, Copy)]
-struct Asked<'a> {
-    place: i64,
-    room: RoomId,
-    sender: UserId,
-    session: Option<i64>,
-    token: Option<i64>,
-    client_id: Option<&'a str>,
-    reply_to: Option<MessageId>,
+/// Asks about `posts`, whose rooms have to be held, so that the answer stays true until the commit. [`verdicts`] reads it.
+/// Cost: 1 statement, O(posts).
+pub(super) fn question(posts: &[&Post]) -> Statement {
+    let before = "with a (place, room, sender, session, token, client_id, reply_to) as (values";
+    let after = format!(
+        ") select place, kind, is_member, stands, block, first from (
+             select a.place, r.kind,
+                 (select m.id from memberships m
+                  where m.room_id = a.room and m.user_id = a.sender limit 1) is not null as is_member,
+                 {STANDS} as stands, cast({BLOCK_OF} as bigint) as block,
+                 (select f.id from messages f
+                  where f.room_id = a.room and f.sender_id = a.sender and f.client_id = a.client_id) as first,
+                 a.reply_to is null
+                     or (select t.id from messages t
+                         where t.id = a.reply_to and t.room_id = a.room limit 1) is not null as answers
+             from a left join rooms r on r.id = a.room where a.room <> {NOWHERE}) as told
+         where not (is_member and stands and answers) or block <> 0 or first is not null"
+    );
+    let nothing = || Value::Number(None);
+    let filling = [NOWHERE.into(), NOWHERE.into(), NOWHERE.into(), nothing(), nothing(), Value::Text(None), nothing()];
+    let rows = posts.iter().enumerate().map(|(place, post)| asked(place, post)).collect();
+    over(before, rows, filling, room_for(posts.len()), &after)
 }
 
-const NOTHING: Asked<'static> = Asked {
-    place: NOWHERE,
-    room: RoomId(NOWHERE),
-    sender: UserId(NOWHERE),
-    session: None,
-    token: None,
-    client_id: None,
-    reply_to: None,
-};
+fn asked(place: usize, post: &Post) -> [Value; 7] {
+    let Post { room, sender, via, new, .. } = post;
+    let (session, token) = match via {
+        Via::Session(id) => (Some(id.0), None),
+        Via::Token(id) => (None, Some(id.0)),
+    };
+    let place = i64::try_from(place).unwrap_or(NOWHERE);
+    let (client_id, reply_to) = (new.client_id.as_deref(), new.reply_to.map(|id| id.0));
+    [place.into(), room.0.into(), sender.0.into(), session.into(), token.into(), client_id.into(), reply_to.into()]
+}
 
-/// A verdict for each of `posts`. Their rooms have to be held, so that it stays true until the commit.
-/// Cost: 1 statement, O(posts).
-pub(super) async fn admit(conn: &mut Conn, posts: &[&Post]) -> Result<Vec<Verdict>> {
+/// A verdict for each of `posts`, by the answer to their [`question`]. Cost: O(posts).
+pub(super) fn verdicts(posts: &[&Post], answer: &Answer) -> Result<Vec<Verdict>> {
     let mut verdicts: Vec<Verdict> = posts.iter().map(|_| Verdict::New).collect();
-    for doubt in doubts(conn, posts).await? {
+    for doubt in answer.read::<Doubt>()? {
         let place = usize::try_from(doubt.place).map_err(Error::internal)?;
         let post = posts.get(place).ok_or_else(|| Error::internal("an answer to no question"))?;
         verdicts[place] = i18n::said_in(post.language, || doubt.verdict());
@@ -110,43 +121,4 @@ pub(super) async fn admit(conn: &mut Conn, posts: &[&Post]) -> Result<Vec<Verdic
         }
     }
     Ok(verdicts)
-}
-
-async fn doubts(conn: &mut Conn, posts: &[&Post]) -> Result<Vec<Doubt>> {
-    let sql = format!(
-        "with a (place, room, sender, session, token, client_id, reply_to) as (values {})
-         select place, kind, is_member, stands, block, first from (
-             select a.place, r.kind,
-                 (select m.id from memberships m
-                  where m.room_id = a.room and m.user_id = a.sender limit 1) is not null as is_member,
-                 {STANDS} as stands, cast({BLOCK_OF} as bigint) as block,
-                 (select f.id from messages f
-                  where f.room_id = a.room and f.sender_id = a.sender and f.client_id = a.client_id) as first,
-                 a.reply_to is null
-                     or (select t.id from messages t
-                         where t.id = a.reply_to and t.room_id = a.room limit 1) is not null as answers
-             from a left join rooms r on r.id = a.room where a.room <> {NOWHERE}) as told
-         where not (is_member and stands and answers) or block <> 0 or first is not null",
-        places(1, 7, posts.len())
-    );
-    let asked: Vec<Asked<'_>> = posts.iter().enumerate().map(|(place, post)| asked(place, post)).collect();
-    Ok(on_db!(conn, c => {
-        let mut query = sqlx::query_as(&sql);
-        for a in filled(&asked, &NOTHING) {
-            query = query.bind(a.place).bind(a.room).bind(a.sender).bind(a.session).bind(a.token).bind(a.client_id)
-                .bind(a.reply_to);
-        }
-        query.fetch_all(c).await
-    })?)
-}
-
-fn asked(place: usize, post: &Post) -> Asked<'_> {
-    let Post { room, sender, via, new, .. } = post;
-    let (session, token) = match via {
-        Via::Session(id) => (Some(id.0), None),
-        Via::Token(id) => (None, Some(id.0)),
-    };
-    let place = i64::try_from(place).unwrap_or(NOWHERE);
-    let (client_id, reply_to) = (new.client_id.as_deref(), new.reply_to);
-    Asked { place, room: *room, sender: *sender, session, token, client_id, reply_to }
 }

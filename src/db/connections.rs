@@ -1,4 +1,4 @@
-//! The connections that read from SQLite, lent to one request at a time. Called by `db.rs`.
+//! Connections to SQLite's file, lent to one task at a time. Called by [`super::sqlite`] and `db.rs`.
 //!
 //! Not the driver's own pool, which asks each connection that comes back whether it is still there, in a task of its own:
 //! the way to SQLite's thread and back once more for each request. Nothing cuts off a connection to a file; one in
@@ -9,24 +9,23 @@ use std::time::Duration;
 use deadpool::Runtime;
 use deadpool::managed::{self, Metrics, Object, Pool, PoolError, QueueMode, RecycleResult, Timeouts};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection as _};
 
 use super::ACQUIRE_TIMEOUT;
 use crate::error::{Error, Result};
 
-const MOST: usize = 4;
 /// How often a connection is lent before it is asked whether it is still there.
 const TRUSTED: usize = 64;
 
 /// A connection that is lent; it is free again when this is dropped.
-pub type Reader = Object<Opener>;
+pub type Connection = Object<Opener>;
 
 /// Opens them, as many as are wanted at once, when they are.
 pub struct Opener(SqliteConnectOptions);
 
-/// Cheap to clone.
+/// Cheap to clone. Who waits longest is served first.
 #[derive(Clone)]
-pub struct Readers(Pool<Opener>);
+pub struct Connections(Pool<Opener>);
 
 impl managed::Manager for Opener {
     type Type = SqliteConnection;
@@ -44,16 +43,16 @@ impl managed::Manager for Opener {
     }
 }
 
-impl Readers {
-    /// Opens none yet. Errors: none that the settings here can cause.
-    pub fn new(options: SqliteConnectOptions) -> Result<Self> {
+impl Connections {
+    /// `most` at a time; opens none yet. Errors: none that the settings here can cause.
+    pub fn new(options: SqliteConnectOptions, most: usize) -> Result<Self> {
         let timeouts = Timeouts {
             wait: Some(ACQUIRE_TIMEOUT),
             create: Some(ACQUIRE_TIMEOUT),
             recycle: Some(Duration::from_secs(1)),
         };
         let pool = Pool::builder(Opener(options))
-            .max_size(MOST)
+            .max_size(most)
             .timeouts(timeouts)
             // The one that was used last has most in its memory.
             .queue_mode(QueueMode::Lifo)
@@ -62,11 +61,21 @@ impl Readers {
     }
 
     /// One of them. Errors: [`Error::Unavailable`] when none is free within five seconds, and what opening one ran into.
-    pub async fn lend(&self) -> Result<Reader> {
+    pub async fn lend(&self) -> Result<Connection> {
+        Ok(self.lend_or_say().await?)
+    }
+
+    /// The same for who tells people what is wrong with a file.
+    pub async fn lend_or_say(&self) -> sqlx::Result<Connection> {
         self.0.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => error.into(),
-            _ => Error::Unavailable,
+            PoolError::Backend(error) => error,
+            _ => sqlx::Error::PoolTimedOut,
         })
+    }
+
+    /// One that is free now.
+    pub async fn lend_now(&self) -> Option<Connection> {
+        self.0.timeout_get(&Timeouts { wait: Some(Duration::ZERO), ..self.0.timeouts() }).await.ok()
     }
 
     /// How many are open, and how many of them are free.

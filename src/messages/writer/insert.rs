@@ -1,0 +1,160 @@
+//! How the messages of a batch get their numbers and their rows: three statements that need nothing from each other, so
+//! that SQLite gets them as one. Called by `writer/store.rs`.
+
+use std::collections::HashMap;
+
+use sqlx::FromRow;
+
+use super::Post;
+use crate::clock::Timestamp;
+use crate::db::statement::{Answer, Statement, Value};
+use crate::db::values::{NOWHERE, over, room_for};
+use crate::db::{Engine, Tx};
+use crate::error::{Error, Result};
+use crate::ids::{MessageId, RoomId, UserId};
+
+/// A post that was let in, as it is stored.
+pub(super) struct Stored<'a> {
+    pub post: &'a Post,
+    pub id: MessageId,
+    pub seq: i64,
+    pub rev: i64,
+    pub in_direct: bool,
+}
+
+/// A room's counters when all of a batch is numbered.
+#[derive(FromRow)]
+struct Counters {
+    id: RoomId,
+    last_seq: i64,
+    last_rev: i64,
+    kind: String,
+}
+
+/// Which message got which id.
+enum Ids {
+    /// SQLite deals them out one after the other (`autoincrement`), and nobody else writes meanwhile: that of the first.
+    From(i64),
+    Of(HashMap<(RoomId, i64), MessageId>),
+}
+
+/// Stores `posts`, which stand in the order of their rooms, and marks them as read by who wrote them. The rooms' counters
+/// come last: a message's number is what its room had, and its place among those that are new there.
+/// Cost: 3 statements, O(posts).
+pub(super) async fn insert<'a>(tx: &mut Tx, posts: &[&'a Post], now: Timestamp) -> Result<Vec<Stored<'a>>> {
+    let (counts, places) = count(posts);
+    let returns_ids = matches!(tx.engine(), Engine::Postgres(_));
+    let statements = vec![rows(posts, &places, now, returns_ids), own(posts, &places), counters(posts, &counts, now)];
+    let answers = tx.run(statements).await?;
+    let [inserted, _, counted] = &answers[..] else { return Err(Error::internal("a statement wasn't answered")) };
+    if inserted.changed != posts.len() as u64 {
+        return Err(NOT_STORED());
+    }
+    let (ids, counted) = (Ids::of(inserted, posts.len())?, counted.read::<Counters>()?);
+    let stored = posts.iter().zip(&places).zip(0..).map(|((post, place), n)| {
+        let room = counted.iter().find(|room| room.id == post.room).ok_or_else(NOT_STORED)?;
+        let count = counts.iter().find(|(id, _)| *id == post.room).map_or(0, |(_, count)| *count);
+        let (seq, rev) = (room.last_seq - count + place, room.last_rev - count + place);
+        let id = ids.get(n, post.room, seq).ok_or_else(NOT_STORED)?;
+        Ok(Stored { post, id, seq, rev, in_direct: room.kind == "direct" })
+    });
+    stored.collect()
+}
+
+const NOT_STORED: fn() -> Error = || Error::internal("a message wasn't stored");
+
+impl Ids {
+    fn of(inserted: &Answer, count: usize) -> Result<Self> {
+        #[derive(FromRow)]
+        struct Row {
+            id: MessageId,
+            room_id: RoomId,
+            seq: i64,
+        }
+        Ok(match inserted.last_id {
+            Some(last) => Self::From(last + 1 - count as i64),
+            None => Self::Of(inserted.read::<Row>()?.into_iter().map(|row| ((row.room_id, row.seq), row.id)).collect()),
+        })
+    }
+
+    /// Of the message that was inserted after `n` others.
+    fn get(&self, n: i64, room: RoomId, seq: i64) -> Option<MessageId> {
+        match self {
+            Self::From(first) => Some(MessageId(first + n)),
+            Self::Of(ids) => ids.get(&(room, seq)).copied(),
+        }
+    }
+}
+
+/// How many of `posts` each room gets, and the place of each among those of its room, from 1 on.
+fn count(posts: &[&Post]) -> (Vec<(RoomId, i64)>, Vec<i64>) {
+    let (mut counts, mut places): (Vec<(RoomId, i64)>, _) = (Vec::new(), Vec::with_capacity(posts.len()));
+    for post in posts {
+        match counts.last_mut() {
+            Some((room, count)) if *room == post.room => *count += 1,
+            _ => counts.push((post.room, 1)),
+        }
+        places.push(counts.last().map_or(1, |(_, count)| *count));
+    }
+    (counts, places)
+}
+
+/// The messages themselves, in their order.
+fn rows(posts: &[&Post], places: &[i64], now: Timestamp, returns_ids: bool) -> Statement {
+    let before = "with said (at, room, place, sender, content, html, client_id, reply_to, moment) as (values";
+    let after = format!(
+        ") insert into messages (room_id, seq, rev, sender_id, content, html, client_id, reply_to, created_at)
+         select room, last_seq + place, last_rev + place, sender, content, html, client_id, reply_to, moment
+         from said join rooms on rooms.id = room order by at {}",
+        if returns_ids { "returning id, room_id, seq" } else { "" }
+    );
+    let row = |(at, (post, place)): (usize, (&&Post, &i64))| -> [Value; 9] {
+        let Post { room, sender, new, html, .. } = *post;
+        let (client_id, reply_to) = (new.client_id.as_deref(), new.reply_to.map(|id| id.0));
+        let (content, html) = (new.content.as_str().into(), html.as_str().into());
+        let at = (at as i64).into();
+        [
+            at,
+            room.0.into(),
+            (*place).into(),
+            sender.0.into(),
+            content,
+            html,
+            client_id.into(),
+            reply_to.into(),
+            now.into(),
+        ]
+    };
+    let (none, empty) = (|| Value::from(NOWHERE), || Value::from(""));
+    let filling = [none(), none(), none(), none(), empty(), empty(), Value::Text(None), Value::Number(None), none()];
+    let rows = posts.iter().zip(places).enumerate().map(row).collect();
+    over(before, rows, filling, room_for(posts.len()), &after)
+}
+
+/// Who writes in a room has read it.
+fn own(posts: &[&Post], places: &[i64]) -> Statement {
+    let last: HashMap<(RoomId, UserId), i64> =
+        posts.iter().zip(places).map(|(post, place)| ((post.room, post.sender), *place)).collect();
+    let rows: Vec<_> =
+        last.into_iter().map(|((room, sender), place)| [room.0, sender.0, place].map(Value::from)).collect();
+    let before = "with said (room, sender, place) as (values";
+    let after = ") update memberships set last_read_seq = rooms.last_seq + said.place
+         from said join rooms on rooms.id = said.room where room_id = said.room and user_id = said.sender";
+    let room = room_beside(posts, rows.len());
+    over(before, rows, [NOWHERE; 3].map(Value::from), room, after)
+}
+
+fn counters(posts: &[&Post], counts: &[(RoomId, i64)], now: Timestamp) -> Statement {
+    let rows: Vec<_> = counts.iter().map(|(room, count)| [room.0, *count, now.0].map(Value::from)).collect();
+    let before = "with said (room, count, moment) as (values";
+    let after = ") update rooms
+         set last_seq = last_seq + said.count, last_rev = last_rev + said.count, last_message_at = said.moment
+         from said where id = said.room returning id, last_seq, last_rev, kind";
+    let room = room_beside(posts, rows.len());
+    over(before, rows, [NOWHERE; 3].map(Value::from), room, after)
+}
+
+/// Rows of a statement beside that of `posts`: SQLite keeps the text of all three, and there should be few.
+fn room_beside(posts: &[&Post], count: usize) -> usize {
+    if count == 1 { 1 } else { room_for(posts.len()) }
+}
