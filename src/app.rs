@@ -126,7 +126,7 @@ impl App {
             message_limit: MessageLimit::new(config.message_rate),
             sessions: Sessions::default(),
             access_tokens: Verified::default(),
-            pages: Pages::default(),
+            pages: Pages::new(config.page_cache),
             tallies: Tallies::default(),
             imports: Imports::default(),
             throttle: Throttle::new(&config, seams.clock.clone(), &keys, redis.clone().map(Lasting::new))?,

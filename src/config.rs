@@ -95,6 +95,11 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("UPLOAD_MAX_BYTES", "25 MiB", "the largest attachment"),
     setting(
+        "PAGE_CACHE",
+        "64 MiB",
+        "memory for pages of rooms that stay as they are until something on them changes, half of it for what is said; `off` makes each anew",
+    ),
+    setting(
         "SITE_LANGUAGE",
         "en",
         "`en`, `de` or `ar`: what is spoken to whoever chose no language and whose browser asks for none of these",
@@ -190,6 +195,8 @@ pub struct Config {
     pub backup_dir: Option<PathBuf>,
     pub backup_at: time::Time,
     pub backup_keep: usize,
+    /// Bytes of pages that are kept.
+    pub page_cache: u64,
     pub site_language: Language,
     /// Where traces go.
     pub telemetry: Option<Url>,

@@ -39,12 +39,7 @@ pub(super) fn config(texts: Texts) -> Result<Config> {
             has_scheme(text, &["sqlite", "postgres", "postgresql"])
         })?,
         pooling: pooling(&texts)?,
-        redis_url: optional(
-            &texts,
-            "REDIS_URL",
-            "redis://, rediss://, redis+sentinel:// or redis+cluster:// and a host",
-            |text| Server::parse(text).ok().map(|_| Secret(text.to_owned())),
-        )?,
+        redis_url: redis_url(&texts)?,
         secret_key: optional(&texts, "SECRET_KEY", "at least 32 characters", |text| {
             (text.len() >= 32).then(|| Secret(text.to_owned()))
         })?,
@@ -55,6 +50,7 @@ pub(super) fn config(texts: Texts) -> Result<Config> {
             text.parse::<lettre::message::Mailbox>().ok().map(|_| text.to_owned())
         })?,
         upload_dir: required(&texts, "UPLOAD_DIR", "a folder", |text| Some(PathBuf::from(text)))?,
+        page_cache: required(&texts, "PAGE_CACHE", "a size such as 64 MiB, or off", size_or_off)?,
         upload_max_bytes: required(&texts, "UPLOAD_MAX_BYTES", "a size such as 25 MiB or 26214400", size)?,
         backup_dir: optional(&texts, "BACKUP_DIR", "a folder", |text| Some(PathBuf::from(text)))?,
         backup_at: required(&texts, "BACKUP_AT", "a time of day such as 03:30, UTC", time_of_day)?,
@@ -87,6 +83,11 @@ pub(super) fn config(texts: Texts) -> Result<Config> {
         })?,
         texts,
     })
+}
+
+fn redis_url(texts: &Texts) -> Result<Option<Secret>> {
+    let accepted = "redis://, rediss://, redis+sentinel:// or redis+cluster:// and a host";
+    optional(texts, "REDIS_URL", accepted, |text| Server::parse(text).ok().map(|_| Secret(text.to_owned())))
 }
 
 fn pooling(texts: &Texts) -> Result<Pooling> {
@@ -171,6 +172,10 @@ fn size(text: &str) -> Option<u64> {
         _ => return None,
     };
     number.parse::<u64>().ok()?.checked_mul(factor).filter(|bytes| *bytes > 0)
+}
+
+fn size_or_off(text: &str) -> Option<u64> {
+    if text.eq_ignore_ascii_case("off") { Some(0) } else { size(text) }
 }
 
 /// `03:30`, of 24 hours.

@@ -2,10 +2,12 @@
 //! one with their last messages, as the API has it.
 
 use serde::Serialize;
+use sqlx::FromRow;
 use utoipa::ToSchema;
 
 use super::{COLUMNS, Kind, NO_ROOM, Room, select};
 use crate::clock::Timestamp;
+use crate::db::rows::Text;
 use crate::db::{Conn, rows};
 use crate::error::Result;
 use crate::ids::{RoomId, UserId};
@@ -36,8 +38,18 @@ pub struct Side {
 
 /// Cost: 1 query, O(rooms shown + the person's public rooms).
 pub async fn side(conn: &mut Conn, person: UserId, own: i64, to_join: i64, room: Option<RoomId>) -> Result<Side> {
-    let sql = format!(
-        "select cast({} as text), cast({} as text), {}, cast({} as text)",
+    static SIDE: Text = Text::new();
+    let sql = SIDE.of(conn, || format!("select {}", side_columns(conn)));
+    let found: FoundSide = on_db!(conn, c => sqlx::query_as(sql)
+        .bind(person).bind(own).bind(to_join).bind(room).fetch_one(c).await)?;
+    found.read()
+}
+
+/// What [`FoundSide`] is read from, for a statement that asks for more: `$1` is the person, `$2` and `$3` how many rooms, `$4`
+/// the room.
+pub(crate) fn side_columns(conn: &Conn) -> String {
+    format!(
+        "cast({} as text) as own, cast({} as text) as to_join, {} as notices, cast({} as text) as room",
         conn.rows(&COLUMNS, &format!("{OWN} limit $2")),
         conn.rows(&COLUMNS, &format!("{TO_JOIN} limit $3")),
         notifications::UNREAD,
@@ -45,10 +57,22 @@ pub async fn side(conn: &mut Conn, person: UserId, own: i64, to_join: i64, room:
             &COLUMNS,
             "from rooms r left join memberships m on m.room_id = r.id and m.user_id = $1 where r.id = $4"
         ),
-    );
-    let (own, to_join, notices, room): (String, String, i64, String) = on_db!(conn, c => sqlx::query_as(&sql)
-        .bind(person).bind(own).bind(to_join).bind(room).fetch_one(c).await)?;
-    Ok(Side { own: rows::read(&own)?, to_join: rows::read(&to_join)?, notices, room: rows::read(&room)?.pop() })
+    )
+}
+
+#[derive(FromRow)]
+pub(crate) struct FoundSide {
+    own: String,
+    to_join: String,
+    notices: i64,
+    room: String,
+}
+
+impl FoundSide {
+    pub fn read(self) -> Result<Side> {
+        let Self { own, to_join, notices, room } = self;
+        Ok(Side { own: rows::read(&own)?, to_join: rows::read(&to_join)?, notices, room: rows::read(&room)?.pop() })
+    }
 }
 
 /// Those of `rooms` that `person` may see, as they see them. Cost: no query without rooms, else 1 indexed one, O(rooms).

@@ -77,10 +77,10 @@ pub struct Reader {
     pub last_read_seq: i64,
 }
 
-/// The columns of [`Reader`], of [`READERS`]: the members of room `$1` by name.
+/// The columns of [`Reader`], of [`READERS`]: the members of room `$4` by name.
 pub(crate) const READER: [&str; 3] = ["m.user_id", "u.username", "m.last_read_seq"];
 pub(crate) const READERS: &str =
-    "from memberships m join users u on u.id = m.user_id where m.room_id = $1 order by u.username_folded";
+    "from memberships m join users u on u.id = m.user_id where m.room_id = $4 order by u.username_folded";
 
 /// One member. Doesn't check who asks. Errors: [`Error::NotFound`]. Cost: 1 indexed query.
 pub async fn one(conn: &mut Conn, room: RoomId, user: UserId) -> Result<Member> {

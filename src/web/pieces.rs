@@ -2,7 +2,7 @@
 //! the pieces' own deflate blocks (RFC 1951): each ends on a byte, so that they can follow each other, and the check sum
 //! of the whole is combined from theirs. Called by `web/pages/chat/kept.rs`.
 
-use std::hash::{DefaultHasher, Hasher};
+use std::hash::{BuildHasher, Hasher};
 use std::sync::OnceLock;
 
 use axum::body::Body;
@@ -10,13 +10,16 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use flate2::{Compress, Compression, FlushCompress};
+use foldhash::quality::FixedState;
 
+/// The same on all nodes. The standard library's took 20 µs for a page made anew, of 300.
+const HASH: FixedState = FixedState::with_seed(0);
 /// What every gzip file begins with: deflate, no name, no time, an unknown system.
 const GZIP: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 /// The last block of a deflate stream, with nothing in it.
 const LAST: [u8; 2] = [3, 0];
 /// Left in a page for what is put in afterwards. No text of ours or of anybody's has it.
-pub const GAP: &str = "\0";
+pub const GAP: char = '\0';
 
 /// A stretch of a page.
 #[derive(Debug, Default)]
@@ -35,10 +38,11 @@ struct Squeezed {
 
 impl Piece {
     /// Cost: O(length).
-    pub fn new(plain: String) -> Self {
-        let mut hasher = DefaultHasher::new();
-        hasher.write(plain.as_bytes());
-        Self { plain: plain.into(), hash: hasher.finish(), squeezed: OnceLock::new() }
+    pub fn new(plain: impl Into<Bytes>) -> Self {
+        let plain = plain.into();
+        let mut hasher = HASH.build_hasher();
+        hasher.write(&plain);
+        Self { hash: hasher.finish(), plain, squeezed: OnceLock::new() }
     }
 
     pub fn len(&self) -> usize {
@@ -81,7 +85,7 @@ fn squeeze(plain: &[u8]) -> Bytes {
 
 /// What marks these pieces: weak, since they may be sent compressed or not.
 pub fn tag(pieces: &[&Piece]) -> String {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = HASH.build_hasher();
     pieces.iter().for_each(|piece| hasher.write_u64(piece.hash));
     format!("W/\"{:016x}\"", hasher.finish())
 }

@@ -147,6 +147,7 @@ async fn a_bad_setting_stops_the_start_with_one_line_that_names_it() {
         ("BACKUP_AT", "half past three", "03:30"),
         ("BACKUP_KEEP", "0", "1 to 1000"),
         ("UPLOAD_MAX_BYTES", "much", "25 MiB"),
+        ("PAGE_CACHE", "0", "a size such as 64 MiB, or off"),
         ("TRUSTED_PROXIES", "10.0.0.0/99", "10.0.0.0/8"),
         ("CORS_ORIGINS", "example.org", "https://app.example.org"),
         ("SMTP_URL", "mail.example.org", "smtp+starttls://"),

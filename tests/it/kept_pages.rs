@@ -56,6 +56,19 @@ impl Reader {
 }
 
 both! {
+    async fn where_no_page_is_kept_each_is_made_anew_and_an_unchanged_one_is_not_sent_again_all_the_same(engine: Engine) {
+        let site = Site::with(engine, Options { settings: vec![("PAGE_CACHE", "off")], ..Options::default() }).await;
+        let (mut ann, mut bob) = Reader::of_hall(&site).await;
+        ann.say(1, "A second word").await;
+        bob.sees("A second word").await;
+        // It counts as read by now.
+        site.app.writer.flush().await.unwrap();
+        bob.reads().await;
+        assert_eq!(bob.asks().await.status, 304);
+    }
+}
+
+both! {
     async fn an_unchanged_page_is_not_sent_again_and_every_change_is_seen_at_once(engine: Engine) {
         let site = Site::new(engine).await;
         let (mut ann, mut bob) = Reader::of_hall(&site).await;

@@ -181,8 +181,12 @@ impl Sidebar {
     /// The list at the side for `person`, and the room that is open if it is there; whether they may see it isn't asked.
     /// Cost: 1 query, O(rooms shown).
     async fn load(conn: &mut Conn, person: UserId, current: Option<RoomId>) -> Result<(Self, Option<Room>)> {
-        let Side { own, to_join, notices, room } = list::side(conn, person, LISTED, LISTED_TO_JOIN, current).await?;
-        Ok((Self { rooms: own, to_join, current, notices }, room))
+        Ok(Self::of(list::side(conn, person, LISTED, LISTED_TO_JOIN, current).await?, current))
+    }
+
+    fn of(side: Side, current: Option<RoomId>) -> (Self, Option<Room>) {
+        let Side { own, to_join, notices, room } = side;
+        (Self { rooms: own, to_join, current, notices }, room)
     }
 
     fn is_current(&self, room: &Room) -> bool {

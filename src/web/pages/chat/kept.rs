@@ -8,33 +8,30 @@ use std::sync::{Arc, Mutex, PoisonError};
 use askama::Template;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use bytes::{Buf, Bytes};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use super::lines::{Line, first_new, lines, reacts};
-use super::{LISTED, RoomPage, SHOWN, Sidebar};
+use super::{LISTED, LISTED_TO_JOIN, RoomPage, SHOWN, Sidebar};
 use crate::app::App;
 use crate::auth::random_token;
-use crate::db::Conn;
 use crate::db::changes::Moment;
 use crate::error::{Error, Result};
 use crate::i18n::{self, Language};
 use crate::ids::{RoomId, UserId};
-use crate::messages::talk::{Talk, talk};
-use crate::rooms;
+use crate::messages::talk::{Talk, newest_beside};
+use crate::rooms::{self, Room};
 use crate::users::{Person, Via};
 use crate::web::pieces::{GAP, Piece, answer, tag, unchanged};
 
-/// Bytes of pages that are kept, and of rooms' talk.
-const MOST_PAGES: u64 = 32 << 20;
-const MOST_TALK: u64 = 32 << 20;
 /// Ways in which one room's talk is kept rendered: for those to whom all of it is old, and some to whom some is new.
 const MOST_WAYS: usize = 4;
 
 /// Pages and talk that were asked for lately.
 pub struct Pages {
-    whole: Cache<(Via, RoomId), Arc<Kept>, Bytes>,
-    talks: Cache<RoomId, Arc<KeptTalk>, Bytes>,
+    whole: Cache<(Via, RoomId), Arc<Kept>, Weight>,
+    talks: Cache<RoomId, Arc<KeptTalk>, Weight>,
 }
 
 struct Kept {
@@ -69,16 +66,16 @@ struct KeptTalk {
 
 /// What an entry takes, roughly.
 #[derive(Clone)]
-struct Bytes;
+struct Weight;
 
-impl Weighter<(Via, RoomId), Arc<Kept>> for Bytes {
+impl Weighter<(Via, RoomId), Arc<Kept>> for Weight {
     fn weight(&self, _: &(Via, RoomId), kept: &Arc<Kept>) -> u64 {
         // What is compressed comes on top. What is said may be shared, or be this page's alone by now.
         (1024 + kept.pieces.all(&Piece::default()).iter().map(|piece| piece.len()).sum::<usize>() * 3 / 2) as u64
     }
 }
 
-impl Weighter<RoomId, Arc<KeptTalk>> for Bytes {
+impl Weighter<RoomId, Arc<KeptTalk>> for Weight {
     fn weight(&self, _: &RoomId, kept: &Arc<KeptTalk>) -> u64 {
         let texts = kept.talk.messages.iter().map(|told| {
             let people: usize = told.message.reactions.iter().map(|reaction| reaction.user_ids.len()).sum();
@@ -86,15 +83,6 @@ impl Weighter<RoomId, Arc<KeptTalk>> for Bytes {
         });
         // As it was read, and in up to four ways, compressed or not; and who has read it, and pins.
         (16 * 1024 + texts.sum::<usize>() * 6) as u64
-    }
-}
-
-impl Default for Pages {
-    fn default() -> Self {
-        Self {
-            whole: Cache::with_weighter(2000, MOST_PAGES, Bytes),
-            talks: Cache::with_weighter(200, MOST_TALK, Bytes),
-        }
     }
 }
 
@@ -110,8 +98,14 @@ pub fn render(lines: &[Line]) -> Result<String> {
 }
 
 impl Pages {
+    /// Keeps at most so many bytes, half of them of rooms' talk.
+    pub fn new(most: u64) -> Self {
+        let half = most / 2;
+        Self { whole: Cache::with_weighter(2000, half, Weight), talks: Cache::with_weighter(200, half, Weight) }
+    }
+
     /// The newest page of room `id`, to whoever sent `headers`. What is new and on it counts as read. Errors:
-    /// [`Error::NotFound`]. Cost: no query where the page is kept, 1 where its talk is, else 2; O(50).
+    /// [`Error::NotFound`]. Cost: no query where the page is kept, else 1; O(50).
     pub async fn newest(&self, app: &App, person: &Person, id: RoomId, headers: &HeaderMap) -> Result<Response> {
         let moment = app.db.moment().await;
         let key = (person.via, id);
@@ -120,11 +114,7 @@ impl Pages {
         {
             return Ok(kept.pieces.answer(headers));
         }
-        let mut conn = app.db.read().await?;
-        let (sidebar, room) = Sidebar::load(&mut conn, person.id, Some(id)).await?;
-        let room = rooms::open(room)?;
-        let talk = self.talk(app, &mut conn, id, room.last_rev, moment).await?;
-        drop(conn);
+        let (sidebar, room, talk) = self.read(app, person.id, id, moment).await?;
         let (is_all, public) = ((sidebar.rooms.len() as i64) < LISTED, sidebar.to_join.len() > 1);
         let rooms = is_all.then(|| sidebar.rooms.iter().map(|room| room.id).chain([id]).collect());
         let (shown, log) = RoomPage::newest(app, person, sidebar, room, &talk)?;
@@ -142,28 +132,35 @@ impl Pages {
         Ok(response)
     }
 
-    /// The newest talk in a room, at least as new as its revision `rev`. Cost: no query where it is kept, else 1.
-    async fn talk(
+    /// What the newest page of room `id` is made of: what stands beside it, the room, its talk. Cost: 1 query, 2 if another
+    /// commit is seen between them.
+    async fn read(
         &self,
         app: &App,
-        conn: &mut Conn,
+        person: UserId,
         id: RoomId,
-        rev: i64,
         moment: Option<Moment>,
-    ) -> Result<Arc<KeptTalk>> {
-        if let (Some(_), Some(kept)) = (moment, self.talks.get(&id))
-            && kept.since.is_some_and(|since| app.db.holds(since, Some(&[id]), false))
+    ) -> Result<(Sidebar, Room, Arc<KeptTalk>)> {
+        let holds = |kept: &Arc<KeptTalk>| kept.since.is_some_and(|since| app.db.holds(since, Some(&[id]), false));
+        let kept = moment.and_then(|_| self.talks.get(&id)).filter(holds);
+        let mut conn = app.db.read().await?;
+        if let Some(kept) = kept {
+            let (sidebar, room) = Sidebar::load(&mut conn, person, Some(id)).await?;
+            let room = rooms::open(room)?;
             // A commit is seen a moment before it is counted.
-            && kept.talk.rev >= rev
-        {
-            return Ok(kept);
+            if kept.talk.rev >= room.last_rev {
+                return Ok((sidebar, room, kept));
+            }
         }
-        let talk = talk(conn, id, i64::MAX, SHOWN + 1).await?;
+        let (side, talk) = newest_beside(&mut conn, person, (LISTED, LISTED_TO_JOIN), id, SHOWN + 1).await?;
+        drop(conn);
+        let (sidebar, room) = Sidebar::of(side, Some(id));
         let kept = Arc::new(KeptTalk { since: moment, talk, logs: Mutex::default() });
+        let room = rooms::open(room)?;
         if moment.is_some() {
             self.talks.insert(id, kept.clone());
         }
-        Ok(kept)
+        Ok((sidebar, room, kept))
     }
 }
 
@@ -188,8 +185,8 @@ impl RoomPage {
     ) -> Result<(Self, Arc<Piece>)> {
         let mut shown = Self::around(app, person, sidebar, room);
         let (messages, seen) = shown.arrange(&kept.talk, None);
-        shown.log = GAP.to_owned();
-        shown.client_id = GAP.to_owned();
+        shown.log = GAP.into();
+        shown.client_id = GAP.into();
         let way =
             (first_new(messages, person.id, seen), reacts(messages, person.id).then_some(person.id), i18n::current());
         let mut logs = kept.logs.lock().unwrap_or_else(PoisonError::into_inner);
@@ -209,7 +206,13 @@ impl Pieces {
     /// The page with `log` in its place.
     fn new(shown: &RoomPage, log: Arc<Piece>) -> Result<Self> {
         let html = shown.render().map_err(Error::internal)?;
-        let mut parts = html.split(GAP).map(|part| Piece::new(part.to_owned()));
+        let lengths: Vec<usize> = html.split(GAP).map(str::len).collect();
+        let mut rest = Bytes::from(html);
+        let mut parts = lengths.into_iter().map(|length| {
+            let part = rest.split_to(length);
+            rest.advance(rest.len().min(GAP.len_utf8()));
+            Piece::new(part)
+        });
         let head = parts.next().unwrap_or_default();
         let mut pieces = Self { head, log, tails: parts.collect(), tag: String::new() };
         pieces.tag = tag(&pieces.all(&Piece::default()));

@@ -1,6 +1,7 @@
 //! A stretch of a room's talk as a page shows it: its messages with what they answer, who reacts to them and how they
 //! stand to each other. Called by the pages of rooms and messages.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
@@ -27,6 +28,8 @@ pub struct Line {
     /// What it answers.
     pub quote: Option<Quote>,
     pub reactions: Vec<Named>,
+    /// What the link to what can be done with it is called.
+    pub label: Arc<str>,
 }
 
 impl Line {
@@ -50,13 +53,15 @@ impl Line {
             deleted_at: None,
             created_at: never,
         };
+        let message = Arc::new(message);
         Self {
-            message: Arc::new(message),
             day: None,
             again: false,
             is_first_new: false,
             quote: None,
             reactions: Vec::new(),
+            label: label(&message),
+            message,
         }
     }
 
@@ -90,22 +95,28 @@ pub fn reacts(messages: &[Told], reader: UserId) -> bool {
 /// `messages`, oldest first, as `reader` is shown them; those from `first_new` on are new. Cost: O(messages + reactions).
 pub fn lines(messages: &[Told], reader: UserId, first_new: Option<i64>) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::with_capacity(messages.len());
+    let mut labels: HashMap<Option<UserId>, Arc<str>> = HashMap::new();
     for Told { message, quote, names } in messages {
         let reactions = named(&message.reactions, names, reader);
         let is_first_new = first_new == Some(message.seq);
         let (message, quote) = (message.clone(), quote.clone());
-        let mut line = Line { message, day: None, again: false, is_first_new, quote, reactions };
+        let label = labels.entry(message.user_id).or_insert_with(|| label(&message)).clone();
+        let mut line = Line { message, day: None, again: false, is_first_new, quote, reactions, label };
         stand(&mut line, lines.last());
         lines.push(line);
     }
     lines
 }
 
+fn label(message: &Message) -> Arc<str> {
+    tr!("What to do with this message of {author}", author = message.author()).into()
+}
+
 /// How a message stands to the one above.
 fn stand(line: &mut Line, above: Option<&Line>) {
     let message = &line.message;
-    let day = message.created_at.day();
-    let is_new_day = above.is_none_or(|above| above.message.created_at.day() != day);
+    let day = message.created_at.day_number();
+    let is_new_day = above.is_none_or(|above| above.message.created_at.day_number() != day);
     line.again = !is_new_day
         && !line.is_first_new
         && line.quote.is_none()
@@ -113,5 +124,5 @@ fn stand(line: &mut Line, above: Option<&Line>) {
         && above.is_some_and(|above| {
             above.message.user_id == message.user_id && message.created_at.0 - above.message.created_at.0 < TOGETHER
         });
-    line.day = is_new_day.then_some(day);
+    line.day = is_new_day.then(|| message.created_at.day());
 }
