@@ -7,7 +7,8 @@ use switchboard::cli;
 
 /// Against the system's: 15 % less CPU for a page made anew, 19 % for one that is kept; jemalloc: 4 and 15 %. Each takes
 /// some 2.5 MB more when idle. One round each, preloaded into one binary, on one core. It is SQLite's, too (`override`): a
-/// post takes 5 % less, alone 8 %. Without huge pages (`no_thp`) 10 MB less are taken when idle, for 2 % more CPU a post.
+/// post takes 5 % less, alone 8 %. Without huge pages (`no_thp`) 10 MB less are taken when idle; for no more CPU on a quiet
+/// machine, and for a tenth more on one that is shared with busy neighbours.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
