@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use flate2::{Compress, Compression, FlushCompress};
 use foldhash::quality::FixedState;
 
-/// The same on all nodes. The standard library's took 20 µs for a page made anew, of 300.
+/// The same on all nodes. The standard library's was one part in forty of what a page made anew takes.
 const HASH: FixedState = FixedState::with_seed(0);
 /// What every gzip file begins with: deflate, no name, no time, an unknown system.
 const GZIP: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
