@@ -13,12 +13,11 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, interval_at, timeout};
-use tower_sessions::ExpiredDeletion;
 
 use crate::app::App;
 use crate::archive::nightly;
 use crate::attachments::disk;
-use crate::auth::session::store::Store;
+use crate::auth::session::store::delete_expired;
 use crate::auth::{self, api_tokens, devices, reset_tokens, session};
 use crate::clock::Timestamp;
 use crate::db::changes::Extent;
@@ -208,5 +207,5 @@ async fn sweep_rows(app: &App) -> Result<()> {
     for (user, session) in ended {
         app.hub.end(user, Via::Session(session));
     }
-    Store::new(app.db.clone()).delete_expired().await.map_err(Error::internal)
+    delete_expired(&app.db).await
 }

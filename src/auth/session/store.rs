@@ -13,7 +13,7 @@ use quick_cache::sync::Cache;
 use time::OffsetDateTime;
 use tower_sessions::SessionStore;
 use tower_sessions::session::{Id, Record};
-use tower_sessions::session_store::{Error as Fault, ExpiredDeletion, Result};
+use tower_sessions::session_store::{Error as Fault, Result};
 
 use crate::db::changes::Extent;
 use crate::db::{Db, Tx};
@@ -60,16 +60,9 @@ impl Store {
         Self { db, kept }
     }
 
-    /// Nothing else that is kept hangs on these records.
-    async fn write(&self) -> error::Result<Tx> {
-        let mut tx = self.db.write().await?;
-        tx.changes_only(Extent::Nothing);
-        Ok(tx)
-    }
-
     async fn store(&self, record: &Record) -> error::Result<bool> {
         let data = rmp_serde::to_vec(record).map_err(error::Error::internal)?;
-        let mut tx = self.write().await?;
+        let mut tx = write(&self.db).await?;
         let stored = on_db!(tx, c => sqlx::query(
             "insert into tower_sessions (id, data, expiry_date) values ($1, $2, $3) on conflict (id) do nothing")
             .bind(record.id.to_string()).bind(data).bind(record.expiry_date)
@@ -80,7 +73,7 @@ impl Store {
 
     async fn change(&self, record: &Record) -> error::Result<()> {
         let data = rmp_serde::to_vec(record).map_err(error::Error::internal)?;
-        let mut tx = self.write().await?;
+        let mut tx = write(&self.db).await?;
         on_db!(tx, c => sqlx::query(
             "insert into tower_sessions (id, data, expiry_date) values ($1, $2, $3)
              on conflict (id) do update set data = excluded.data, expiry_date = excluded.expiry_date")
@@ -100,16 +93,9 @@ impl Store {
     }
 
     async fn end(&self, id: &Id) -> error::Result<()> {
-        let mut tx = self.write().await?;
+        let mut tx = write(&self.db).await?;
         on_db!(tx, c => sqlx::query("delete from tower_sessions where id = $1")
             .bind(id.to_string()).execute(c).await.map(|_| ()))?;
-        tx.commit().await
-    }
-
-    async fn end_expired(&self) -> error::Result<()> {
-        let mut tx = self.write().await?;
-        on_db!(tx, c => sqlx::query("delete from tower_sessions where expiry_date < $1")
-            .bind(OffsetDateTime::now_utc()).execute(c).await.map(|_| ()))?;
         tx.commit().await
     }
 
@@ -162,9 +148,17 @@ impl SessionStore for Store {
     }
 }
 
-#[async_trait]
-impl ExpiredDeletion for Store {
-    async fn delete_expired(&self) -> Result<()> {
-        self.end_expired().await.map_err(told)
-    }
+/// Deletes the records that time has ended; who keeps one looks at the time as well. Cost: 1 write transaction.
+pub async fn delete_expired(db: &Db) -> error::Result<()> {
+    let mut tx = write(db).await?;
+    on_db!(tx, c => sqlx::query("delete from tower_sessions where expiry_date < $1")
+        .bind(OffsetDateTime::now_utc()).execute(c).await.map(|_| ()))?;
+    tx.commit().await
+}
+
+/// Nothing else that is kept hangs on these records.
+async fn write(db: &Db) -> error::Result<Tx> {
+    let mut tx = db.write().await?;
+    tx.changes_only(Extent::Nothing);
+    Ok(tx)
 }

@@ -48,20 +48,22 @@ pub(super) async fn insert<'a>(tx: &mut Tx, posts: &[&'a Post], now: Timestamp) 
     let answers = tx.run(statements).await?;
     let [inserted, _, counted] = &answers[..] else { return Err(Error::internal("a statement wasn't answered")) };
     if inserted.changed != posts.len() as u64 {
-        return Err(NOT_STORED());
+        return Err(not_stored());
     }
     let (ids, counted) = (Ids::of(inserted, posts.len())?, counted.read::<Counters>()?);
     let stored = posts.iter().zip(&places).zip(0..).map(|((post, place), n)| {
-        let room = counted.iter().find(|room| room.id == post.room).ok_or_else(NOT_STORED)?;
+        let room = counted.iter().find(|room| room.id == post.room).ok_or_else(not_stored)?;
         let count = counts.iter().find(|(id, _)| *id == post.room).map_or(0, |(_, count)| *count);
         let (seq, rev) = (room.last_seq - count + place, room.last_rev - count + place);
-        let id = ids.get(n, post.room, seq).ok_or_else(NOT_STORED)?;
+        let id = ids.get(n, post.room, seq).ok_or_else(not_stored)?;
         Ok(Stored { post, id, seq, rev, in_direct: room.kind == "direct" })
     });
     stored.collect()
 }
 
-const NOT_STORED: fn() -> Error = || Error::internal("a message wasn't stored");
+fn not_stored() -> Error {
+    Error::internal("a message wasn't stored")
+}
 
 impl Ids {
     fn of(inserted: &Answer, count: usize) -> Result<Self> {
