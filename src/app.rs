@@ -28,6 +28,7 @@ use crate::metrics::Metrics;
 use crate::push::Push;
 use crate::push::keys::SiteKey;
 use crate::push::network::Reach;
+use crate::rooms::members::joining::Waiting;
 use crate::settings::{self, Settings};
 use crate::users::turns::Turns;
 use crate::users::{self, Via};
@@ -59,6 +60,8 @@ pub struct Parts {
     pub push: Push,
     pub clock: Clock,
     pub message_limit: MessageLimit,
+    /// Those who wait to be put into a room.
+    pub joining: Waiting,
     /// What the dashboard counted last.
     pub tallies: Tallies,
     pub imports: Imports,
@@ -124,6 +127,7 @@ impl App {
             writer: Writer::start(db.clone(), hub.clone(), push.clone(), metrics.clone(), clock, after_commit),
             metrics,
             message_limit: MessageLimit::new(config.message_rate),
+            joining: Waiting::default(),
             sessions: Sessions::default(),
             access_tokens: Verified::default(),
             pages: Pages::new(config.page_cache),

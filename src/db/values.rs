@@ -4,9 +4,12 @@
 //!
 //! Texts of the exact size, prepared each time, made a batch of 16 posts cost 1.6 times as much on SQLite.
 
+use std::collections::BTreeSet;
 use std::iter::repeat;
 
 use super::statement::{self, Statement, Value};
+use super::{Conn, Engine};
+use crate::error::Result;
 
 /// Rows in one statement, so that few texts are kept. More cost more with numbered places: to bind one, SQLite looks through
 /// the names of all before it.
@@ -39,6 +42,22 @@ pub(crate) fn places(first: usize, columns: usize, count: usize) -> String {
         text.push(')');
     }
     text
+}
+
+/// Holds the rows of `table` that have these ids until the commit, lowest id first, so that two nodes can't wait for each other
+/// in a ring. On SQLite the transaction is alone anyway. Cost: 1 statement for up to 64 on PostgreSQL.
+pub(crate) async fn hold(conn: &mut Conn, table: &'static str, ids: impl IntoIterator<Item = i64>) -> Result<()> {
+    if matches!(conn.engine(), Engine::Sqlite(_)) {
+        return Ok(());
+    }
+    let ids: Vec<[Value; 1]> = BTreeSet::from_iter(ids).into_iter().map(|id| [id.into()]).collect();
+    let before = format!("select id from {table} where id in (select id from (values");
+    for ids in ids.chunks(MOST_ROWS) {
+        let room = room_for(ids.len());
+        let after = ") as asked (id)) order by id for no key update";
+        conn.run(vec![over(&before, ids.to_vec(), [NOWHERE.into()], room, after)]).await?;
+    }
+    Ok(())
 }
 
 /// A statement over `rows`, kept prepared: `{before} (?, …), (?, …) {after}`, filled up with `filling` to `room` rows.

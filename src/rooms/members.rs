@@ -3,6 +3,7 @@
 
 pub mod admin;
 pub mod change;
+pub mod joining;
 pub mod notify;
 
 use std::collections::HashSet;
@@ -169,12 +170,15 @@ pub(super) async fn require_active(conn: &mut Conn, ids: &[UserId]) -> Result<()
 }
 
 /// Puts `person` into a public room; false when they were in it already, and nothing changes. Errors:
-/// [`Error::NotFound`] for a room that isn't there or is private to others. Cost: 1 query, for a newcomer 1 write
+/// [`Error::NotFound`] for a room that isn't there or is private to others. Cost: 1 query, for a newcomer a share of 1 write
 /// transaction.
 pub async fn join(app: &App, person: &Person, room: RoomId) -> Result<bool> {
     // Most who ask are in: every socket on a room asks. They hold nobody up.
     if super::see(&mut app.db.read().await?, person.id, room).await?.is_member() {
         return Ok(false);
+    }
+    if joining::put_in(app, person, room).await? {
+        return Ok(true);
     }
     let mut work = Work::begin(app, Some(person)).await?;
     let room = super::change::hold_open(&mut work, room).await?;

@@ -18,6 +18,16 @@ pub enum Via {
     Token(ApiTokenId),
 }
 
+impl Via {
+    /// As the database has it: the session's id, or else the token's.
+    pub(crate) fn columns(self) -> (Option<i64>, Option<i64>) {
+        match self {
+            Self::Session(id) => (Some(id.0), None),
+            Self::Token(id) => (None, Some(id.0)),
+        }
+    }
+}
+
 /// Who is signed in, as checked on this request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Person {

@@ -68,6 +68,7 @@ mod earlier_texts;
 mod endings;
 mod guarantees;
 mod invitations;
+mod joining;
 mod kept_pages;
 mod languages;
 mod languages_admin;

@@ -10,6 +10,7 @@ use crate::support::app::{Database, Engine, Options, Site, both, postgres_url};
 use crate::support::program::{Program, api_with};
 use crate::support::socket::Socket;
 use crate::support::talk::{room, said, seqs};
+use crate::support::work::until;
 
 /// Two nodes over one database; `None`, said in words, where there is no PostgreSQL or Redis to be had.
 async fn nodes(redis: Option<String>) -> Option<[Site; 2]> {
@@ -39,14 +40,6 @@ async fn joined() -> Option<[Site; 2]> {
         return None;
     };
     nodes(Some(redis)).await
-}
-
-async fn until(is_so: impl Fn() -> bool) {
-    let begun = std::time::Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < crate::support::socket::PATIENCE, "it never came to be");
-        tokio::task::yield_now().await;
-    }
 }
 
 /// Ann at the first node and Bob at the second, in a room of Ann's.

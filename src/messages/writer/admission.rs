@@ -14,7 +14,6 @@ use crate::error::{Error, Result};
 use crate::i18n;
 use crate::ids::MessageId;
 use crate::rooms::{NO_ROOM, NOT_JOINED};
-use crate::users::Via;
 use crate::users::blocks::{BLOCK_OF, Block};
 
 /// What becomes of a post.
@@ -94,10 +93,7 @@ pub(super) fn question(posts: &[&Post]) -> Statement {
 
 fn asked(place: usize, post: &Post) -> [Value; 7] {
     let Post { room, sender, via, new, .. } = post;
-    let (session, token) = match via {
-        Via::Session(id) => (Some(id.0), None),
-        Via::Token(id) => (None, Some(id.0)),
-    };
+    let (session, token) = via.columns();
     let place = i64::try_from(place).unwrap_or(NOWHERE);
     let (client_id, reply_to) = (new.client_id.as_deref(), new.reply_to.map(|id| id.0));
     [place.into(), room.0.into(), sender.0.into(), session.into(), token.into(), client_id.into(), reply_to.into()]

@@ -12,17 +12,20 @@ use super::marks;
 use super::{Job, Outcome, Post};
 use crate::attachments;
 use crate::clock::Timestamp;
-use crate::db::values::{MOST_ROWS, NOWHERE, filled, places};
-use crate::db::{Conn, Engine, Tx};
+use crate::db::values::{MOST_ROWS, hold};
+use crate::db::{Conn, Tx};
 use crate::error::{Error, Result};
-use crate::ids::{MessageId, RoomId};
+use crate::ids::MessageId;
 use crate::notifications::Told;
 
 /// Stores `jobs`, which are in the order of their rooms; an outcome for each. An error spoils all of them, and the
 /// transaction has to be rolled back. Cost: 4 statements for up to 64 messages, on SQLite on 2 ways; 2 for up to 64 marks,
 /// 1 more for each message that names or answers somebody and each file, and 1 on PostgreSQL; O(jobs).
 pub(super) async fn batch(tx: &mut Tx, jobs: &[Job], now: Timestamp) -> Result<Vec<Result<Outcome>>> {
-    lock_rooms(tx, jobs).await?;
+    // Commit order is then `seq` and `rev` order. Whoever takes a person out of a room changes its row too, so nobody who is
+    // found in it afterwards leaves before the commit. It comes before the statement that asks who is in the room: a
+    // statement of PostgreSQL sees what was committed when it began, not when its wait for a row ended.
+    hold(tx, "rooms", jobs.iter().filter_map(Job::room).map(|room| room.0)).await?;
     let mut outcomes: Vec<Result<Outcome>> = jobs.iter().map(|_| Ok(Outcome::Nothing)).collect();
     let (mut place_of, mut posts) = (Vec::new(), Vec::new());
     for (place, job) in jobs.iter().enumerate() {
@@ -38,26 +41,6 @@ pub(super) async fn batch(tx: &mut Tx, jobs: &[Job], now: Timestamp) -> Result<V
     }
     marks::store(tx, jobs, &mut outcomes, now).await?;
     Ok(outcomes)
-}
-
-/// Holds the rooms' rows until the commit, which makes commit order equal to `seq` and `rev` order; lowest id first, so that
-/// two nodes can't wait for each other in a ring. Whoever takes a person out of a room changes its row too, so nobody who
-/// is found in it afterwards leaves before the commit. On SQLite the transaction is alone anyway. It comes before the
-/// statement that asks who is in the room: a statement of PostgreSQL sees what was committed when it began, not when its
-/// wait for a row ended.
-async fn lock_rooms(conn: &mut Conn, jobs: &[Job]) -> Result<()> {
-    let mut rooms: Vec<RoomId> = jobs.iter().filter_map(Job::room).collect();
-    rooms.dedup();
-    let Engine::Postgres(c) = conn.engine() else { return Ok(()) };
-    for rooms in rooms.chunks(MOST_ROWS) {
-        let sql = format!(
-            "select id from rooms where id in (select id from (values {}) as asked (id)) order by id for no key update",
-            places(1, 1, rooms.len())
-        );
-        let query = filled(rooms, &RoomId(NOWHERE)).fold(sqlx::query(&sql), |query, room| query.bind(room));
-        query.execute(&mut *c).await?;
-    }
-    Ok(())
 }
 
 /// An outcome for each of `posts`. Numbers go to those that are let in, in the order of the queue: no holes.

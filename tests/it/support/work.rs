@@ -1,5 +1,7 @@
 //! Acts of the domain as the backoffice does them: works in somebody's name, and a model's row as its admin reads it.
 
+use std::time::Instant;
+
 use switchboard::admin::record;
 use switchboard::admin::resource::Resource;
 use switchboard::admin::value::{Key, Row};
@@ -9,6 +11,16 @@ use switchboard::users::{Person, Role, Via};
 use switchboard::work::Work;
 
 use super::app::Site;
+use super::socket::PATIENCE;
+
+/// Waits until it is so, not for ever.
+pub async fn until(is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "it never came to be");
+        tokio::task::yield_now().await;
+    }
+}
 
 impl Site {
     /// A work in the name of the account with this id, as if it had this role.
