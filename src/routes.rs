@@ -1,4 +1,5 @@
-//! Every route of the server, a screen an area, and the layers around them.
+//! Every route of the server, a screen an area, and the layers around them. Several layers are one to axum, the outermost
+//! first: it boxes a service and its answer for each that it is given by itself.
 
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use axum::http::header::ACCEPT_RANGES;
 use axum::http::{Extensions, HeaderMap, StatusCode, Version};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
+use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
 use tower_http::compression::{CompressionLayer, CompressionLevel};
@@ -48,11 +50,10 @@ pub async fn router(app: App) -> Result<Router> {
         .merge(sockets())
         .merge(settings::routes())
         .merge(admin::routes())
-        .route("/avatars/{name}", get(avatars::get))
-        .layer(DefaultBodyLimit::max(MOST_IN_A_FORM))
-        .layer(headers::cross_site(&app.config)?)
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT));
-    let pages = pages.merge(posting(&app)?).layer(from_fn(headers::for_scripts)).layer(session.clone());
+        .route("/avatars/{name}", get(avatars::get));
+    let pages = within(pages, &app, REQUEST_TIMEOUT)?
+        .merge(within(posting(), &app, upload::PATIENCE)?)
+        .layer(ServiceBuilder::new().layer(session.clone()).layer(from_fn(headers::for_scripts)));
     let api = if app.config.api { api::router(&app, session)? } else { Router::new() };
     Ok(Router::new()
         .merge(pages)
@@ -64,19 +65,28 @@ pub async fn router(app: App) -> Result<Router> {
         .route("/avatars/initials/{name}", get(avatars::initials))
         .fallback(headers::not_found)
         .method_not_allowed_fallback(headers::wrong_method)
-        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_compressing()))
-        .layer(CatchPanicLayer::custom(headers::panicked))
-        .layer(from_fn_with_state(app.clone(), headers::around))
+        .layer(
+            ServiceBuilder::new()
+                .layer(from_fn_with_state(app.clone(), headers::around))
+                .layer(CatchPanicLayer::custom(headers::panicked))
+                .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_compressing())),
+        )
         .with_state(app))
 }
 
 /// What may bring files, and takes its time; how much of them is taken is said where they are read.
-fn posting(app: &App) -> Result<Router<App>> {
-    Ok(Router::new()
-        .route("/chat/rooms/{id}", post(ChatPages::post))
-        .layer(DefaultBodyLimit::max(MOST_IN_A_FORM))
-        .layer(headers::cross_site(&app.config)?)
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, upload::PATIENCE)))
+fn posting() -> Router<App> {
+    Router::new().route("/chat/rooms/{id}", post(ChatPages::post))
+}
+
+/// `pages` with the limits that hold for all of them.
+fn within(pages: Router<App>, app: &App, patience: Duration) -> Result<Router<App>> {
+    Ok(pages.layer(
+        ServiceBuilder::new()
+            .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, patience))
+            .layer(headers::cross_site(&app.config)?)
+            .layer(DefaultBodyLimit::max(MOST_IN_A_FORM)),
+    ))
 }
 
 /// An archive is compressed already; what is sent in parts too is sent as it is.

@@ -40,6 +40,7 @@ use axum::http::header::{
 use axum::http::{HeaderValue, Method};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::any;
+use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 use tower_sessions::SessionManagerLayer;
@@ -90,7 +91,7 @@ pub fn routes() -> Router<App> {
     areas().into_iter().fold(Router::new(), |api, area| api.merge(area.router))
 }
 
-/// `api` with what stands around it, the outermost last.
+/// `api` with what stands around it.
 fn within(app: &App, session: SessionManagerLayer<Store>, api: Router<App>) -> Result<Router<App>> {
     let unknown = Router::new().fallback(problem::not_found);
     let api = api
@@ -99,13 +100,14 @@ fn within(app: &App, session: SessionManagerLayer<Store>, api: Router<App>) -> R
         .method_not_allowed_fallback(problem::wrong_method)
         .layer(DefaultBodyLimit::max(MOST_IN_A_BODY));
     let api = if app.config.debug { api.layer(from_fn(browse::hand_out)) } else { api };
-    let api = api
-        // Inside what puts cookies away.
-        .layer(session)
-        .layer(headers::cross_site(&app.config)?)
-        .layer(from_fn_with_state(app.clone(), caller::by_token_alone))
+    let around = ServiceBuilder::new()
+        .layer(from_fn(problem::around))
         .layer(CatchPanicLayer::custom(headers::panicked))
-        .layer(from_fn(problem::around));
+        .layer(from_fn_with_state(app.clone(), caller::by_token_alone))
+        .layer(headers::cross_site(&app.config)?)
+        // Inside what puts cookies away.
+        .layer(session);
+    let api = api.layer(around);
     Ok(match cross_origin(&app.config) {
         Some(layer) => api.layer(layer),
         None => api,

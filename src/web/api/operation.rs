@@ -9,6 +9,7 @@ use axum::handler::Handler;
 use axum::http::{Method, StatusCode};
 use axum::middleware::from_fn;
 use axum::routing::{MethodFilter, on};
+use tower::ServiceBuilder;
 use tower_http::timeout::TimeoutLayer;
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
@@ -59,14 +60,11 @@ impl Area {
         let path = format!("{}{}", self.root, path.into());
         let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
         let late = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, call.patience);
-        let mut route = on(filter, handler).layer(late);
-        if call.polled {
-            route = route.layer(from_fn(negotiation::conditional));
-        }
-        if !call.any_type {
-            route = route.layer(from_fn(negotiation::accepts));
-        }
-        self.router = self.router.route(&path, route);
+        let around = ServiceBuilder::new()
+            .option_layer((!call.any_type).then(|| from_fn(negotiation::accepts)))
+            .option_layer(call.polled.then(|| from_fn(negotiation::conditional)))
+            .layer(late);
+        self.router = self.router.route(&path, on(filter, handler).layer(around));
         let method = described(&method);
         let (operation, schemas) = call.described(&method, &path, &self.tag.name);
         self.schemas.extend(schemas);
