@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::db::values::{filled, places};
+use crate::db::statement::Statement;
 use crate::error::{Error, Result};
 use crate::ids::{MessageId, NotificationId, RoomId, UserId};
 use crate::live::event::Event;
@@ -159,24 +159,14 @@ pub async fn withdraw_message(work: &mut Work, message: MessageId) -> Result<()>
 
 /// Each person, if they are in it, has read a room up to the message numbered so, and so what they were told of those
 /// messages. At most one mark
-/// a person and room. Called by the writer. Cost: 1 statement, O(what these people haven't read).
-pub(crate) async fn read_in_rooms(conn: &mut Conn, marks: &[Mark], now: Timestamp) -> Result<()> {
+/// a person and room. Run by the writer. Cost: 1 statement, O(what these people haven't read).
+pub(crate) fn read_in_rooms(marks: &[Mark], now: Timestamp) -> Statement {
     // The plus keeps SQLite from going along all that was ever told in the room.
-    let sql = format!(
-        "with marks (room, person, seq) as (values {})
-         update notifications set read_at = $1 from marks
+    let after = ") update notifications set read_at = ? from marks
          where user_id = marks.person and +room_id = marks.room and read_at is null and kind in ('mention', 'reply')
            and exists (select 1 from messages m where m.id = message_id and m.seq <= marks.seq)
-           and exists (select 1 from memberships o where o.room_id = marks.room and o.user_id = marks.person)",
-        places(2, 3, marks.len())
-    );
-    Ok(on_db!(conn, c => {
-        let mut query = sqlx::query(&sql).bind(now);
-        for mark in filled(marks, &Mark::NOBODYS) {
-            query = query.bind(mark.room).bind(mark.user).bind(mark.seq);
-        }
-        query.execute(c).await.map(|_| ())
-    })?)
+           and exists (select 1 from memberships o where o.room_id = marks.room and o.user_id = marks.person)";
+    Mark::over(marks, after).and([now.into()])
 }
 
 /// What `user` was told of before `before`, newest first, or only what they haven't read of it; at most `limit`.

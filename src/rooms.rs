@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::db::values::{NOWHERE, filled, places};
+use crate::db::values::{NOWHERE, over, room_for};
 use crate::db::{Conn, rows};
 use crate::error::{Error, FieldErrors, Result};
 use crate::i18n::{self, Language};
@@ -323,12 +323,10 @@ pub async fn delete(app: &App, person: &Person, id: RoomId) -> Result<()> {
 pub(crate) async fn progress(conn: &mut Conn, rooms: &[RoomId]) -> Result<Vec<(RoomId, i64, i64)>> {
     let mut found = Vec::with_capacity(rooms.len());
     for rooms in rooms.chunks(256) {
-        let sql =
-            format!("select id, last_rev, last_seq from rooms where id in (values {})", places(1, 1, rooms.len()));
-        found.append(&mut on_db!(conn, c => {
-            let query = filled(rooms, &RoomId(NOWHERE)).fold(sqlx::query_as(&sql), |query, room| query.bind(room));
-            query.fetch_all(c).await
-        })?);
+        let ids = rooms.iter().map(|room| [room.0.into()]).collect();
+        let before = "select id, last_rev, last_seq from rooms where id in (values";
+        let asked = over(before, ids, [NOWHERE.into()], room_for(rooms.len()), ")");
+        found.extend(conn.run_one(asked).await?.read::<(RoomId, i64, i64)>()?);
     }
     Ok(found)
 }

@@ -102,6 +102,12 @@ impl Statement {
     pub fn once(text: impl Into<String>, values: Vec<Value>) -> Self {
         Self { is_kept: false, ..Self::new(text, values) }
     }
+
+    /// The same with what fills its last places.
+    pub fn and(mut self, values: impl IntoIterator<Item = Value>) -> Self {
+        self.values.extend(values);
+        self
+    }
 }
 
 impl Answer {
@@ -119,6 +125,11 @@ impl Answer {
 }
 
 impl Conn {
+    /// Runs `statement`. Errors and cost: as [`Conn::run`].
+    pub(crate) async fn run_one(&mut self, statement: Statement) -> Result<Answer> {
+        self.run(vec![statement]).await?.pop().ok_or_else(|| Error::internal("a statement wasn't answered"))
+    }
+
     /// Runs `statements` one after the other; an answer for each. Errors: the first that fails; what came before it stands,
     /// unless this is in a transaction. Cost: on SQLite one way to its thread and back, on PostgreSQL a round trip each.
     pub(crate) async fn run(&mut self, statements: Vec<Statement>) -> Result<Vec<Answer>> {

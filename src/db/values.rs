@@ -1,4 +1,4 @@
-//! Statements over several rows at once: `values ($1, $2), ($3, $4)` for a number of rows that is rounded up to a power
+//! Statements over several rows at once: `values (?, ?), (?, ?)` for a number of rows that is rounded up to a power
 //! of two, so that each statement has a handful of texts and stays prepared on both engines. The rows that are too many
 //! are filled with numbers that nothing has ([`NOWHERE`]). Called by the writer of messages and what it calls.
 //!
@@ -23,27 +23,6 @@ pub(crate) fn room_for(count: usize) -> usize {
     count.next_power_of_two()
 }
 
-/// `rows`, and as many of `filling` as make them a power of two. Cost: O(1).
-pub(crate) fn filled<'a, T>(rows: &'a [T], filling: &'a T) -> impl Iterator<Item = &'a T> {
-    rows.iter().chain(repeat(filling)).take(room_for(rows.len()))
-}
-
-/// `($2, $3), ($4, $5)` for `count` rows of `columns`, rounded up, numbered from `first` on. Cost: O(count × columns).
-pub(crate) fn places(first: usize, columns: usize, count: usize) -> String {
-    let mut next = first;
-    let mut text = String::with_capacity(room_for(count) * columns * 7);
-    for row in 0..room_for(count) {
-        text.push_str(if row == 0 { "(" } else { ", (" });
-        for column in 0..columns {
-            text.push_str(if column == 0 { "$" } else { ", $" });
-            text.push_str(&next.to_string());
-            next += 1;
-        }
-        text.push(')');
-    }
-    text
-}
-
 /// Holds the rows of `table` that have these ids until the commit, lowest id first, so that two nodes can't wait for each other
 /// in a ring. On SQLite the transaction is alone anyway. Cost: 1 statement for up to 64 on PostgreSQL.
 pub(crate) async fn hold(conn: &mut Conn, table: &'static str, ids: impl IntoIterator<Item = i64>) -> Result<()> {
@@ -55,7 +34,7 @@ pub(crate) async fn hold(conn: &mut Conn, table: &'static str, ids: impl IntoIte
     for ids in ids.chunks(MOST_ROWS) {
         let room = room_for(ids.len());
         let after = ") as asked (id)) order by id for no key update";
-        conn.run(vec![over(&before, ids.to_vec(), [NOWHERE.into()], room, after)]).await?;
+        conn.run_one(over(&before, ids.to_vec(), [NOWHERE.into()], room, after)).await?;
     }
     Ok(())
 }
@@ -71,16 +50,4 @@ pub(crate) fn over<const N: usize>(
 ) -> Statement {
     let text = format!("{before} {} {after}", statement::places(N, room));
     Statement::new(text, rows.into_iter().chain(repeat(filling)).take(room).flatten().collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{filled, places};
-
-    #[test]
-    fn places_are_numbered_row_by_row_and_rounded_up() {
-        assert_eq!(places(1, 2, 1), "($1, $2)");
-        assert_eq!(places(2, 3, 3), "($2, $3, $4), ($5, $6, $7), ($8, $9, $10), ($11, $12, $13)");
-        assert_eq!(filled(&[1, 2, 3], &0).copied().collect::<Vec<_>>(), [1, 2, 3, 0]);
-    }
 }

@@ -13,11 +13,10 @@ use tokio::time::timeout;
 use super::{Message, stored};
 use crate::clock::{Clock, Timestamp};
 use crate::db::Conn;
-use crate::db::values::{NOWHERE, filled, places};
+use crate::db::values::{NOWHERE, over, room_for};
 use crate::error::Result;
 use crate::ids::{MessageId, RoomId};
 use crate::link::Lasting;
-use crate::on_db;
 use crate::rooms::Room;
 
 /// Messages of one room that are kept.
@@ -103,16 +102,12 @@ impl Recent {
 /// The messages with their senders' names of now; `None` when one is gone or its reactions are others.
 /// Cost: 1 indexed query, O(messages).
 async fn fresh(conn: &mut Conn, mut messages: Vec<Message>) -> Result<Option<Vec<Message>>> {
-    let ids: Vec<MessageId> = messages.iter().map(|message| message.id).collect();
-    let sql = format!(
-        "select m.id, m.room_id, m.rev, m.created_at, m.reply_to, u.username, (select count(*) from reactions e where e.message_id = m.id) as reactions
-         from messages m left join users u on u.id = m.sender_id where m.id in (values {})",
-        places(1, 1, ids.len())
-    );
-    let found: Vec<Passing> = on_db!(conn, c => {
-        let query = filled(&ids, &MessageId(NOWHERE)).fold(sqlx::query_as(&sql), |query, id| query.bind(id));
-        query.fetch_all(c).await
-    })?;
+    let ids = messages.iter().map(|message| [message.id.0.into()]).collect();
+    let before = "select m.id, m.room_id, m.rev, m.created_at, m.reply_to, u.username,
+             (select count(*) from reactions e where e.message_id = m.id) as reactions
+         from messages m left join users u on u.id = m.sender_id where m.id in (values";
+    let asked = over(before, ids, [NOWHERE.into()], room_for(messages.len()), ")");
+    let found = conn.run_one(asked).await?.read::<Passing>()?;
     let mut found: HashMap<MessageId, Passing> = found.into_iter().map(|one| (one.id, one)).collect();
     for message in &mut messages {
         let Some(now) = found.remove(&message.id) else { return Ok(None) };

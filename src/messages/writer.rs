@@ -26,7 +26,8 @@ use tracing::Instrument;
 use super::mentions::Named;
 use super::{NewMessage, Posted};
 use crate::clock::Clock;
-use crate::db::values::NOWHERE;
+use crate::db::statement::{Statement, Value};
+use crate::db::values::{NOWHERE, over, room_for};
 use crate::db::{Db, LOG_LIMIT};
 use crate::error::{Error, Result};
 use crate::i18n::{self, Language};
@@ -76,8 +77,12 @@ pub(crate) struct Mark {
 }
 
 impl Mark {
-    /// What fills a statement up.
-    pub const NOBODYS: Self = Self { room: RoomId(NOWHERE), user: UserId(NOWHERE), seq: 0 };
+    /// A statement over `marks`, as which they are there for `after`: room, person, seq.
+    pub fn over(marks: &[Self], after: &str) -> Statement {
+        let rows = marks.iter().map(|mark| [mark.room.0, mark.user.0, mark.seq].map(Value::from)).collect();
+        let nobodys = [NOWHERE, NOWHERE, 0].map(Value::from);
+        over("with marks (room, person, seq) as (values", rows, nobodys, room_for(marks.len()), after)
+    }
 }
 
 struct Post {

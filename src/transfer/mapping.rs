@@ -9,7 +9,7 @@ use sqlx::FromRow;
 use crate::clock::Timestamp;
 use crate::db::Conn;
 use crate::db::bulk::{self, Value};
-use crate::db::values::{MOST_ROWS, filled, places};
+use crate::db::values::{MOST_ROWS, over, room_for};
 use crate::error::Result;
 use crate::on_db;
 
@@ -59,17 +59,14 @@ impl Source {
 
     async fn look(&self, conn: &mut Conn, model: &str, theirs: &[&str], and: &str) -> Result<HashMap<String, i64>> {
         let mut found = HashMap::with_capacity(theirs.len());
+        let before = "select theirs, ours from imported where theirs in (values";
+        let after = format!(") and source_id = ? and model = ? {and}");
         for theirs in theirs.chunks(MOST_ROWS) {
-            let sql = format!(
-                "select theirs, ours from imported where source_id = $1 and model = $2 and theirs in (values {}) {and}",
-                places(3, 1, theirs.len())
-            );
+            let rows = theirs.iter().map(|theirs| [(*theirs).into()]).collect();
             // Nothing is called by an empty text.
-            let rows: Vec<(String, i64)> = on_db!(conn, c => {
-                let query = sqlx::query_as(&sql).bind(self.id).bind(model);
-                filled(theirs, &"").fold(query, |query, theirs| query.bind(*theirs)).fetch_all(c).await
-            })?;
-            found.extend(rows);
+            let asked = over(before, rows, ["".into()], room_for(theirs.len()), &after);
+            let asked = asked.and([self.id.into(), model.into()]);
+            found.extend(conn.run_one(asked).await?.read::<(String, i64)>()?);
         }
         Ok(found)
     }

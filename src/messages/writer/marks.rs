@@ -8,10 +8,11 @@ use sqlx::FromRow;
 use super::{Job, Mark, Outcome};
 use crate::clock::Timestamp;
 use crate::db::Conn;
-use crate::db::values::{MOST_ROWS, filled, places};
-use crate::error::Result;
+use crate::db::statement::Statement;
+use crate::db::values::MOST_ROWS;
+use crate::error::{Error, Result};
 use crate::ids::{RoomId, UserId};
-use crate::{notifications, on_db};
+use crate::notifications;
 
 /// A mark that was moved, and its room as it is.
 #[derive(FromRow)]
@@ -46,8 +47,9 @@ pub(super) async fn store(
     let marks: Vec<Mark> = furthest.values().map(|(_, mark)| *mark).collect();
     // Where the mark stands further already, too: who writes in a room has read it, and was told of something there.
     for marks in marks.chunks(MOST_ROWS) {
-        notifications::read_in_rooms(conn, marks, now).await?;
-        for Moved { room_id, user_id, last_read_seq, members, last_seq } in move_marks(conn, marks).await? {
+        let answers = conn.run(vec![notifications::read_in_rooms(marks, now), moving(marks)]).await?;
+        let moved = answers.last().ok_or_else(|| Error::internal("a statement wasn't answered"))?;
+        for Moved { room_id, user_id, last_read_seq, members, last_seq } in moved.read()? {
             if let Some((place, _)) = furthest.get(&(room_id, user_id)) {
                 outcomes[*place] = Ok(Outcome::Read { members, seq: last_read_seq, last_seq });
             }
@@ -56,23 +58,15 @@ pub(super) async fn store(
     Ok(())
 }
 
-async fn move_marks(conn: &mut Conn, marks: &[Mark]) -> Result<Vec<Moved>> {
-    let sql = format!(
-        "with marks (room, person, seq) as (values {})
-         update memberships set last_read_seq = case when r.last_seq < marks.seq then r.last_seq else marks.seq end
+fn moving(marks: &[Mark]) -> Statement {
+    Mark::over(
+        marks,
+        ") update memberships set last_read_seq = case when r.last_seq < marks.seq then r.last_seq else marks.seq end
          from marks join rooms r on r.id = marks.room
          where room_id = marks.room and user_id = marks.person
            and last_read_seq < marks.seq and last_read_seq < r.last_seq
          returning room_id, user_id, last_read_seq,
              (select o.member_count from rooms o where o.id = room_id) as members,
              (select o.last_seq from rooms o where o.id = room_id) as last_seq",
-        places(1, 3, marks.len())
-    );
-    Ok(on_db!(conn, c => {
-        let mut query = sqlx::query_as(&sql);
-        for mark in filled(marks, &Mark::NOBODYS) {
-            query = query.bind(mark.room).bind(mark.user).bind(mark.seq);
-        }
-        query.fetch_all(c).await
-    })?)
+    )
 }

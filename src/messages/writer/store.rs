@@ -45,9 +45,7 @@ pub(super) async fn batch(tx: &mut Tx, jobs: &[Job], now: Timestamp) -> Result<V
 
 /// An outcome for each of `posts`. Numbers go to those that are let in, in the order of the queue: no holes.
 async fn store_posts(tx: &mut Tx, posts: &[&Post], now: Timestamp) -> Result<Vec<Result<Outcome>>> {
-    let asked = tx.run(vec![admission::question(posts)]).await?;
-    let asked = asked.first().ok_or_else(|| Error::internal("a question wasn't answered"))?;
-    let verdicts = admission::verdicts(posts, asked)?;
+    let verdicts = admission::verdicts(posts, &tx.run_one(admission::question(posts)).await?)?;
     let accepted: Vec<&Post> = posts
         .iter()
         .zip(&verdicts)

@@ -125,8 +125,7 @@ async fn insert(conn: &mut Conn, newcomers: &[Newcomer], now: Timestamp) -> Resu
     };
     let filling = [NOWHERE.into(), NOWHERE.into(), nothing(), nothing(), now.into()];
     let rows = newcomers.iter().map(row).collect();
-    let answers = conn.run(vec![over(before, rows, filling, room_for(newcomers.len()), &after)]).await?;
-    answers.first().ok_or_else(|| Error::internal("people weren't put in"))?.read()
+    conn.run_one(over(before, rows, filling, room_for(newcomers.len()), &after)).await?.read()
 }
 
 /// Counts those who `joined`. Cost: 1 statement.
@@ -140,6 +139,6 @@ async fn count(conn: &mut Conn, joined: &[Joined]) -> Result<()> {
     let after = ") update rooms set member_count = member_count + came.people from came where id = came.room";
     let rows: Vec<_> = counts.into_iter().map(|(room, people)| [room.0, people].map(Value::from)).collect();
     let room = room_for(rows.len());
-    conn.run(vec![over(before, rows, [NOWHERE, 0].map(Value::from), room, after)]).await?;
+    conn.run_one(over(before, rows, [NOWHERE, 0].map(Value::from), room, after)).await?;
     Ok(())
 }

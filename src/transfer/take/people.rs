@@ -7,9 +7,8 @@ use super::Taking;
 use super::row::{set, text};
 use crate::admin::value::Value;
 use crate::db::Conn;
-use crate::db::values::{MOST_ROWS, filled, places};
+use crate::db::values::{MOST_ROWS, over, room_for};
 use crate::error::Result;
-use crate::on_db;
 use crate::text::fold;
 use crate::transfer::lines::{Line, Lines};
 use crate::transfer::mapping::MET;
@@ -140,14 +139,11 @@ const FOLDED: [(&str, &str); 4] = [
 /// Which of `values` somebody has in `column`, and who. Cost: 1 indexed query for each 64.
 async fn taken(conn: &mut Conn, column: &str, values: &[String]) -> Result<HashMap<String, i64>> {
     let mut found = HashMap::new();
-    let nobody = String::new();
+    let before = format!("select {column}, id from users where {column} in (values");
     for values in values.chunks(MOST_ROWS) {
-        let sql = format!("select {column}, id from users where {column} in (values {})", places(1, 1, values.len()));
-        let rows: Vec<(String, i64)> = on_db!(conn, c => {
-            let query = filled(values, &nobody).fold(sqlx::query_as(&sql), |query, value| query.bind(value));
-            query.fetch_all(c).await
-        })?;
-        found.extend(rows);
+        let rows = values.iter().map(|value| [value.as_str().into()]).collect();
+        let asked = over(&before, rows, ["".into()], room_for(values.len()), ")");
+        found.extend(conn.run_one(asked).await?.read::<(String, i64)>()?);
     }
     Ok(found)
 }
