@@ -28,6 +28,9 @@ use crate::web::pieces::{GAP, Piece, answer, tag, unchanged};
 /// Ways in which one room's talk is kept rendered: for those to whom all of it is old, and some to whom some is new.
 const MOST_WAYS: usize = 4;
 
+/// Bytes around a message's own HTML.
+const AROUND: usize = 640;
+
 /// Pages and talk that were asked for lately.
 pub struct Pages {
     whole: Cache<(Via, RoomId), Arc<Kept>, Weight>,
@@ -94,7 +97,10 @@ struct Log<'a> {
 
 /// `lines` as HTML. Cost: O(length).
 pub fn render(lines: &[Line]) -> Result<String> {
-    Log { lines }.render().map_err(Error::internal)
+    let own = lines.iter().map(|line| line.message.html.len()).sum::<usize>();
+    let mut html = String::with_capacity(own + AROUND * lines.len());
+    Log { lines }.render_into(&mut html).map_err(Error::internal)?;
+    Ok(html)
 }
 
 impl Pages {
