@@ -97,9 +97,10 @@ class Program:
         with open(self.log, errors="replace") as log:
             return log.read()[-length:]
 
-    def resident(self):
+    def resident(self, what="VmRSS"):
+        """Bytes in memory; of those `RssAnon` are what no file holds."""
         with open(f"/proc/{self.process.pid}/status") as status:
-            return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1]) * 1024
+            return int(re.search(rf"{what}:\s+(\d+)", status.read())[1]) * 1024
 
     def connections(self):
         """How many connections the process serves: open, or closed by the other side only."""
