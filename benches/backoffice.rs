@@ -5,6 +5,9 @@
 //! It prints, for each address, the median, the 99th hundredth and the most queries of a page, and fails when a
 //! page's queries depend on what is found.
 
+#[path = "support/door.rs"]
+mod door;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -107,7 +110,7 @@ async fn run(statements: Statements) {
     let app = App::start(config, Seams::default()).await.unwrap();
     fill(&app).await;
     let router = routes::router(app.clone()).await.unwrap();
-    let browser = Browser { cookie: log_in(&router).await, router, statements };
+    let browser = Browser { cookie: door::log_in(&router, NAME, PASSWORD).await, router, statements };
     let places = places(&app).await;
     println!("{:<58} {:>8} {:>8} {:>8}", format!("{} list pages", app.db.engine_name()), "p50 ms", "p99 ms", "queries");
     for address in ADDRESSES {
@@ -222,14 +225,6 @@ async fn fill(app: &App) {
         let mut conn = app.db.read().await.unwrap();
         on_db!(conn, c => sqlx::query("analyze").execute(c).await.map(|_| ())).unwrap();
     }
-}
-
-async fn log_in(router: &Router) -> String {
-    let body = format!("username={NAME}&password={}", PASSWORD.replace(' ', "+"));
-    let form = "application/x-www-form-urlencoded";
-    let request = Request::post("/login").header(header::CONTENT_TYPE, form).body(Body::from(body)).unwrap();
-    let response = router.clone().oneshot(request).await.unwrap();
-    response.headers()[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned()
 }
 
 /// The site's busiest and quietest places.

@@ -12,8 +12,9 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, header};
 use divan::{Bencher, black_box};
-use site::{Site, TEXT};
+use site::{Site, TEXT, door};
 use switchboard::app::{App, Seams};
+use switchboard::auth::password;
 use switchboard::cli::serve::serve;
 use switchboard::config::{Config, Sources};
 use switchboard::demo::{self, Plan, store};
@@ -158,7 +159,7 @@ impl Large {
             let app = App::start(config, Seams::default()).await.unwrap();
             fill(&app).await;
             let router = routes::router(app.clone()).await.unwrap();
-            let cookie = log_in(&app, &router).await;
+            let cookie = door::log_in(&router, &most_rooms(&app).await, PASSWORD).await;
             (router, cookie, places(&app).await)
         });
         Self { runtime, router, cookie, places, _folder: folder }
@@ -185,7 +186,8 @@ async fn fill(app: &App) {
     let size = |name, usual: &str| std::env::var(name).unwrap_or_else(|_| usual.to_owned());
     let plan = Plan::parse(&size("BENCH_USERS", "100000"), "2000", &size("BENCH_MESSAGES", "1000000"), "1").unwrap();
     let begun = Instant::now();
-    store::fill(app, demo::Site::invent(plan, app.clock.now()), PASSWORD, |_| {}).await.unwrap();
+    let hash = password::hash(PASSWORD.into()).await.unwrap();
+    store::fill(app, demo::Site::invent(plan, app.clock.now()), &hash, |_| {}).await.unwrap();
     println!("filled in {:.0} s", begun.elapsed().as_secs_f64());
     app.db.checkpoint().await.unwrap();
     // What PostgreSQL's planner knows of a table is what its own housekeeping found out, minutes later.
@@ -195,19 +197,13 @@ async fn fill(app: &App) {
     }
 }
 
-/// The cookie of whoever is in the most rooms.
-async fn log_in(app: &App, router: &Router) -> String {
+/// Who is in the most rooms.
+async fn most_rooms(app: &App) -> String {
     let mut conn = app.db.read().await.unwrap();
-    let name: String = on_db!(conn, c => sqlx::query_scalar(
+    on_db!(conn, c => sqlx::query_scalar(
         "select u.username from users u join memberships m on m.user_id = u.id where u.is_active and not u.totp_enabled
          group by u.id, u.username order by count(*) desc, u.id limit 1").fetch_one(c).await)
-    .unwrap();
-    drop(conn);
-    let body = format!("username={name}&password={}", PASSWORD.replace(' ', "+"));
-    let form = "application/x-www-form-urlencoded";
-    let request = Request::post("/login").header(header::CONTENT_TYPE, form).body(Body::from(body)).unwrap();
-    let response = router.clone().oneshot(request).await.unwrap();
-    response.headers()[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned()
+    .unwrap()
 }
 
 /// The site's busiest and quietest places, of public rooms: everybody may search there.

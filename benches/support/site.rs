@@ -1,5 +1,7 @@
 //! A site to measure: SQLite, `synchronous=FULL`, one person in one room.
 
+pub mod door;
+
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, header};
@@ -75,7 +77,7 @@ async fn log_in(router: &Router) -> (String, String) {
     let body = format!(r#"{{"username":"ann","password":"{PASSWORD}"}}"#);
     let request = Request::post("/api/v1/auth/login").header(header::CONTENT_TYPE, "application/json");
     let response = router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
-    let cookie = response.headers()[header::SET_COOKIE].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let cookie = door::cookie(&response);
     let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
     let tokens: serde_json::Value = serde_json::from_slice(&body).unwrap();
     (tokens["access"].as_str().unwrap().to_owned(), cookie)
