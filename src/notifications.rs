@@ -158,8 +158,7 @@ pub async fn withdraw_message(work: &mut Work, message: MessageId) -> Result<()>
 }
 
 /// Each person, if they are in it, has read a room up to the message numbered so, and so what they were told of those
-/// messages. At most one mark
-/// a person and room. Run by the writer. Cost: 1 statement, O(what these people haven't read).
+/// messages. At most one mark a person and room. Run by the writer. Cost: 1 statement, O(what these people haven't read).
 pub(crate) fn read_in_rooms(marks: &[Mark], now: Timestamp) -> Statement {
     // The plus keeps SQLite from going along all that was ever told in the room.
     let after = ") update notifications set read_at = ? from marks

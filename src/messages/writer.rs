@@ -77,7 +77,7 @@ pub(crate) struct Mark {
 }
 
 impl Mark {
-    /// A statement over `marks`, as which they are there for `after`: room, person, seq.
+    /// A statement over `marks`; what stands in `after` finds them as the table `marks (room, person, seq)`.
     pub fn over(marks: &[Self], after: &str) -> Statement {
         let rows = marks.iter().map(|mark| [mark.room.0, mark.user.0, mark.seq].map(Value::from)).collect();
         let nobodys = [NOWHERE, NOWHERE, 0].map(Value::from);
