@@ -17,4 +17,5 @@ pub mod request_id;
 pub mod script_words;
 pub mod status;
 pub mod thumbnails;
+pub mod transport;
 pub mod upload;

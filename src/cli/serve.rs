@@ -15,6 +15,7 @@ use crate::app::{App, Seams};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::live::mailbox::Close;
+use crate::web::transport::{Door, Peer};
 use crate::{jobs, log, routes, telemetry};
 
 /// Connections that wait to be accepted; the system may allow fewer.
@@ -46,9 +47,9 @@ pub async fn run(config: Config) -> Result<()> {
 pub async fn serve(app: App, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<()> {
     let jobs = jobs::start(&app);
     let router = routes::router(app.clone()).await?;
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let service = router.into_make_service_with_connect_info::<Peer>();
     let (drain, drained) = oneshot::channel::<()>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(async {
+    let server = axum::serve(Door(listener), service).with_graceful_shutdown(async {
         let _ = drained.await;
     });
     let mut server = tokio::spawn(server.into_future());

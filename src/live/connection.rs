@@ -25,6 +25,7 @@ use self::outgoing::Outgoing;
 use super::command::Session;
 use super::mailbox::{Close, Mailbox};
 use super::wire::Fault;
+use super::wire::handshake::Taken;
 use super::wire::header::{self, Opcode};
 use crate::app::App;
 
@@ -86,14 +87,14 @@ impl Drop for Open {
 }
 
 impl Connection {
-    /// `already`: bytes that came with the handshake. `packs`: whether `permessage-deflate` was agreed on.
-    pub fn new(stream: TcpStream, already: &Bytes, packs: bool, session: Session, open: Open) -> Self {
+    pub fn new(taken: Taken, session: Session, open: Open) -> Self {
         let now = Instant::now();
+        let Taken { stream, answer, already, packs } = taken;
         Self {
             stream,
             session: Arc::new(session),
-            incoming: Incomings::new(packs, already, now),
-            outgoing: Outgoing::new(packs),
+            incoming: Incomings::new(packs, &already, now),
+            outgoing: Outgoing::new(packs, answer),
             ending: Ending::No,
             timer: Box::pin(sleep_until(now + PING_EVERY)),
             ping_at: now + PING_EVERY,

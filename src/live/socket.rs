@@ -102,10 +102,9 @@ fn accept(up: Handshake, opening: Opening) -> Response {
 /// Takes over the connection once the handshake is answered. What opening takes is let go of with this task; the
 /// connection goes on in a smaller one.
 async fn open(upgrade: handshake::Opening, opening: Opening) {
-    let packs = upgrade.packs;
-    let Some((stream, already)) = upgrade.stream().await else { return };
+    let Some(taken) = upgrade.taken().await else { return };
     // A lone frame goes out at once, and doesn't wait until the one before it is acknowledged.
-    if stream.set_nodelay(true).is_err() {
+    if taken.stream.set_nodelay(true).is_err() {
         return;
     }
     let Opening { app, person, since, ip, room, notices_only } = opening;
@@ -113,7 +112,7 @@ async fn open(upgrade: handshake::Opening, opening: Opening) {
     let open = Open::new(&app, &mailbox);
     let session = Session { app, person, mailbox, room: room.as_ref().map(|wanted| wanted.seen.id()), notices_only };
     greet(&session, since, room).await;
-    let connection = Connection::new(stream, &already, packs, session, open);
+    let connection = Connection::new(taken, session, open);
     tokio::spawn(i18n::within(i18n::current(), connection));
 }
 

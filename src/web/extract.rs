@@ -2,7 +2,7 @@
 //! ([`Fields`]).
 
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Multipart, Request};
@@ -22,6 +22,7 @@ use crate::app::App;
 use crate::auth::session::{self, Device};
 use crate::error::Error;
 use crate::users::Person;
+use crate::web::transport::Peer;
 
 /// Whoever asks, signed in or not. Cost: nothing without a cookie, else 2 indexed queries.
 pub struct Visitor(pub Option<Person>);
@@ -80,7 +81,7 @@ impl FromRequestParts<App> for Client {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        let peer = parts.extensions.get::<ConnectInfo<Peer>>().map(|info| info.0.0.ip());
         let ip = peer.map_or_else(String::new, |peer| {
             client_address(peer, &parts.headers, &app.config.trusted_proxies).to_string()
         });

@@ -2,7 +2,6 @@
 //! in the access log, and refusals made by layers turned into pages.
 
 use std::any::Any;
-use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -23,6 +22,7 @@ use crate::i18n::{self, Language};
 use crate::ids::UserId;
 use crate::telemetry;
 use crate::users::Person;
+use crate::web::transport::Peer;
 
 /// No inline script or style, nothing from elsewhere, in nobody's frame.
 pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -79,7 +79,7 @@ pub async fn around(State(app): State<App>, mut request: Request, next: Next) ->
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|info| info.0.0.ip());
     let ip = peer.map(|peer| client_address(peer, request.headers(), &app.config.trusted_proxies));
     let id = request_id::of(request.headers());
     let asker = Asker::default();

@@ -166,6 +166,19 @@ async fn a_handshake_is_answered_as_the_standard_says_and_anything_else_is_refus
 }
 
 both! {
+    async fn the_answer_to_a_handshake_comes_with_the_first_frame(engine: Engine) {
+        let site = Site::new(engine).await;
+        let mut ann = Visitor::registered(&site, "ann").await;
+        let room = ann.public_room("Hall").await;
+        for path in [format!("/ws/chat/{room}"), "/ws".to_owned(), "/ws/notifications".to_owned()] {
+            let raw = Raw::open(&site, &ann, &path, "", b"").await;
+            assert!(raw.head.starts_with("HTTP/1.1 101 "), "{}", raw.head);
+            assert_eq!(raw.bytes.first(), Some(&TEXT), "one write brings both");
+        }
+    }
+}
+
+both! {
     async fn a_message_in_parts_is_one_message_and_a_ping_between_them_is_echoed(engine: Engine) {
         let site = Site::new(engine).await;
         let (ann, room) = a_room(&site).await;

@@ -34,6 +34,8 @@ pub struct Outgoing {
     packs: bool,
     /// Whole frames, but for what is written of the first.
     pieces: Vec<Bytes>,
+    /// The answer to the handshake, until it is written.
+    answer: Bytes,
     /// Pieces that are written.
     gone: usize,
     /// Bytes of the next that are.
@@ -45,8 +47,9 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    pub fn new(packs: bool) -> Self {
-        Self { packs, pieces: Vec::new(), gone: 0, part: 0, pong: None, cursors: Vec::new(), owed: None }
+    /// `answer`: what is written before all else.
+    pub fn new(packs: bool, answer: Bytes) -> Self {
+        Self { packs, pieces: Vec::new(), answer, gone: 0, part: 0, pong: None, cursors: Vec::new(), owed: None }
     }
 
     pub fn borrow_room(&mut self) {
@@ -100,18 +103,26 @@ impl Outgoing {
 
     fn write(&self, stream: &mut TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let first = &self.pieces[self.gone][self.part..];
-        if self.pieces.len() == self.gone + 1 {
+        let rest = &self.pieces[self.gone + 1..];
+        let before = (!self.answer.is_empty()).then_some(&self.answer[..]);
+        if rest.is_empty() && before.is_none() {
             return Pin::new(stream).poll_write(cx, first);
         }
-        let mut slices = [IoSlice::new(first); PIECES];
-        let rest = &self.pieces[self.gone + 1..];
-        for (slice, piece) in slices[1..].iter_mut().zip(rest) {
+        let (mut slices, mut count) = ([IoSlice::new(first); PIECES], 0);
+        let all = before.into_iter().chain([first]).chain(rest.iter().map(|piece| &piece[..]));
+        for (slice, piece) in slices.iter_mut().zip(all) {
             *slice = IoSlice::new(piece);
+            count += 1;
         }
-        Pin::new(stream).poll_write_vectored(cx, &slices[..PIECES.min(1 + rest.len())])
+        Pin::new(stream).poll_write_vectored(cx, &slices[..count])
     }
 
     fn advance(&mut self, mut written: usize) {
+        if !self.answer.is_empty() {
+            let answered = written.min(self.answer.len());
+            written -= answered;
+            self.answer = self.answer.slice(answered..);
+        }
         while let Some(piece) = self.pieces.get(self.gone) {
             let left = piece.len() - self.part;
             if written < left {

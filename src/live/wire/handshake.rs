@@ -17,6 +17,8 @@ use hyper_util::server::conn::auto::upgrade;
 use ring::digest;
 use tokio::net::TcpStream;
 
+use crate::web::transport::Transport;
+
 /// Section 1.3.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const PACKS: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
@@ -38,9 +40,19 @@ struct Refusal(StatusCode, &'static str);
 
 /// An agreed upgrade, until the connection is handed over.
 pub struct Opening {
+    packs: bool,
+    upgrade: OnUpgrade,
+}
+
+/// A connection that is a socket from now on.
+pub struct Taken {
+    pub stream: TcpStream,
+    /// The answer to the handshake, to be written before everything else.
+    pub answer: Bytes,
+    /// What came with the handshake.
+    pub already: Bytes,
     /// Whether `permessage-deflate` was agreed on.
     pub packs: bool,
-    upgrade: OnUpgrade,
 }
 
 impl<S: Sync> FromRequestParts<S> for Handshake {
@@ -138,11 +150,14 @@ impl Handshake {
 }
 
 impl Opening {
-    /// The connection, and what came on it already; `None` when it went away meanwhile. Waits until the answer is sent.
-    pub async fn stream(self) -> Option<(TcpStream, Bytes)> {
+    /// The connection; `None` when it went away meanwhile. Waits until the answer is made.
+    pub async fn taken(self) -> Option<Taken> {
         let upgraded = self.upgrade.await.ok()?;
-        match upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
-            Ok(parts) => Some((parts.io.into_inner(), parts.read_buf)),
+        match upgrade::downcast::<TokioIo<Transport>>(upgraded) {
+            Ok(parts) => {
+                let (stream, answer) = parts.io.into_inner().take();
+                Some(Taken { stream, answer, already: parts.read_buf, packs: self.packs })
+            }
             Err(_) => {
                 tracing::error!("a socket was opened on something that is no TCP connection");
                 None
