@@ -1,6 +1,6 @@
 //! [`App`], what every handler and domain function is given: the settings, the database, the hub, the writer.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -9,7 +9,9 @@ use tokio::sync::Notify;
 use crate::admin::dashboard::tally::Tallies;
 use crate::admin::import::pending::Imports;
 use crate::attachments::disk::Files;
+use crate::auth::api_tokens::ShownTokens;
 use crate::auth::keys::Keys;
+use crate::auth::last_use::LastUses;
 use crate::auth::session::kept::Sessions;
 use crate::auth::throttle::Throttle;
 use crate::auth::token::Verified;
@@ -28,6 +30,7 @@ use crate::metrics::Metrics;
 use crate::push::Push;
 use crate::push::keys::SiteKey;
 use crate::push::network::Reach;
+use crate::rooms::Rooms;
 use crate::rooms::members::joining::Waiting;
 use crate::settings::{self, Settings};
 use crate::users::turns::Turns;
@@ -53,6 +56,10 @@ pub struct Parts {
     /// Sessions that were asked for lately.
     pub sessions: Sessions,
     pub access_tokens: Verified,
+    pub api_tokens: ShownTokens,
+    /// Sessions and tokens whose time of last use is being written.
+    pub last_uses: LastUses,
+    pub rooms: Rooms,
     /// Pages of rooms, likewise.
     pub pages: Pages,
     pub metrics: Arc<Metrics>,
@@ -74,8 +81,6 @@ pub struct Parts {
     /// Rung when somebody's messages are to be erased.
     pub departures: Notify,
     settings: RwLock<Held>,
-    /// Sessions and tokens whose time of last use is being written.
-    seeing: Mutex<HashSet<Via>>,
     setup_token: Mutex<Option<String>>,
     /// Wrong passwords where the password was asked for again.
     guesses: Mutex<HashMap<Via, u32>>,
@@ -130,6 +135,9 @@ impl App {
             joining: Waiting::default(),
             sessions: Sessions::default(),
             access_tokens: Verified::default(),
+            api_tokens: ShownTokens::default(),
+            last_uses: LastUses::default(),
+            rooms: Rooms::default(),
             pages: Pages::new(config.page_cache),
             tallies: Tallies::default(),
             imports: Imports::default(),
@@ -142,7 +150,6 @@ impl App {
             departures: Notify::new(),
             clock: seams.clock,
             settings: RwLock::new(Held { settings: Arc::new(settings), times: 0 }),
-            seeing: Mutex::default(),
             setup_token: Mutex::new(setup_token),
             guesses: Mutex::default(),
             mail: Mail::new(&config)?,
@@ -176,15 +183,6 @@ impl App {
     pub fn hold_settings(&self, settings: Settings) {
         let mut held = self.settings.write().unwrap_or_else(PoisonError::into_inner);
         *held = Held { settings: Arc::new(settings), times: held.times + 1 };
-    }
-
-    /// Whether nobody else is writing when this session or token was last used.
-    pub fn begin_seeing(&self, via: Via) -> bool {
-        self.seeing.lock().unwrap_or_else(PoisonError::into_inner).insert(via)
-    }
-
-    pub fn end_seeing(&self, via: Via) {
-        self.seeing.lock().unwrap_or_else(PoisonError::into_inner).remove(&via);
     }
 
     /// Counts a wrong password of whoever is signed in so; says how many there were.

@@ -4,6 +4,7 @@
 pub mod api_tokens;
 pub mod devices;
 pub mod keys;
+pub mod last_use;
 pub mod password;
 pub mod pending;
 pub mod recovery_codes;
@@ -41,7 +42,9 @@ pub fn random_token() -> String {
 /// What is stored of a token: its SHA-256, as hexadecimal digits. Without salt and cost, since it holds 256 random bits.
 pub fn token_hash(token: &str) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, token.as_bytes());
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    let (high, low) = digest.as_ref().split_at(16);
+    let half = |bytes: &[u8]| bytes.iter().fold(0, |number, byte| number << 8 | u128::from(*byte));
+    format!("{:032x}{:032x}", half(high), half(low))
 }
 
 /// The account that `name` (user name or address) and `password` open. Whatever is wrong, one message, in the same

@@ -12,6 +12,7 @@ pub mod changes;
 pub(crate) mod company;
 mod connections;
 pub mod copy;
+pub mod loader;
 pub mod migrations;
 pub mod postgres;
 pub mod rows;

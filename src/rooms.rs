@@ -6,11 +6,15 @@ pub mod admin;
 pub mod change;
 pub mod list;
 pub mod members;
+mod seen;
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+pub(crate) use seen::select;
+pub use seen::{Rooms, open, see, see_with_others};
 
 use crate::app::App;
 use crate::clock::Timestamp;
@@ -26,7 +30,7 @@ use crate::users::Person;
 use crate::users::blocks;
 use crate::users::directory::{self, Look};
 use crate::work::Work;
-use crate::{interests, on_db, users};
+use crate::{interests, users};
 
 /// People that can be put into a room when it is made.
 const MOST_MEMBERS_AT_ONCE: usize = 100;
@@ -89,31 +93,6 @@ pub struct Room {
     pub notify_all: Option<bool>,
     /// In a direct room, the other one's name.
     pub peer: Option<String>,
-}
-
-/// The columns of [`Room`], of `rooms r` left joined with the viewer's (`$1`) own membership `m`.
-const COLUMNS: [&str; 15] = [
-    "r.id",
-    "r.kind",
-    "r.name",
-    "r.description",
-    "r.created_by",
-    "r.member_count",
-    "r.last_seq",
-    "r.last_rev",
-    "r.last_message_at",
-    "r.created_at",
-    "m.role",
-    "m.last_read_seq",
-    "m.muted",
-    "m.notify_all",
-    "case when r.kind = 'direct' then (select u.username from memberships o join users u on u.id = o.user_id \
-     where o.room_id = r.id and o.user_id <> $1 limit 1) end",
-];
-
-/// A select of rooms as `$1` sees them, for [`rows::read`]; `rest` begins with `from`.
-pub(crate) fn select(conn: &Conn, rest: &str) -> String {
-    format!("select cast({} as text)", conn.rows(&COLUMNS, rest))
 }
 
 impl Room {
@@ -221,25 +200,6 @@ impl NewRoom {
 
 fn names(errors: &mut FieldErrors, name: &str, description: &str) -> (String, String) {
     (line(errors, "name", name, 80), line(errors, "description", description, 500))
-}
-
-/// The room, when `person` may see it. Errors: [`Error::NotFound`] when it isn't there or is private to others: the
-/// two look the same. Cost: 1 indexed query.
-pub async fn see(conn: &mut Conn, person: UserId, id: RoomId) -> Result<Room> {
-    open(find(conn, person, id).await?)
-}
-
-/// A room that was looked up for somebody, if they may see it. Errors: as [`see`].
-pub fn open(room: Option<Room>) -> Result<Room> {
-    room.filter(Room::is_open).ok_or(NO_ROOM)
-}
-
-/// The room as `viewer` sees it, or would if they may: that isn't asked. Cost: 1 indexed query.
-async fn find(conn: &mut Conn, viewer: UserId, id: RoomId) -> Result<Option<Room>> {
-    let sql =
-        select(conn, "from rooms r left join memberships m on m.room_id = r.id and m.user_id = $1 where r.id = $2");
-    let found: String = on_db!(conn, c => sqlx::query_scalar(&sql).bind(viewer).bind(id).fetch_one(c).await)?;
-    Ok(rows::read(&found)?.pop())
 }
 
 /// Makes a room with `person` as its owner, or finds the direct room that the pair has; says whether it is new.

@@ -3,14 +3,14 @@
 
 pub mod admin;
 
-use std::time::Duration;
-
 use sqlx::FromRow;
 
-use super::{random_token, token_hash};
+use super::{last_use, random_token, token_hash};
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::db::Conn;
+use crate::db::loader::{Load, Loader};
+use crate::db::values::{NOWHERE, in_place, over, room_for};
+use crate::db::{Conn, Db};
 use crate::emails::letter::{self, Letter};
 use crate::error::{Error, FieldErrors, Result};
 use crate::i18n;
@@ -24,8 +24,6 @@ use crate::{on_db, revocations};
 pub const PREFIX: &str = "swb_";
 const MOST: i64 = 50;
 const LONGEST_NAME: usize = 100;
-/// How exact `last_used_at` is: writing it on every request would cost a disk flush each.
-const SEEN_EVERY: Duration = Duration::from_secs(60);
 const NO_TOKEN: Error = Error::NotFound(msgid!("There is no such token."));
 
 /// A token as its owner sees it. The token itself is shown once, by [`make`].
@@ -117,48 +115,48 @@ pub async fn revoke_all(work: &mut Work, user: UserId) -> Result<()> {
     Ok(())
 }
 
-/// Whose a token is, and when it was used last.
+/// Whose a token is that wasn't revoked, and when it was used last.
 #[derive(FromRow)]
-struct Shown {
+pub struct Shown {
     #[sqlx(flatten)]
     holder: Holder,
     id: ApiTokenId,
     last_used_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
 }
 
-/// Whoever shows this token, if it works and the account is active. Cost: 1 indexed query; now and then one small write
-/// in the background.
+/// Tokens that are shown at once.
+pub type ShownTokens = Loader<Shown>;
+
+impl Load for Shown {
+    /// The hash of a token.
+    type Key = String;
+    type Source = Db;
+
+    async fn load(db: &Db, hashes: &[String]) -> Result<Vec<Option<Self>>> {
+        let row = |(place, hash): (usize, &String)| [(place as i64).into(), hash.as_str().into()];
+        let rows = hashes.iter().enumerate().map(row).collect();
+        let before = "with a (place, hash) as (values";
+        let after =
+            ") select a.place, t.id, t.last_used_at, t.expires_at, t.user_id, u.username, u.role, u.totp_enabled,
+                u.avatar, u.language
+             from a join api_tokens t on t.token_hash = a.hash join users u on u.id = t.user_id
+             where t.revoked_at is null and u.is_active";
+        let asked = over(before, rows, [NOWHERE.into(), "".into()], room_for(hashes.len()), after);
+        Ok(in_place(db.read().await?.run_one(asked).await?.read()?, hashes.len()))
+    }
+}
+
+/// Whoever shows this token, if it works and the account is active. Cost: 1 indexed query, or a share of one; now and then
+/// one small write in the background.
 pub(super) async fn person(app: &App, token: &str) -> Result<Option<Person>> {
     let now = app.clock.now();
-    let mut conn = app.db.read().await?;
-    let shown: Option<Shown> = on_db!(conn, c => sqlx::query_as(
-        "select t.id, t.last_used_at, t.user_id, u.username, u.role, u.totp_enabled, u.avatar, u.language
-         from api_tokens t join users u on u.id = t.user_id
-         where t.token_hash = $1 and t.revoked_at is null and (t.expires_at is null or t.expires_at > $2)
-           and u.is_active")
-        .bind(token_hash(token)).bind(now).fetch_optional(c).await)?;
-    let Some(Shown { holder, id, last_used_at }) = shown else { return Ok(None) };
+    let shown = app.api_tokens.get(&app.db, token_hash(token)).await?;
+    let lasting = shown.filter(|shown| shown.expires_at.is_none_or(|at| at > now));
+    let Some(Shown { holder, id, last_used_at, .. }) = lasting else { return Ok(None) };
     let via = Via::Token(id);
-    if last_used_at.is_none_or(|at| at.plus(SEEN_EVERY) < now) && app.begin_seeing(via) {
-        tokio::spawn(seen(app.clone(), holder.user_id, id));
-    }
+    last_use::note(app, via, holder.user_id, last_used_at);
     Ok(Some(Person::new(&app.settings(), holder, via, None)))
-}
-
-async fn seen(app: App, user: UserId, token: ApiTokenId) {
-    let written = async {
-        let mut tx = app.db.write().await?;
-        let now = app.clock.now();
-        on_db!(tx, c => sqlx::query("update api_tokens set last_used_at = $2 where id = $1")
-            .bind(token).bind(now).execute(c).await.map(|_| ()))?;
-        on_db!(tx, c => sqlx::query("update users set last_seen_at = $2 where id = $1")
-            .bind(user).bind(now).execute(c).await.map(|_| ()))?;
-        tx.commit().await
-    };
-    if let Err(error) = written.await {
-        tracing::warn!(%error, "last_used_at can't be written");
-    }
-    app.end_seeing(Via::Token(token));
 }
 
 /// A token is worth nothing from now on, and stays to be seen. Errors: [`Error::NotFound`], [`Error::Conflict`] for one

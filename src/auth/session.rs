@@ -14,11 +14,13 @@ use tower_sessions::{Expiry, Session, SessionManagerLayer};
 use store::Store;
 
 use super::devices::{self, Caller};
-use super::{Proven, pending, refresh};
+use super::{Proven, last_use, pending, refresh};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::config::Config;
-use crate::db::changes::Extent;
+use crate::db::loader::Load;
+use crate::db::statement::Value;
+use crate::db::values::{NOWHERE, in_place, over, room_for};
 use crate::db::{Conn, Db};
 use crate::error::{Error, Result};
 use crate::ids::{SessionId, UserId};
@@ -31,8 +33,6 @@ use crate::{on_db, revocations};
 pub const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How long one lasts that nobody uses.
 pub const IDLE: Duration = Duration::from_secs(7 * 24 * 3600);
-/// How exact `last_seen_at` is: writing it on every request would cost a disk flush each.
-const SEEN_EVERY: Duration = Duration::from_secs(60);
 const KEY: &str = "session_id";
 
 /// The cookie layer over what is in `db`: `HttpOnly`, `SameSite=Lax`, and with https `Secure` under a `__Host-` name.
@@ -123,10 +123,7 @@ pub(super) async fn holder(app: &App, id: SessionId, whose: Option<UserId>) -> R
     if whose.is_some_and(|whose| whose != user) {
         return Ok(None);
     }
-    // One at a time: while a row is held by somebody's long work, its writes would take every connection.
-    if standing.last_seen_at.plus(SEEN_EVERY) < now && app.begin_seeing(Via::Session(id)) {
-        tokio::spawn(seen(app.clone(), user, id));
-    }
+    last_use::note(app, Via::Session(id), user, Some(standing.last_seen_at));
     Ok(Some(standing.person(&app.settings(), id)))
 }
 
@@ -188,9 +185,9 @@ pub(super) async fn stands(conn: &mut Conn, id: SessionId, now: Timestamp) -> Re
     Ok(by_id(conn, id, now).await?.is_some())
 }
 
-/// A session that stands, and whose it is.
+/// A session, and whose it is.
 #[derive(Clone, FromRow)]
-struct Standing {
+pub struct Standing {
     #[sqlx(flatten)]
     holder: Holder,
     created_at: Timestamp,
@@ -211,13 +208,31 @@ impl Standing {
     }
 }
 
+impl Load for Standing {
+    type Key = SessionId;
+    type Source = Db;
+
+    async fn load(db: &Db, ids: &[SessionId]) -> Result<Vec<Option<Self>>> {
+        by_ids(&mut db.read().await?, ids).await
+    }
+}
+
+/// The session, if it stands. Cost: 1 indexed query.
 async fn by_id(conn: &mut Conn, id: SessionId, now: Timestamp) -> Result<Option<Standing>> {
-    Ok(on_db!(conn, c => sqlx::query_as(
-        "select s.user_id, u.username, u.role, u.totp_enabled, u.avatar, u.language, s.created_at, s.last_seen_at, s.expires_at,
-            s.confirmed_at
-         from sessions s join users u on u.id = s.user_id
-         where s.id = $1 and s.expires_at > $2 and s.last_seen_at > $3 and u.is_active")
-        .bind(id).bind(now).bind(now.minus(IDLE)).fetch_optional(c).await)?)
+    let found = by_ids(conn, &[id]).await?.pop().flatten();
+    Ok(found.filter(|standing| standing.lasts(now)))
+}
+
+/// Those of these sessions that nobody has ended, of active accounts, in the order of `ids`: what time ends isn't asked.
+/// At most 64. Cost: 1 indexed query.
+async fn by_ids(conn: &mut Conn, ids: &[SessionId]) -> Result<Vec<Option<Standing>>> {
+    let rows = ids.iter().enumerate().map(|(place, id)| [place as i64, id.0].map(Value::from)).collect();
+    let before = "with a (place, id) as (values";
+    let after = ") select a.place, s.user_id, u.username, u.role, u.totp_enabled, u.avatar, u.language, s.created_at,
+            s.last_seen_at, s.expires_at, s.confirmed_at
+         from a join sessions s on s.id = a.id join users u on u.id = s.user_id where u.is_active";
+    let asked = over(before, rows, [NOWHERE; 2].map(Value::from), room_for(ids.len()), after);
+    Ok(in_place(conn.run_one(asked).await?.read()?, ids.len()))
 }
 
 /// Counts a session that stands as used now, and holds it until the work ends: who would end it meanwhile waits.
@@ -245,26 +260,6 @@ pub async fn end_own(app: &App, person: &Person) -> Result<()> {
     let mut work = Work::begin(app, None).await?;
     end(&mut work, id).await?;
     work.commit().await
-}
-
-async fn seen(app: App, user: UserId, session: SessionId) {
-    let written = async {
-        let mut tx = app.db.write().await?;
-        let now = app.clock.now();
-        on_db!(tx, c => sqlx::query("update sessions set last_seen_at = $2 where id = $1")
-            .bind(session).bind(now).execute(c).await.map(|_| ()))?;
-        on_db!(tx, c => sqlx::query("update users set last_seen_at = $2 where id = $1")
-            .bind(user).bind(now).execute(c).await.map(|_| ()))?;
-        // Read anew by itself; nothing else that is kept shows it.
-        tx.changes_only(Extent::Nothing);
-        tx.commit().await
-    };
-    let written = written.await;
-    app.sessions.forget(session);
-    if let Err(error) = written {
-        tracing::warn!(%error, "last_seen_at can't be written");
-    }
-    app.end_seeing(Via::Session(session));
 }
 
 /// Deletes sessions that have run out, at most 500, tells every node, and says whose they were. Cost: 1 indexed query, and 2

@@ -30,7 +30,7 @@ impl Seen {
     /// Errors: as [`rooms::see`]. Cost: 1 indexed query.
     pub async fn look(app: &App, person: &Person, id: RoomId) -> Result<Self> {
         let since = app.db.moment().await;
-        let room = rooms::see(&mut app.db.read().await?, person.id, id).await?;
+        let room = rooms::see_with_others(app, person.id, id).await?;
         Ok(Self { room, since })
     }
 
@@ -46,7 +46,7 @@ impl Seen {
     async fn now(self, app: &App, person: &Person) -> Result<Room> {
         match app.db.is_as_at(self.since, &[self.id()]).await {
             true => Ok(self.room),
-            false => rooms::see(&mut app.db.read().await?, person.id, self.id()).await,
+            false => rooms::see_with_others(app, person.id, self.id()).await,
         }
     }
 }
@@ -100,7 +100,7 @@ async fn take_up(
     // Somebody has read a later revision, and what led to it was handed on before this socket had its place: once more.
     let mut turns = 0;
     while !app.hub.begin(room, seen.last_rev, seen.last_seq) {
-        seen = rooms::see(&mut app.db.read().await?, person.id, room).await?;
+        seen = rooms::see_with_others(app, person.id, room).await?;
         turns += 1;
         if turns > MOST_TURNS {
             return Err(Error::Unavailable);

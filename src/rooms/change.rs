@@ -2,7 +2,8 @@
 //! and by the admin, which have asked who may do it.
 
 use super::members::{self, change as membership};
-use super::{Kind, NO_ROOM, NewRoom, Room, find, names};
+use super::seen::find;
+use super::{Kind, NO_ROOM, NewRoom, Room, names};
 use crate::clock::Timestamp;
 use crate::error::{Error, FieldErrors, Result, is_taken};
 use crate::ids::{RoomId, UserId};

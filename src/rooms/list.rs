@@ -5,7 +5,8 @@ use serde::Serialize;
 use sqlx::FromRow;
 use utoipa::ToSchema;
 
-use super::{COLUMNS, Kind, NO_ROOM, Room, select};
+use super::seen::{COLUMNS, select};
+use super::{Kind, NO_ROOM, Room};
 use crate::clock::Timestamp;
 use crate::db::rows::Text;
 use crate::db::{Conn, rows};

@@ -113,6 +113,7 @@ mod search_page;
 mod settings;
 mod setup;
 mod sockets;
+mod storm;
 mod talk_at_once;
 mod telemetry;
 mod throttles;

@@ -3,44 +3,49 @@
 
 use quick_cache::sync::Cache;
 
-use super::{Standing, by_id};
+use super::Standing;
 use crate::clock::Timestamp;
 use crate::db::Db;
 use crate::db::changes::Moment;
+use crate::db::loader::Loader;
 use crate::error::Result;
 use crate::ids::SessionId;
 
 /// Sessions; about 300 bytes each.
 const MOST: usize = 10_000;
 
-pub struct Sessions(Cache<SessionId, (Moment, Standing)>);
+pub struct Sessions {
+    kept: Cache<SessionId, (Moment, Standing)>,
+    asked: Loader<Standing>,
+}
 
 impl Default for Sessions {
     fn default() -> Self {
-        Self(Cache::new(MOST))
+        Self { kept: Cache::new(MOST), asked: Loader::default() }
     }
 }
 
 impl Sessions {
-    /// The session, if it stands and its account is active. Cost: 1 indexed query, none where it is kept.
+    /// The session, if it stands and its account is active. Cost: 1 indexed query or a share of one,
+    /// none where it is kept.
     pub(super) async fn standing(&self, db: &Db, id: SessionId, now: Timestamp) -> Result<Option<Standing>> {
         let moment = db.moment().await;
-        if let (Some(_), Some((since, kept))) = (moment, self.0.get(&id))
+        if let (Some(_), Some((since, kept))) = (moment, self.kept.get(&id))
             && db.holds(since, Some(&[]), false)
             && kept.lasts(now)
         {
             return Ok(Some(kept));
         }
-        let found = by_id(&mut db.read().await?, id, now).await?;
+        let found = self.asked.get(db, id).await?.filter(|found| found.lasts(now));
         match (moment, &found) {
-            (Some(moment), Some(found)) => self.0.insert(id, (moment, found.clone())),
+            (Some(moment), Some(found)) => self.kept.insert(id, (moment, found.clone())),
             _ => self.forget(id),
         }
         Ok(found)
     }
 
     /// It is read anew next time.
-    pub(super) fn forget(&self, id: SessionId) {
-        self.0.remove(&id);
+    pub(in crate::auth) fn forget(&self, id: SessionId) {
+        self.kept.remove(&id);
     }
 }

@@ -10,12 +10,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use quick_cache::sync::Cache;
+use sqlx::FromRow;
 use time::OffsetDateTime;
 use tower_sessions::SessionStore;
 use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store::{Error as Fault, Result};
 
 use crate::db::changes::Extent;
+use crate::db::loader::{Load, Loader};
+use crate::db::values::{NOWHERE, in_place, over, room_for};
 use crate::db::{Db, Tx};
 use crate::{error, on_db};
 
@@ -27,6 +30,30 @@ const MOST: usize = 10_000;
 pub struct Store {
     db: Db,
     kept: Option<Arc<Kept>>,
+    asked: Loader<Stored>,
+}
+
+/// A record as it is stored.
+#[derive(FromRow)]
+struct Stored {
+    data: Vec<u8>,
+}
+
+impl Load for Stored {
+    type Key = Id;
+    type Source = Db;
+
+    async fn load(db: &Db, ids: &[Id]) -> error::Result<Vec<Option<Self>>> {
+        let rows = ids.iter().enumerate().map(|(place, id)| [(place as i64).into(), id.to_string().into()]).collect();
+        let before = "with a (place, id) as (values";
+        let after = ") select a.place, t.data from a join tower_sessions t on t.id = a.id";
+        let asked = over(before, rows, [NOWHERE.into(), "".into()], room_for(ids.len()), after);
+        Ok(in_place(db.read().await?.run_one(asked).await?.read()?, ids.len()))
+    }
+}
+
+fn lasts(record: &Record) -> bool {
+    record.expiry_date > OffsetDateTime::now_utc()
 }
 
 /// Records as they were loaded.
@@ -38,7 +65,7 @@ struct Kept {
 
 impl Kept {
     fn get(&self, id: &Id) -> Option<Record> {
-        self.records.get(id).filter(|record| record.expiry_date > OffsetDateTime::now_utc())
+        self.records.get(id).filter(lasts)
     }
 
     fn forget(&self, id: &Id) {
@@ -57,7 +84,7 @@ impl Store {
     pub fn new(db: Db) -> Self {
         let kept = Kept { records: Cache::new(MOST), changed: AtomicU64::new(0) };
         let kept = (!db.has_other_writers()).then(|| Arc::new(kept));
-        Self { db, kept }
+        Self { db, kept, asked: Loader::default() }
     }
 
     async fn store(&self, record: &Record) -> error::Result<bool> {
@@ -81,15 +108,10 @@ impl Store {
         tx.commit().await
     }
 
-    async fn find(&self, id: &Id) -> error::Result<Option<Vec<u8>>> {
-        let mut conn = self.db.read().await?;
-        Ok(on_db!(conn, c => sqlx::query_scalar("select data from tower_sessions where id = $1 and expiry_date > $2")
-            .bind(id.to_string()).bind(OffsetDateTime::now_utc()).fetch_optional(c).await)?)
-    }
-
     async fn load_anew(&self, id: &Id) -> Result<Option<Record>> {
-        let data = self.find(id).await.map_err(told)?;
-        data.map(|data| rmp_serde::from_slice(&data).map_err(|e| Fault::Decode(e.to_string()))).transpose()
+        let Some(Stored { data }) = self.asked.get(&self.db, *id).await.map_err(told)? else { return Ok(None) };
+        let record: Record = rmp_serde::from_slice(&data).map_err(|e| Fault::Decode(e.to_string()))?;
+        Ok(Some(record).filter(lasts))
     }
 
     async fn end(&self, id: &Id) -> error::Result<()> {

@@ -22,6 +22,14 @@ pub async fn until(is_so: impl Fn() -> bool) {
     }
 }
 
+/// The same for what has to be asked for.
+pub async fn until_so(is_so: impl AsyncFn() -> bool) {
+    let begun = Instant::now();
+    while !is_so().await {
+        assert!(begun.elapsed() < PATIENCE, "it never came to be");
+    }
+}
+
 impl Site {
     /// A work in the name of the account with this id, as if it had this role.
     pub async fn work(&self, id: i64, role: Role) -> Work {
