@@ -1,27 +1,23 @@
 //! Where the program writes what it does: standard output, or with `LOG_DIR` two files rotated daily, the access
-//! log apart. Lines are gathered for a moment and written together (`log/batch.rs`). Text lines are `[LEVEL] TIMESTAMP module - message key=value`; JSON is one object a line.
+//! log apart. Lines are gathered for a moment and written together (`log/batch.rs`). What one looks like stands in `log/line.rs`.
 
 mod batch;
+mod line;
 
-use std::fmt::{self, Write};
 use std::io;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use tracing::field::{Field, Visit};
-use tracing::{Event, Metadata, Subscriber};
+use tracing::Metadata;
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::filter::{EnvFilter, filter_fn};
-use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
-use tracing_subscriber::fmt::{FmtContext, FormattedFields};
 use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
 
 use batch::Batched;
+use line::{Json, Text};
 
-use crate::clock::Clock;
 use crate::config::{Config, LogFormat};
 use crate::error::{Error, Result};
 use crate::telemetry;
@@ -73,7 +69,7 @@ fn layer(config: &Config, out: &Batched) -> Result<Box<dyn Layer<Registry> + Sen
     let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(out.clone());
     Ok(match config.log_format {
         LogFormat::Text => layer.event_format(Text).with_filter(filter).boxed(),
-        LogFormat::Json => layer.json().with_filter(filter).boxed(),
+        LogFormat::Json => layer.event_format(Json).with_filter(filter).boxed(),
     })
 }
 
@@ -91,55 +87,4 @@ fn file(folder: &Path, name: &str) -> Result<RollingFileAppender> {
         .latest_symlink(name)
         .build(absolute)
         .map_err(|e| fault(&e))
-}
-
-struct Text;
-
-impl<S, N> FormatEvent<S, N> for Text
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(&self, context: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let mut fields = Fields { message: String::new(), rest: String::with_capacity(128) };
-        event.record(&mut fields);
-        let metadata = event.metadata();
-        let (level, target, now) = (metadata.level(), metadata.target(), Clock::System.now());
-        write!(out, "[{level}] {now} {target} - {}{}", fields.message, fields.rest)?;
-        for span in context.event_scope().into_iter().flatten() {
-            if let Some(fields) = span.extensions().get::<FormattedFields<N>>() {
-                write!(out, " {fields}")?;
-            }
-        }
-        writeln!(out)
-    }
-}
-
-struct Fields {
-    message: String,
-    rest: String,
-}
-
-impl Visit for Fields {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // Writing into a string can't fail.
-        let _ = if field.name() == "message" {
-            write!(OneLine(&mut self.message), "{value:?}")
-        } else {
-            write!(OneLine(&mut self.rest), " {}={value:?}", field.name())
-        };
-    }
-}
-
-/// One event is one line, whatever somebody put into a name or an address.
-struct OneLine<'a>(&'a mut String);
-
-impl Write for OneLine<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        match text.contains(['\n', '\r']) {
-            true => self.0.push_str(&text.replace(['\n', '\r'], " ")),
-            false => self.0.push_str(text),
-        }
-        Ok(())
-    }
 }

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header::ACCEPT_RANGES;
 use axum::http::{Extensions, HeaderMap, StatusCode, Version};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -51,9 +51,8 @@ pub async fn router(app: App) -> Result<Router> {
         .merge(settings::routes())
         .merge(admin::routes())
         .route("/avatars/{name}", get(avatars::get));
-    let pages = within(pages, &app, REQUEST_TIMEOUT)?
-        .merge(within(posting(), &app, upload::PATIENCE)?)
-        .layer(ServiceBuilder::new().layer(session.clone()).layer(from_fn(headers::for_scripts)));
+    let pages =
+        within(pages, &app, REQUEST_TIMEOUT)?.merge(within(posting(), &app, upload::PATIENCE)?).layer(session.clone());
     let api = if app.config.api { api::router(&app, session)? } else { Router::new() };
     Ok(Router::new()
         .merge(pages)

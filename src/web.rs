@@ -13,7 +13,7 @@ pub mod once;
 pub mod pages;
 pub mod pieces;
 pub mod render;
-pub mod request_id;
+pub mod request;
 pub mod script_words;
 pub mod status;
 pub mod thumbnails;

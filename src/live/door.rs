@@ -14,8 +14,8 @@ use crate::error::{Error, Result};
 use crate::users::Person;
 use crate::web::api::caller;
 use crate::web::extract::Visitor;
-use crate::web::headers::Asker;
 use crate::web::render::Plain;
+use crate::web::request;
 
 /// Somebody who may open a socket. By `Authorization: Bearer` or `?token=`, whatever else comes along; else by the cookie,
 /// and then `Origin` has to be the site's own. With the moment from which on that is known, where it can be. Errors: 401,
@@ -28,7 +28,7 @@ impl FromRequestParts<App> for Guest {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
         let since = app.db.moment().await;
         let person = enter(parts, app).await.map_err(|error| Plain(error).into_response())?;
-        Asker::tell(&parts.extensions, &person);
+        request::is_by(&person);
         Ok(Self(person, since))
     }
 }

@@ -49,7 +49,7 @@ use crate::app::App;
 use crate::auth::session::store::Store;
 use crate::config::Config;
 use crate::error::Result;
-use crate::web::{headers, request_id};
+use crate::web::{headers, request};
 use document::Document;
 use operation::Area;
 
@@ -126,8 +126,8 @@ fn cross_origin(config: &Config) -> Option<CorsLayer> {
     let layer = CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allow_headers([AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH, IF_MATCH, RANGE, request_id::HEADER])
-        .expose_headers([ETAG, RETRY_AFTER, CONTENT_DISPOSITION, request_id::HEADER])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH, IF_MATCH, RANGE, request::HEADER])
+        .expose_headers([ETAG, RETRY_AFTER, CONTENT_DISPOSITION, request::HEADER])
         .max_age(Duration::from_secs(3600));
     Some(layer)
 }

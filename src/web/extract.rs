@@ -16,8 +16,8 @@ use tower_sessions::Session;
 use url::form_urlencoded;
 
 use super::cookies;
-use super::headers::Asker;
 use super::render::PageError;
+use super::request;
 use crate::app::App;
 use crate::auth::session::{self, Device};
 use crate::error::Error;
@@ -35,7 +35,7 @@ impl FromRequestParts<App> for Visitor {
         match session {
             Some(session) => {
                 let person = session::person(app, &session).await.map_err(PageError)?;
-                Ok(Self(person.inspect(|person| Asker::tell(&parts.extensions, person))))
+                Ok(Self(person.inspect(request::is_by)))
             }
             None => Ok(Self(None)),
         }

@@ -2,11 +2,10 @@
 //! in the access log, and refusals made by layers turned into pages.
 
 use std::any::Any;
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
@@ -14,14 +13,12 @@ use tracing::Instrument;
 
 use super::extract::client_address;
 use super::render::error_page;
-use super::{cookies, request_id};
+use super::{cookies, request};
 use crate::app::App;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::i18n::{self, Language};
-use crate::ids::UserId;
 use crate::telemetry;
-use crate::users::Person;
 use crate::web::transport::Peer;
 
 /// No inline script or style, nothing from elsewhere, in nobody's frame.
@@ -54,44 +51,12 @@ pub fn cross_site(config: &Config) -> Result<CsrfLayer<Refusal>> {
     Ok(layer.with_rejection_response(refuse as Refusal))
 }
 
-/// Whose request it is, once it is known: for the access log.
-#[derive(Clone, Default)]
-pub struct Asker(Arc<OnceLock<UserId>>);
-
-impl Asker {
-    /// Says that `person` asks, and is answered in their language. Within [`around`]; elsewhere nobody hears of it.
-    pub fn tell(extensions: &Extensions, person: &Person) {
-        person.language.into_iter().for_each(i18n::speak);
-        if let Some(asker) = extensions.get::<Self>() {
-            // Who is asked for twice is the same.
-            let _ = asker.0.set(person.id);
-        }
-    }
-
-    fn id(&self) -> Option<i64> {
-        self.0.get().map(|id| id.0)
-    }
-}
-
 /// Names the request, adds the headers and writes the access log. Neither shows a query string: it may hold a token.
-pub async fn around(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let begun = Instant::now();
-    let method = request.method().clone();
-    let path = request.uri().path().to_owned();
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|info| info.0.0.ip());
-    let ip = peer.map(|peer| client_address(peer, request.headers(), &app.config.trusted_proxies));
-    let id = request_id::of(request.headers());
-    let asker = Asker::default();
-    request.extensions_mut().insert(asker.clone());
-    // An error's: it is there whatever is filtered out.
-    let span = tracing::error_span!("request", request_id = %id.to_str().unwrap_or_default());
-    let traced = telemetry::request(&method, route.as_ref().map(MatchedPath::as_str), &path, request.headers());
+pub async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
+    let id = request::id_of(request.headers());
     let language = asked_for(request.headers()).unwrap_or(app.config.site_language);
-    let mut response =
-        i18n::within(language, next.run(request).instrument(span.clone()).instrument(traced.clone())).await;
-    let _in = span.enter();
-    response.headers_mut().insert(request_id::HEADER, id);
+    let mut response = request::within(id.clone(), i18n::within(language, counted(&app, request, next))).await;
+    response.headers_mut().insert(request::HEADER, id);
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
@@ -100,6 +65,21 @@ pub async fn around(State(app): State<App>, mut request: Request, next: Next) ->
         let value = HeaderValue::from_static("max-age=31536000");
         response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, value);
     }
+    response
+}
+
+/// The answer, measured and written into the access log.
+async fn counted(app: &App, request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|info| info.0.0.ip());
+    let ip = peer.map(|peer| client_address(peer, request.headers(), &app.config.trusted_proxies));
+    let traced = telemetry::request(&method, route.as_ref().map(MatchedPath::as_str), &path, request.headers());
+    let is_scripts = request.headers().contains_key("x-js");
+    let response = next.run(request).instrument(traced.clone()).await;
+    let response = if is_scripts { for_scripts(response) } else { response };
     let (status, took) = (response.status().as_u16(), begun.elapsed());
     app.metrics.answered(method_label(&method), route.as_ref().map_or("none", MatchedPath::as_str), status, took);
     let ms = took.as_secs_f64() * 1000.0;
@@ -107,7 +87,7 @@ pub async fn around(State(app): State<App>, mut request: Request, next: Next) ->
     if took >= SLOW {
         tracing::warn!(%method, %path, status, ms = format_args!("{ms:.0}"), "a slow request");
     }
-    let user = asker.id();
+    let user = request::asker().map(|id| id.0);
     telemetry::answered(&traced, status, user);
     tracing::info!(target: "access", %method, %path, status, ms = format_args!("{ms:.1}"), %ip, user, "request");
     response
@@ -129,10 +109,8 @@ fn method_label(method: &Method) -> &str {
 }
 
 /// What a form's 303 is to a script, which would follow it without knowing where it leads: done (204), or log in first (401).
-pub async fn for_scripts(request: Request, next: Next) -> Response {
-    let is_scripts = request.headers().contains_key("x-js");
-    let response = next.run(request).await;
-    if !is_scripts || response.status() != StatusCode::SEE_OTHER {
+fn for_scripts(response: Response) -> Response {
+    if response.status() != StatusCode::SEE_OTHER {
         return response;
     }
     let place = response.headers().get(header::LOCATION).and_then(|place| place.to_str().ok());

@@ -152,6 +152,22 @@ async fn every_line_about_a_request_has_its_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_line_for_programs_is_an_object_whatever_somebody_typed() {
+    let database = crate::support::app::Database::new(Engine::Sqlite).await;
+    let mut process = Process::with(database, "127.0.0.1:0", &[("LOG_FORMAT", "json")]).await;
+    let request = Client::new().get(format!("{}/%0a%22what", process.base)).header("x-request-id", "find-me");
+    request.send().await.unwrap();
+    let line: Value = serde_json::from_str(&process.logs("find-me").await.pop().unwrap()).unwrap();
+    let mut keys: Vec<_> = line.as_object().unwrap().keys().collect();
+    keys.sort();
+    assert_eq!(keys, ["fields", "level", "request_id", "target", "timestamp"]);
+    assert_eq!((&line["request_id"], &line["level"]), (&json!("find-me"), &json!("INFO")));
+    let fields = &line["fields"];
+    assert_eq!((&fields["message"], &fields["path"]), (&json!("request"), &json!("/%0a%22what")));
+    assert_eq!(fields["status"], 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_access_log_says_who_asked_by_id() {
     let database = crate::support::app::Database::new(Engine::Sqlite).await;
     let mut process = Process::with(database, "127.0.0.1:0", &[("API", "true")]).await;

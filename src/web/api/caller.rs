@@ -13,7 +13,7 @@ use crate::auth::token;
 use crate::error::{Error, Result};
 use crate::users::Person;
 use crate::web::extract::Visitor;
-use crate::web::headers::Asker;
+use crate::web::request;
 
 /// Somebody signed in. Errors: 401. Cost: 1 or 2 indexed queries.
 pub struct Caller {
@@ -32,7 +32,7 @@ impl FromRequestParts<App> for Anyone {
         if let Some(token) = bearer(&parts.headers) {
             let shown = token::person(app, token).await;
             return Ok(Self(shown.map(|person| {
-                Asker::tell(&parts.extensions, &person);
+                request::is_by(&person);
                 Some(Caller { person, by_token: true })
             })));
         }
