@@ -62,7 +62,3 @@ pub struct Manifest {
     /// Files that rows name and that weren't there, or weren't what they had been, when it was taken: so many.
     pub missing: u64,
 }
-
-fn hex(digest: &ring::digest::Digest) -> String {
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
-}

@@ -28,6 +28,7 @@ use crate::error::{Error, Result};
 use crate::i18n;
 use crate::ids::UserId;
 use crate::on_db;
+use crate::text::hex;
 use crate::users::{self, NewUser, Person, Via};
 use crate::work::Work;
 use session::Device;
@@ -35,16 +36,12 @@ use throttle::Key;
 
 /// 256 random bits as 64 hexadecimal digits.
 pub fn random_token() -> String {
-    let bytes: [u8; 32] = rand::random();
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(rand::random::<[u8; 32]>())
 }
 
 /// What is stored of a token: its SHA-256, as hexadecimal digits. Without salt and cost, since it holds 256 random bits.
 pub fn token_hash(token: &str) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, token.as_bytes());
-    let (high, low) = digest.as_ref().split_at(16);
-    let half = |bytes: &[u8]| bytes.iter().fold(0, |number, byte| number << 8 | u128::from(*byte));
-    format!("{:032x}{:032x}", half(high), half(low))
+    hex(ring::digest::digest(&ring::digest::SHA256, token.as_bytes()))
 }
 
 /// The account that `name` (user name or address) and `password` open. Whatever is wrong, one message, in the same

@@ -55,7 +55,8 @@ impl Timestamp {
 
     /// `10:30`, UTC.
     pub fn hour_minute(self) -> String {
-        self.to_string()[11..16].to_owned()
+        let minutes = self.0.rem_euclid(DAY) / 60_000_000;
+        format!("{:02}:{:02}", minutes / 60, minutes % 60)
     }
 }
 
@@ -75,9 +76,10 @@ impl fmt::Display for Timestamp {
                 number /= 10;
             }
         };
-        put(0, 4, u16::try_from(date.year()).unwrap_or_default());
-        put(5, 2, u8::from(date.month()).into());
-        put(8, 2, date.day().into());
+        let (year, month, day) = date.to_calendar_date();
+        put(0, 4, u16::try_from(year).unwrap_or_default());
+        put(5, 2, u8::from(month).into());
+        put(8, 2, day.into());
         put(11, 2, part(3_600_000, 24));
         put(14, 2, part(60_000, 60));
         put(17, 2, part(1000, 60));

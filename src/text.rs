@@ -51,6 +51,13 @@ pub fn initials(first_name: &str, last_name: &str, username: &str) -> String {
     letters.to_uppercase().chars().take(2).collect()
 }
 
+/// Bytes as hexadecimal digits, two each. Cost: O(bytes).
+pub fn hex(bytes: impl AsRef<[u8]>) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+}
+
 /// `text` with a capital first letter.
 pub fn capital(text: &str) -> String {
     let mut letters = text.chars();

@@ -15,10 +15,11 @@ use tar::{Archive, EntryType};
 use super::name::Name;
 use super::progress::Progress;
 use super::write::Digesting;
-use super::{About, FORMAT, Manifest, hex};
+use super::{About, FORMAT, Manifest};
 use crate::config::Secret;
 use crate::db::copy;
 use crate::error::{Error, Result};
+use crate::text::hex;
 
 /// Zstandard's first bytes (RFC 8878, 3.1.1).
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -203,7 +204,7 @@ impl Reading {
         if *digest != manifest.database_sha256 {
             return foreign("the database in it is damaged");
         }
-        let lines = self.lines.take().map(|lines| hex(&lines.finish())).unwrap_or_default();
+        let lines = self.lines.take().map(|lines| hex(lines.finish())).unwrap_or_default();
         let seen = (self.seen.files, self.seen.pictures, self.seen.bytes, lines.as_str());
         if seen != (manifest.files, manifest.pictures, manifest.bytes, manifest.entries_sha256.as_str()) {
             return foreign("what is in it isn't what was written into it");

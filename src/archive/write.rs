@@ -10,8 +10,9 @@ use tar::{Builder, EntryType, Header};
 
 use super::name::Name;
 use super::progress::Progress;
-use super::{About, Manifest, hex};
+use super::{About, Manifest};
 use crate::error::{Error, Result};
+use crate::text::hex;
 
 /// Zstandard's own default: texts to a quarter, at some hundred megabytes a second and core. Higher levels take several times
 /// as long for a tenth less.
@@ -61,7 +62,7 @@ impl Writer {
 
     /// Writes the manifest, with what this knows of it, and makes the file durable.
     pub fn finish(mut self, manifest: Manifest) -> Result<Manifest> {
-        let manifest = Manifest { bytes: self.bytes, entries_sha256: hex(&self.lines.clone().finish()), ..manifest };
+        let manifest = Manifest { bytes: self.bytes, entries_sha256: hex(self.lines.clone().finish()), ..manifest };
         let text = json(&manifest)?;
         self.add_text(&Name::Manifest, &text)?;
         let path = self.path.clone();

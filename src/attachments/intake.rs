@@ -19,6 +19,7 @@ use crate::i18n;
 use crate::ids::{MessageId, RoomId};
 use crate::messages::{self, NewMessage, Posted};
 use crate::rooms::{self, NOT_JOINED};
+use crate::text::hex;
 use crate::users::Person;
 
 /// Files that one message may have.
@@ -158,7 +159,7 @@ impl Incoming {
             filename: self.name,
             content_type,
             size: i64::try_from(self.size).map_err(Error::internal)?,
-            sha256: digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: hex(digest),
             width: pixels.map(|(width, _)| width),
             height: pixels.map(|(_, height)| height),
         };

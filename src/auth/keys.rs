@@ -9,6 +9,7 @@ use ring::hmac;
 
 use crate::config::Secret;
 use crate::error::{Error, Result};
+use crate::text::hex;
 
 /// What a text is sealed for: sealed for one purpose, it can't be opened for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +65,7 @@ impl Keys {
     /// (HMAC-SHA-256, hexadecimal digits). Cost: O(length).
     pub fn mark(&self, purpose: Purpose, text: &str) -> Result<String> {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &self.derive(purpose.name())?);
-        Ok(hmac::sign(&key, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex(hmac::sign(&key, text.as_bytes())))
     }
 
     fn cipher(&self, purpose: Purpose) -> Result<LessSafeKey> {

@@ -86,8 +86,8 @@ pub fn date(at: impl Borrow<Timestamp>) -> String {
 /// `10:30`, UTC.
 pub fn time_of_day(at: impl Borrow<Timestamp>) -> String {
     let at = *at.borrow();
-    let moment = at.date_time();
     let shaped = Shapes::of(current()).and_then(|shapes| {
+        let moment = at.date_time();
         let time = Time::try_new(moment.hour(), moment.minute(), 0, 0).ok()?;
         Some(apart(shapes.time.format(&time).to_string()))
     });

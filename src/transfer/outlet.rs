@@ -1,6 +1,7 @@
 //! Files of an export while they are written: readable by their owner only, counted and digested as they grow. Called by
 //! `transfer::export` and `transfer::staging`.
 
+use crate::text::hex;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -52,7 +53,7 @@ impl Outlet {
     /// Hands all of it to the system; on disk it is once that is asked for.
     pub fn finish(mut self) -> io::Result<Part> {
         self.file.flush()?;
-        Ok(Part { rows: self.rows, bytes: self.bytes, sha256: hex(self.digest) })
+        Ok(Part { rows: self.rows, bytes: self.bytes, sha256: hex(self.digest.finish()) })
     }
 }
 
@@ -71,7 +72,7 @@ pub fn copy(mut from: impl Read, mut to: impl Write) -> io::Result<(u64, String)
     let (mut digest, mut bytes, mut buffer) = (Context::new(&SHA256), 0, vec![0; 1 << 16]);
     loop {
         let read = match from.read(&mut buffer) {
-            Ok(0) => return Ok((bytes, hex(digest))),
+            Ok(0) => return Ok((bytes, hex(digest.finish()))),
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
@@ -86,10 +87,5 @@ pub fn copy(mut from: impl Read, mut to: impl Write) -> io::Result<(u64, String)
 pub fn digest(text: &[u8]) -> String {
     let mut context = Context::new(&SHA256);
     context.update(text);
-    hex(context)
-}
-
-/// A digest in hexadecimal digits.
-pub fn hex(digest: Context) -> String {
-    digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(context.finish())
 }

@@ -8,6 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
 
+use crate::text::hex;
 use crate::web::render::error_page;
 
 #[derive(RustEmbed)]
@@ -35,7 +36,7 @@ fn scripts() -> &'static str {
         let names = Assets::iter().filter(|name| name.ends_with(".js"));
         let hashes = names.filter_map(|name| Assets::get(&name)).map(|file| file.metadata.sha256_hash());
         let version = hashes.fold([0u8; 6], |sum, hash| std::array::from_fn(|i| sum[i] ^ hash[i]));
-        format!("/assets/{}", hex(&version))
+        format!("/assets/{}", hex(version))
     });
     &FOLDER
 }
@@ -54,10 +55,6 @@ pub fn push_script() -> &'static str {
 pub(super) fn script_texts() -> impl Iterator<Item = String> {
     let names = Assets::iter().filter(|name| name.ends_with(".js"));
     names.filter_map(|name| Assets::get(&name)).map(|file| String::from_utf8_lossy(&file.data).into_owned())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn versioned(name: &str) -> String {

@@ -81,7 +81,7 @@ impl FromRequestParts<App> for Client {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
-        let peer = parts.extensions.get::<ConnectInfo<Peer>>().map(|info| info.0.0.ip());
+        let peer = parts.extensions.get::<ConnectInfo<Peer>>().map(|info| info.0.address.ip());
         let ip = peer.map_or_else(String::new, |peer| {
             client_address(peer, &parts.headers, &app.config.trusted_proxies).to_string()
         });

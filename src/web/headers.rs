@@ -74,7 +74,7 @@ async fn counted(app: &App, request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|info| info.0.0.ip());
+    let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|info| info.0.address.ip());
     let ip = peer.map(|peer| client_address(peer, request.headers(), &app.config.trusted_proxies));
     let traced = telemetry::request(&method, route.as_ref().map(MatchedPath::as_str), &path, request.headers());
     let is_scripts = request.headers().contains_key("x-js");

@@ -1,10 +1,12 @@
 //! What the server's HTTP runs on: TCP, but for the answer to a socket's handshake, which is held back until the first frame
 //! and goes with it. Thousands of sockets that come back after a restart cost one write each instead of two, and wake
-//! whoever reads once. Given to axum by `cli/serve.rs`, taken back by `live/wire/handshake.rs`.
+//! whoever reads once. Given to axum by `cli/serve.rs`; `live/wire/handshake.rs` says when to hold it back, and takes it.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use axum::extract::connect_info::Connected;
@@ -20,12 +22,23 @@ const SWITCHING: &[u8] = b"HTTP/1.1 101 ";
 pub struct Door(pub TcpListener);
 
 /// Where a request comes from.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer(pub SocketAddr);
+#[derive(Clone, Debug)]
+pub struct Peer {
+    pub address: SocketAddr,
+    switches: Arc<AtomicBool>,
+}
+
+impl Peer {
+    /// Its request is answered by a switch of protocols: that answer is held back.
+    pub fn switch(&self) {
+        self.switches.store(true, Ordering::Release);
+    }
+}
 
 /// A connection. Once it has switched protocols, nothing more is written on it but by who takes it.
 pub struct Transport {
     stream: TcpStream,
+    switches: Arc<AtomicBool>,
     held: BytesMut,
 }
 
@@ -33,6 +46,11 @@ impl Transport {
     /// The connection itself, and the answer to the handshake, which is still to be written.
     pub fn take(self) -> (TcpStream, Bytes) {
         (self.stream, self.held.freeze())
+    }
+
+    /// Whether these bytes are that answer. A file that somebody sent may begin alike.
+    fn holds(&self, bytes: &[u8]) -> bool {
+        bytes.starts_with(SWITCHING) && self.switches.load(Ordering::Acquire)
     }
 }
 
@@ -42,7 +60,7 @@ impl Listener for Door {
 
     async fn accept(&mut self) -> (Transport, SocketAddr) {
         let (stream, address) = Listener::accept(&mut self.0).await;
-        (Transport { stream, held: BytesMut::new() }, address)
+        (Transport { stream, switches: Arc::default(), held: BytesMut::new() }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -52,7 +70,7 @@ impl Listener for Door {
 
 impl Connected<IncomingStream<'_, Door>> for Peer {
     fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
-        Self(*stream.remote_addr())
+        Self { address: *stream.remote_addr(), switches: stream.io().switches.clone() }
     }
 }
 
@@ -64,7 +82,7 @@ impl AsyncRead for Transport {
 
 impl AsyncWrite for Transport {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if bytes.starts_with(SWITCHING) {
+        if self.holds(bytes) {
             self.held.extend_from_slice(bytes);
             return Poll::Ready(Ok(bytes.len()));
         }
@@ -77,7 +95,7 @@ impl AsyncWrite for Transport {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match slices.first() {
-            Some(first) if first.starts_with(SWITCHING) => self.poll_write(cx, first),
+            Some(first) if self.holds(first) => self.poll_write(cx, first),
             _ => Pin::new(&mut self.stream).poll_write_vectored(cx, slices),
         }
     }

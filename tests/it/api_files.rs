@@ -72,6 +72,19 @@ async fn get(who: &Program, url: &str, headers: &[(&str, &str)]) -> reqwest::Res
 }
 
 both! {
+    async fn a_file_that_looks_like_the_answer_to_a_handshake_comes_back_whole(engine: Engine) {
+        let (site, _) = api(engine).await;
+        let ann = Program::registered(&site, "ann").await;
+        let hall = room(&site, "public", &[1]).await;
+        // Of sixteen bytes: each piece that it is sent in begins so.
+        let lines = "HTTP/1.1 101 OK\n".repeat(20_000);
+        let file = upload(&ann, hall, "answers.txt", lines.as_bytes()).await["attachments"][0].clone();
+        let answer = get(&ann, file["url"].as_str().unwrap(), &[]).await;
+        assert!(answer.text().await.unwrap() == lines);
+    }
+}
+
+both! {
     async fn a_message_carries_its_files_wherever_it_is_shown(engine: Engine) {
         let (site, _) = api(engine).await;
         let [ann, bob] = [Program::registered(&site, "ann").await, Program::registered(&site, "bob").await];

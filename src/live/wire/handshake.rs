@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 
 use axum::body::Body;
-use axum::extract::FromRequestParts;
+use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
@@ -17,7 +17,7 @@ use hyper_util::server::conn::auto::upgrade;
 use ring::digest;
 use tokio::net::TcpStream;
 
-use crate::web::transport::Transport;
+use crate::web::transport::{Peer, Transport};
 
 /// Section 1.3.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -33,6 +33,7 @@ struct Asked {
     /// What is answered to the offer to pack messages.
     packs: Option<&'static str>,
     upgrade: OnUpgrade,
+    peer: Option<Peer>,
 }
 
 /// Why no socket can be opened here.
@@ -86,7 +87,8 @@ fn asked(parts: &mut Parts) -> Result<Asked, Refusal> {
         .extensions
         .remove::<OnUpgrade>()
         .ok_or(Refusal(StatusCode::UPGRADE_REQUIRED, "This connection can't become a socket.\n"))?;
-    Ok(Asked { accept, packs, upgrade })
+    let peer = parts.extensions.get::<ConnectInfo<Peer>>().map(|info| info.0.clone());
+    Ok(Asked { accept, packs, upgrade, peer })
 }
 
 /// Whether a header that lists words has `word`, in any case.
@@ -132,10 +134,11 @@ fn answer(offer: &str) -> Option<&'static str> {
 impl Handshake {
     /// The answer to give, and the connection to come once it is given; `None` when the answer says why there is none.
     pub fn agree(self) -> (Response, Option<Opening>) {
-        let Asked { accept, packs, upgrade } = match self.0 {
+        let Asked { accept, packs, upgrade, peer } = match self.0 {
             Ok(asked) => asked,
             Err(refusal) => return (refusal.into_response(), None),
         };
+        peer.inspect(Peer::switch);
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         let headers = response.headers_mut();

@@ -16,8 +16,9 @@ use serde::de::DeserializeOwned;
 use zip::{CompressionMethod, ZipArchive};
 
 use crate::error::{Error, Result};
+use crate::text::hex;
 use crate::transfer::bundle::MARK;
-use crate::transfer::outlet::{copy, hex};
+use crate::transfer::outlet::copy;
 
 /// Entries that an archive may have.
 const MOST_ENTRIES: usize = 2_000_000;
@@ -96,7 +97,7 @@ impl Archive {
         if self.zip.has_overlapping_files().map_err(|error| format!("its entries can't be told apart: {error}"))? {
             return Err("its entries lie over each other".to_owned());
         }
-        self.mark = hex(heads)[..MARK].to_owned();
+        self.mark = hex(heads.finish())[..MARK].to_owned();
         Ok(())
     }
 
