@@ -4,6 +4,9 @@
 //! together. The idea is that of DataLoader (github.com/graphql/dataloader), without its wait for more to come.
 //!
 //! What is answered was read after it was asked for, as with a statement of one's own.
+//!
+//! 10,000 sockets that come back, with their last uses written together (`auth/last_use.rs`): on PostgreSQL 9.0 s and 456 µs
+//! of this process's CPU each before, 3.2 s and 162 µs so; on SQLite 3.3 s and 315 µs, and 1.6 s and 150 µs.
 
 use std::future::Future;
 use std::mem::take;
