@@ -108,7 +108,7 @@ impl<R: Read> Digesting<R> {
     }
 
     pub fn finish(self) -> String {
-        hex(&self.digest.finish())
+        hex(self.digest.finish())
     }
 }
 
