@@ -1,5 +1,5 @@
-//! Rebuilds the crate when a migration is added: the macro that embeds them can't see new files by itself. And chooses how
-//! the places that the loader fills in are listed.
+//! Rebuilds the crate when a migration is added: the macro that embeds them can't see new files by itself. And has the
+//! places that the system's program loader fills in listed as short as that can read.
 
 use std::env::var;
 use std::process::Command;

@@ -56,9 +56,11 @@ pub struct Parts {
     /// Sessions that were asked for lately.
     pub sessions: Sessions,
     pub access_tokens: Verified,
+    /// Who waits for whose a token is.
     pub api_tokens: ShownTokens,
     /// Sessions and tokens whose time of last use is being written.
     pub last_uses: LastUses,
+    /// Who waits for a room as they see it; nothing is kept.
     pub rooms: Rooms,
     /// Pages of rooms, likewise.
     pub pages: Pages,
