@@ -33,6 +33,8 @@ const PING_EVERY: Duration = Duration::from_secs(30);
 const SILENT_AFTER: Duration = Duration::from_secs(75);
 /// How long a socket that is to be closed may take to hear of it.
 const GOODBYE: Duration = Duration::from_millis(700);
+/// The same for a reader that is too slow: what the kernel holds for it comes first.
+const SLOW_GOODBYE: Duration = Duration::from_secs(10);
 /// Rounds before other tasks have their turn.
 const MOST_ROUNDS: usize = 16;
 
@@ -105,7 +107,7 @@ impl Connection {
 
     /// Does what there is to do; waits for nothing.
     fn work(&mut self, cx: &mut Context<'_>) -> Result<(), Gone> {
-        if self.over_at.is_none() && self.session.mailbox.is_closing() {
+        if self.ending == Ending::No && self.session.mailbox.is_closing() {
             self.end_soon();
             if self.session.mailbox.closed().is_some_and(Close::is_final) {
                 self.outgoing.forget();
@@ -130,7 +132,8 @@ impl Connection {
     }
 
     fn end_soon(&mut self) {
-        let at = Instant::now() + GOODBYE;
+        let is_slow = self.session.mailbox.closed() == Some(Close::TooSlow);
+        let at = Instant::now() + if is_slow { SLOW_GOODBYE } else { GOODBYE };
         self.over_at.get_or_insert(at);
     }
 
@@ -142,7 +145,9 @@ impl Connection {
                 return Err(Gone);
             }
             if self.ending == Ending::No && self.incoming.heard + SILENT_AFTER <= now {
-                self.session.mailbox.close(Close::Silent);
+                // Who doesn't read doesn't answer pings either.
+                let is_slow = self.outgoing.is_stalled();
+                self.session.mailbox.close(if is_slow { Close::TooSlow } else { Close::Silent });
                 self.end_soon();
             }
             if self.ping_at <= now {

@@ -169,9 +169,13 @@ impl Mailbox {
         self.wake();
     }
 
-    /// Closes the socket after what is queued; the first reason counts.
+    /// Closes the socket after what is queued. The first reason counts, unless a later one is final.
     pub fn close(&self, why: Close) {
-        self.lock().closed.get_or_insert(why);
+        let mut queue = self.lock();
+        if queue.closed.is_none_or(|earlier| why.is_final() && !earlier.is_final()) {
+            queue.closed = Some(why);
+        }
+        drop(queue);
         self.closing.store(true, Ordering::Release);
         self.wake();
     }
@@ -243,6 +247,18 @@ impl Mailbox {
 mod tests {
     use super::*;
     use crate::live::event::Event;
+
+    #[test]
+    fn of_two_reasons_to_close_it_the_first_counts_unless_only_the_second_is_final() {
+        let closed = |reasons: [Close; 2]| {
+            let mailbox = Mailbox::for_tests(1);
+            reasons.into_iter().for_each(|why| mailbox.close(why));
+            mailbox.closed().unwrap()
+        };
+        assert_eq!(closed([Close::TooSlow, Close::Restart]), Close::TooSlow);
+        assert_eq!(closed([Close::TooSlow, Close::SignedOut]), Close::SignedOut);
+        assert_eq!(closed([Close::Removed, Close::SignedOut]), Close::Removed);
+    }
 
     #[test]
     fn a_greeting_comes_first_whatever_was_told_before_it() {

@@ -79,15 +79,21 @@ async fn a_reader_that_stops_is_closed_with_1013_and_delays_nobody() {
     let site = Site::new(crate::support::app::Engine::Sqlite).await;
     let mut ann = Visitor::registered(&site, "ann").await;
     let room = ann.public_room("General").await;
-    let mut stopped = ann.follows(room).await;
+    let mut stopped = Socket::narrow(ann.base(), &format!("/ws/chat/{room}"), ann.cookie()).await.unwrap();
+    stopped.expect("connected").await;
     let mut reader: Socket = ann.follows(room).await;
-    let text = "x".repeat(4000);
-    for n in 0..2500 {
-        reader.say(&text, &format!("c{n}")).await;
-        reader.expect("message").await;
+    // 32 KB on the wire each, 13 MB in all: more than the kernel takes for a reader, and the room's log keeps for one.
+    let text = "\u{1f980}".repeat(4000);
+    for batch in 0..25 {
+        for n in 0..16 {
+            reader.say(&text, &format!("c{batch}-{n}")).await;
+        }
+        for _ in 0..16 {
+            reader.expect("message").await;
+        }
     }
     assert_eq!(stopped.close_code().await, 1013);
-    let mut again = ann.socket(&format!("/ws/chat/{room}?after=2400")).await;
+    let mut again = ann.socket(&format!("/ws/chat/{room}?after=300")).await;
     let replayed = async {
         let mut count = 0;
         loop {

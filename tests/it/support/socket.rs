@@ -4,20 +4,37 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{WebSocketStream, client_async};
 
 /// Only a failure waits this long.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-pub struct Socket(pub WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub struct Socket(pub WebSocketStream<TcpStream>);
 
 impl Socket {
     /// Errors: the status of a refused handshake.
     pub async fn open(base: &str, path: &str, cookie: Option<&str>, origin: Option<&str>) -> Result<Self, u16> {
+        Self::over(TcpSocket::new_v4().unwrap(), base, path, cookie, origin).await
+    }
+
+    /// One whose reader's side takes no more than some kilobytes that aren't read.
+    pub async fn narrow(base: &str, path: &str, cookie: Option<&str>) -> Result<Self, u16> {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(16 << 10).unwrap();
+        Self::over(socket, base, path, cookie, Some(base)).await
+    }
+
+    async fn over(
+        socket: TcpSocket,
+        base: &str,
+        path: &str,
+        cookie: Option<&str>,
+        origin: Option<&str>,
+    ) -> Result<Self, u16> {
         let url = format!("{}{path}", base.replace("http", "ws"));
         let mut request = url.into_client_request().unwrap();
         for (name, value) in [("cookie", cookie), ("origin", origin)] {
@@ -25,7 +42,9 @@ impl Socket {
                 request.headers_mut().insert(name, value.parse().unwrap());
             }
         }
-        match connect_async(request).await {
+        let stream = socket.connect(base.trim_start_matches("http://").parse().unwrap()).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        match client_async(request, stream).await {
             Ok((stream, _)) => Ok(Self(stream)),
             Err(Error::Http(response)) => Err(response.status().as_u16()),
             Err(error) => panic!("{error}"),
