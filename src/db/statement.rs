@@ -137,7 +137,10 @@ impl Conn {
             return Ok(Vec::new());
         }
         match self.engine() {
-            Engine::Sqlite(c) => on_sqlite(c, statements).await,
+            Engine::Sqlite(c) => match on_sqlite(c, statements).await {
+                (_, Some(error)) => Err(error.into()),
+                (answers, None) => Ok(answers),
+            },
             Engine::Postgres(c) => {
                 let mut answers = Vec::with_capacity(statements.len());
                 for Statement { text, values, is_kept } in statements {
@@ -156,7 +159,12 @@ impl Conn {
     }
 }
 
-async fn on_sqlite(c: &mut SqliteConnection, statements: Vec<Statement>) -> Result<Vec<Answer>> {
+/// Runs `statements` on one way to SQLite's thread and back: the answers of those that were done, and what the one after
+/// them ran into.
+pub(super) async fn on_sqlite(
+    c: &mut SqliteConnection,
+    statements: Vec<Statement>,
+) -> (Vec<Answer>, Option<sqlx::Error>) {
     let is_kept = statements.iter().all(|statement| statement.is_kept);
     let (texts, values): (Vec<String>, Vec<Vec<Value>>) =
         statements.into_iter().map(|statement| (statement.text, statement.values)).unzip();
@@ -167,20 +175,21 @@ async fn on_sqlite(c: &mut SqliteConnection, statements: Vec<Statement>) -> Resu
         Value::Text(text) => query.bind(text),
         Value::Flag(flag) => query.bind(flag),
     });
-    let (mut told, mut rows, mut answers) = (c.fetch_many(query), Vec::new(), Vec::new());
-    while let Some(one) = told.try_next().await? {
-        match one {
-            Either::Right(row) => rows.push(row),
-            Either::Left(done) => {
+    let (mut told, mut rows, mut answers) = (c.fetch_many(query), Vec::new(), Vec::with_capacity(texts.len()));
+    // Not until the thread says that there is no more: that would be one more waking.
+    while answers.len() < texts.len() {
+        match told.try_next().await {
+            Ok(Some(Either::Right(row))) => rows.push(row),
+            Ok(Some(Either::Left(done))) => {
                 let rows = Rows::Sqlite(std::mem::take(&mut rows));
                 answers.push(Answer { rows, changed: done.rows_affected(), last_id: Some(done.last_insert_rowid()) });
             }
+            Ok(None) => return (answers, Some(sqlx::Error::WorkerCrashed)),
+            Err(error) => return (answers, Some(error)),
         }
     }
-    match answers.len() == texts.len() {
-        true => Ok(answers),
-        false => Err(Error::internal("a statement wasn't answered")),
-    }
+    drop(told);
+    (answers, None)
 }
 
 async fn on_postgres(c: &mut PgConnection, query: Query<'_, Postgres, PgArguments>) -> Result<Answer> {

@@ -32,14 +32,16 @@ pub(crate) async fn hold(conn: &mut Conn, table: &'static str, ids: impl IntoIte
     if matches!(conn.engine(), Engine::Sqlite(_)) {
         return Ok(());
     }
+    conn.run(holding(table, ids)).await.map(|_| ())
+}
+
+/// The statements that do so on PostgreSQL.
+pub(crate) fn holding(table: &'static str, ids: impl IntoIterator<Item = i64>) -> Vec<Statement> {
     let ids: Vec<[Value; 1]> = BTreeSet::from_iter(ids).into_iter().map(|id| [id.into()]).collect();
     let before = format!("select id from {table} where id in (select id from (values");
-    for ids in ids.chunks(MOST_ROWS) {
-        let room = room_for(ids.len());
-        let after = ") as asked (id)) order by id for no key update";
-        conn.run_one(over(&before, ids.to_vec(), [NOWHERE.into()], room, after)).await?;
-    }
-    Ok(())
+    let after = ") as asked (id)) order by id for no key update";
+    let holding = |ids: &[_]| over(&before, ids.to_vec(), [NOWHERE.into()], room_for(ids.len()), after);
+    ids.chunks(MOST_ROWS).map(holding).collect()
 }
 
 /// A statement over `rows`, kept prepared: `{before} (?, …), (?, …) {after}`, filled up with `filling` to `room` rows.

@@ -31,6 +31,11 @@ pub struct Named {
 }
 
 impl Named {
+    /// Whether a message with these names tells nobody.
+    pub fn is_nobody(&self) -> bool {
+        self.names.is_empty() && self.online.is_empty()
+    }
+
     /// The names that rendered `html` marks, the first 50 of them. Cost: O(length), and for `@here` O(people online).
     pub fn of(html: &str, hub: &Hub) -> Self {
         let mut named = Self::default();

@@ -16,7 +16,7 @@ use switchboard::users::Person;
 use crate::support::actors::Visitor;
 use crate::support::app::{Engine, Options, Site, both};
 use crate::support::program::Program;
-use crate::support::talk::{room, said};
+use crate::support::talk::{room, said, spoil};
 
 const ANN: i64 = 1;
 const BOB: i64 = 2;
@@ -163,6 +163,63 @@ both! {
         let read = |user: i64, room: i64| format!("select last_read_seq from memberships where user_id = {user} and room_id = {room}");
         assert_eq!((site.number(&read(ANN, hall)).await, site.number(&read(BOB, hall)).await), (5, 6));
         assert_eq!(site.number(&format!("select count(*) from notifications where user_id = {ANN} and kind = 'mention'")).await, 1);
+    }
+}
+
+both! {
+    /// Nobody is named or answered and nothing else waits, so that the messages are stored as they are committed.
+    async fn plain_words_in_a_batch_get_their_own_answers_too(engine: Engine) {
+        let (site, gate) = Gate::site(engine).await;
+        let [ann, bob, cat] = Program::three(&site).await;
+        let [hall, yard] = [room(&site, "public", &[ANN, BOB]).await, room(&site, "direct", &[ANN, CAT]).await];
+        let [ann, bob, cat] = [person(&site, &ann).await, person(&site, &bob).await, person(&site, &cat).await];
+        let reader = Visitor::logged_in(&site, "bob").await;
+        let mut reader = reader.follows(hall).await;
+        let key = gate.close(&Program::logged_in(&site, "ann").await, hall).await;
+        let before = gate.commits.load(Ordering::SeqCst);
+        let posts = [
+            queue(&site, &ann, hall, "one", "c1", 0).await,
+            queue(&site, &ann, yard, "elsewhere", "c1", 0).await,
+            queue(&site, &cat, hall, "outside", "c1", 0).await,
+            queue(&site, &ann, hall, "one again", "c1", 0).await,
+            queue(&site, &bob, hall, "two", "c1", 0).await,
+            queue(&site, &cat, yard, "elsewhere, too", "c1", 0).await,
+        ];
+        drop(key);
+        let answers = futures_util::future::join_all(posts).await;
+        assert_stored(&site, &answers).await;
+        let answers: Vec<String> = answers.into_iter().map(told).collect();
+        assert_eq!(answers, ["2", "1", "403 forbidden", "again 2", "3", "2"]);
+        assert_eq!(gate.commits.load(Ordering::SeqCst), before + 1, "one transaction");
+        for expected in ["first", "one", "two"] {
+            assert_eq!(reader.expect("message").await["content"], expected);
+        }
+        assert_eq!(site.number("select count(*) * 100 + max(last_seq) * 10 + min(last_rev) from rooms").await, 232);
+        assert_eq!(site.number("select count(*) from messages").await, 5);
+    }
+}
+
+both! {
+    async fn one_that_spoils_a_batch_of_plain_words_is_refused_alone(engine: Engine) {
+        let (site, gate) = Gate::site(engine).await;
+        let [ann, bob, _] = Program::three(&site).await;
+        let [hall, yard] = [room(&site, "public", &[ANN, BOB]).await, room(&site, "public", &[ANN]).await];
+        spoil(&site, engine).await;
+        let [anns, bobs] = [person(&site, &ann).await, person(&site, &bob).await];
+        let key = gate.close(&ann, hall).await;
+        let posts = [
+            queue(&site, &anns, hall, "one", "c1", 0).await,
+            queue(&site, &anns, yard, "elsewhere", "c2", 0).await,
+            queue(&site, &bobs, hall, "spoil", "c1", 0).await,
+            queue(&site, &bobs, hall, "two", "c2", 0).await,
+        ];
+        drop(key);
+        let answers = futures_util::future::join_all(posts).await;
+        assert_stored(&site, &answers).await;
+        let answers: Vec<String> = answers.into_iter().map(told).collect();
+        assert_eq!(answers, ["2", "1", "503 unavailable", "3"]);
+        assert_eq!(said(&ann, hall, "after it").await["seq"], 4, "no hole");
+        assert_eq!(site.number("select count(*) from messages").await, 5);
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::app::{Engine, Site, both};
 use crate::support::program::{Program, api, each};
-use crate::support::talk::{room, said};
+use crate::support::talk::{room, said, spoil};
 
 /// What they were told of and haven't read, newest first.
 async fn unread(who: &Program) -> Value {
@@ -206,21 +206,5 @@ both! {
         assert_eq!(kinds(&bob).await.len(), 16);
         let told = notices.settled().await.into_iter().filter(|frame| frame["type"] == "notification");
         assert_eq!(told.count(), 16);
-    }
-}
-
-/// From now on the database refuses the message "spoil".
-async fn spoil(site: &Site, engine: Engine) {
-    match engine {
-        Engine::Sqlite => {
-            site.sql(
-                "create trigger spoil before insert on messages when new.content = 'spoil'
-                 begin select raise(abort, 'spoilt'); end",
-            )
-            .await;
-        }
-        Engine::Postgres => {
-            site.sql("alter table messages add constraint spoil check (content <> 'spoil')").await;
-        }
     }
 }

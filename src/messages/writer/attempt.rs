@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Job, Loop, MOST_TOGETHER, Outcome, store};
+use super::store::{self, Batch};
+use super::{Job, Loop, MOST_TOGETHER, Outcome};
 use crate::db::changes::Extent;
 use crate::db::{Db, Uncommitted};
 use crate::error::{Error, Result};
@@ -38,6 +39,16 @@ enum Fault {
     Undone(Error),
     /// Nobody knows.
     Commit(Error),
+}
+
+impl From<Uncommitted> for Fault {
+    fn from(uncommitted: Uncommitted) -> Self {
+        match uncommitted {
+            Uncommitted::Spoiled(error) => Self::Job(error),
+            Uncommitted::Undone(error) => Self::Undone(error),
+            Uncommitted::Unknown(error) => Self::Commit(error),
+        }
+    }
 }
 
 impl Loop {
@@ -152,21 +163,26 @@ impl Loop {
     /// Stores all of `jobs` in one transaction, which has to be ready to commit by then.
     async fn store(&self, jobs: &[Job], by: Instant) -> Result<Vec<Result<Outcome>>, Fault> {
         let begun = Instant::now();
-        let mut tx = in_time(by, self.db.write_briefly()).await.map_err(Fault::Begin)?;
+        let mut first = store::opening(jobs, &self.db);
+        let (mut tx, opened) = in_time(by, self.db.write_briefly(&mut first)).await.map_err(Fault::Begin)?;
         let now = self.clock.now();
         let rooms = jobs.iter().filter_map(Job::room).collect();
         // Only what is said moves a room in the lists of those who aren't in it.
         let public = jobs.iter().any(|job| matches!(job, Job::Post(_)));
         tx.changes_only(Extent::Talk { rooms, public });
-        let outcomes = in_time(by, store::batch(&mut tx, jobs, now)).await.map_err(Fault::Job)?;
-        match tx.commit_or_say().await {
-            Ok(()) => {
-                self.metrics.commit_seconds.observe(begun.elapsed().as_secs_f64());
-                self.metrics.batch_jobs.observe(jobs.len() as f64);
-                Ok(outcomes)
-            }
-            Err(Uncommitted::Undone(error)) => Err(Fault::Undone(error)),
-            Err(Uncommitted::Unknown(error)) => Err(Fault::Commit(error)),
+        let mut opened = opened.map_err(Fault::Job)?;
+        opened.extend(in_time(by, tx.run(first)).await.map_err(Fault::Job)?);
+        let batch = in_time(by, store::batch(&mut tx, jobs, opened, now)).await.map_err(Fault::Job)?;
+        let last = match &batch {
+            Batch::Plain(plain) => plain.statements(),
+            Batch::Stored(_) => Vec::new(),
+        };
+        let answers = tx.commit_after(last).await?;
+        self.metrics.commit_seconds.observe(begun.elapsed().as_secs_f64());
+        self.metrics.batch_jobs.observe(jobs.len() as f64);
+        match batch {
+            Batch::Plain(plain) => plain.outcomes(&answers).map_err(Fault::Commit),
+            Batch::Stored(outcomes) => Ok(outcomes),
         }
     }
 }

@@ -9,7 +9,6 @@ use super::Post;
 use crate::clock::Timestamp;
 use crate::db::statement::{Answer, Statement, Value};
 use crate::db::values::{NOWHERE, over, room_for};
-use crate::db::{Engine, Tx};
 use crate::error::{Error, Result};
 use crate::ids::{MessageId, RoomId, UserId};
 
@@ -38,27 +37,44 @@ enum Ids {
     Of(HashMap<(RoomId, i64), MessageId>),
 }
 
-/// Stores `posts`, which stand in the order of their rooms, and marks them as read by who wrote them. The rooms' counters
-/// come last: a message's number is what its room had, and its place among those that are new there.
-/// Cost: 3 statements, O(posts).
-pub(super) async fn insert<'a>(tx: &mut Tx, posts: &[&'a Post], now: Timestamp) -> Result<Vec<Stored<'a>>> {
-    let (counts, places) = count(posts);
-    let returns_ids = matches!(tx.engine(), Engine::Postgres(_));
-    let statements = vec![rows(posts, &places, now, returns_ids), own(posts, &places), counters(posts, &counts, now)];
-    let answers = tx.run(statements).await?;
-    let [inserted, _, counted] = &answers[..] else { return Err(Error::internal("a statement wasn't answered")) };
-    if inserted.changed != posts.len() as u64 {
-        return Err(not_stored());
+/// Posts that are to be stored, which stand in the order of their rooms.
+pub(super) struct Insertion<'a> {
+    pub posts: Vec<&'a Post>,
+    /// How many each room gets, and the place of each among those of its room, from 1 on.
+    counts: Vec<(RoomId, i64)>,
+    places: Vec<i64>,
+}
+
+impl<'a> Insertion<'a> {
+    pub fn of(posts: Vec<&'a Post>) -> Self {
+        let (counts, places) = count(&posts);
+        Self { posts, counts, places }
     }
-    let (ids, counted) = (Ids::of(inserted, posts.len())?, counted.read::<Counters>()?);
-    let stored = posts.iter().zip(&places).zip(0..).map(|((post, place), n)| {
-        let room = counted.iter().find(|room| room.id == post.room).ok_or_else(not_stored)?;
-        let count = counts.iter().find(|(id, _)| *id == post.room).map_or(0, |(_, count)| *count);
-        let (seq, rev) = (room.last_seq - count + place, room.last_rev - count + place);
-        let id = ids.get(n, post.room, seq).ok_or_else(not_stored)?;
-        Ok(Stored { post, id, seq, rev, in_direct: room.kind == "direct" })
-    });
-    stored.collect()
+
+    /// Stores them, and marks them as read by who wrote them. The rooms' counters come last: a message's number is what its
+    /// room had, and its place among those that are new there. [`Self::stored`] reads the answers; PostgreSQL is asked for the
+    /// ids. Cost: 3 statements, O(posts).
+    pub fn statements(&self, returns_ids: bool, now: Timestamp) -> Vec<Statement> {
+        let Self { posts, counts, places } = self;
+        vec![rows(posts, places, now, returns_ids), own(posts, places), counters(posts, counts, now)]
+    }
+
+    /// The posts as they were stored. Cost: O(posts × rooms).
+    pub fn stored(&self, answers: &[Answer]) -> Result<Vec<Stored<'a>>> {
+        let [inserted, _, counted] = answers else { return Err(not_stored()) };
+        if inserted.changed != self.posts.len() as u64 {
+            return Err(not_stored());
+        }
+        let (ids, counted) = (Ids::of(inserted, self.posts.len())?, counted.read::<Counters>()?);
+        let stored = self.posts.iter().zip(&self.places).zip(0..).map(|((post, place), n)| {
+            let room = counted.iter().find(|room| room.id == post.room).ok_or_else(not_stored)?;
+            let count = self.counts.iter().find(|(id, _)| *id == post.room).map_or(0, |(_, count)| *count);
+            let (seq, rev) = (room.last_seq - count + place, room.last_rev - count + place);
+            let id = ids.get(n, post.room, seq).ok_or_else(not_stored)?;
+            Ok(Stored { post, id, seq, rev, in_direct: room.kind == "direct" })
+        });
+        stored.collect()
+    }
 }
 
 fn not_stored() -> Error {

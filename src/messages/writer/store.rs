@@ -7,68 +7,149 @@
 
 use super::super::{Message, Posted, mentions, stored};
 use super::admission::{self, Verdict};
-use super::insert::{Stored, insert};
+use super::insert::{Insertion, Stored};
 use super::marks;
 use super::{Job, Outcome, Post};
-use crate::attachments;
+use crate::attachments::{self, Attachment};
 use crate::clock::Timestamp;
-use crate::db::values::{MOST_ROWS, hold};
-use crate::db::{Conn, Tx};
+use crate::db::statement::{Answer, Statement};
+use crate::db::values::{MOST_ROWS, holding};
+use crate::db::{Conn, Db, Engine, Tx};
 use crate::error::{Error, Result};
 use crate::ids::MessageId;
 use crate::notifications::Told;
 
-/// Stores `jobs`, which are in the order of their rooms; an outcome for each. An error spoils all of them, and the
-/// transaction has to be rolled back. Cost: 4 statements for up to 64 messages, on SQLite on 2 ways; 2 for up to 64 marks,
-/// 1 more for each message that names or answers somebody and each file, and 1 on PostgreSQL; O(jobs).
-pub(super) async fn batch(tx: &mut Tx, jobs: &[Job], now: Timestamp) -> Result<Vec<Result<Outcome>>> {
+/// What [`batch`] wants done on the way on which its transaction begins: the rooms are held, and who of the first
+/// [`MOST_ROWS`] may post is asked. Cost: 1 statement, on PostgreSQL 2.
+pub(super) fn opening(jobs: &[Job], on: &Db) -> Vec<Statement> {
     // Commit order is then `seq` and `rev` order. Whoever takes a person out of a room changes its row too, so nobody who is
     // found in it afterwards leaves before the commit. It comes before the statement that asks who is in the room: a
     // statement of PostgreSQL sees what was committed when it began, not when its wait for a row ended.
-    hold(tx, "rooms", jobs.iter().filter_map(Job::room).map(|room| room.0)).await?;
-    let mut outcomes: Vec<Result<Outcome>> = jobs.iter().map(|_| Ok(Outcome::Nothing)).collect();
-    let (mut place_of, mut posts) = (Vec::new(), Vec::new());
-    for (place, job) in jobs.iter().enumerate() {
-        if let Job::Post(post) = job {
-            place_of.push(place);
-            posts.push(&**post);
-        }
+    let rooms = jobs.iter().filter_map(Job::room).map(|room| room.0);
+    let mut first = if matches!(on, Db::Postgres(_)) { holding("rooms", rooms) } else { Vec::new() };
+    let posts: Vec<&Post> = posts(jobs).map(|(_, post)| post).take(MOST_ROWS).collect();
+    if !posts.is_empty() {
+        first.push(admission::question(&posts));
     }
-    for (places, posts) in place_of.chunks(MOST_ROWS).zip(posts.chunks(MOST_ROWS)) {
-        for (place, outcome) in places.iter().zip(store_posts(tx, posts, now).await?) {
+    first
+}
+
+/// A batch that is to be committed.
+pub(super) enum Batch<'a> {
+    /// An outcome for each of its jobs.
+    Stored(Vec<Result<Outcome>>),
+    /// It is stored on the way on which it commits.
+    Plain(Plain<'a>),
+}
+
+/// Posts that need nothing but their rows: no files, and nobody who is told of them.
+pub(super) struct Plain<'a> {
+    insertion: Insertion<'a>,
+    verdicts: Vec<Verdict>,
+    now: Timestamp,
+}
+
+/// Stores `jobs`, which are in the order of their rooms; `opened` is what [`opening`] came to. An error spoils all of them,
+/// and the transaction has to be rolled back. Cost: 4 statements for up to 64 messages with those of the opening and of
+/// [`Plain`], on SQLite on 2 ways; 2 for up to 64 marks, 1 more for each message that names or answers somebody and each file;
+/// O(jobs).
+pub(super) async fn batch<'a>(
+    tx: &mut Tx,
+    jobs: &'a [Job],
+    mut opened: Vec<Answer>,
+    now: Timestamp,
+) -> Result<Batch<'a>> {
+    let mut outcomes: Vec<Result<Outcome>> = jobs.iter().map(|_| Ok(Outcome::Nothing)).collect();
+    let (places, posts): (Vec<usize>, Vec<&Post>) = posts(jobs).unzip();
+    let mut first = opened.pop().filter(|_| !posts.is_empty());
+    for (places, posts) in places.chunks(MOST_ROWS).zip(posts.chunks(MOST_ROWS)) {
+        let asked = match first.take() {
+            Some(asked) => asked,
+            None => tx.run_one(admission::question(posts)).await?,
+        };
+        let verdicts = admission::verdicts(posts, &asked)?;
+        let insertion = Insertion::of(let_in(posts, &verdicts));
+        // A server is waited for only so long, and not while it commits.
+        if posts.len() == jobs.len() && is_plain(&insertion, &verdicts) && matches!(tx.engine(), Engine::Sqlite(_)) {
+            return Ok(Batch::Plain(Plain { insertion, verdicts, now }));
+        }
+        for (place, outcome) in places.iter().zip(store_posts(tx, &insertion, verdicts, now).await?) {
             outcomes[*place] = outcome;
         }
     }
     marks::store(tx, jobs, &mut outcomes, now).await?;
-    Ok(outcomes)
+    Ok(Batch::Stored(outcomes))
 }
 
-/// An outcome for each of `posts`. Numbers go to those that are let in, in the order of the queue: no holes.
-async fn store_posts(tx: &mut Tx, posts: &[&Post], now: Timestamp) -> Result<Vec<Result<Outcome>>> {
-    let verdicts = admission::verdicts(posts, &tx.run_one(admission::question(posts)).await?)?;
-    let accepted: Vec<&Post> = posts
-        .iter()
-        .zip(&verdicts)
-        .filter(|(_, verdict)| matches!(verdict, Verdict::New))
-        .map(|(post, _)| *post)
-        .collect();
+/// The posts among `jobs`, and where they stand.
+fn posts(jobs: &[Job]) -> impl Iterator<Item = (usize, &Post)> {
+    jobs.iter().enumerate().filter_map(|(place, job)| match job {
+        Job::Post(post) => Some((place, &**post)),
+        _ => None,
+    })
+}
+
+/// Numbers go to those that are let in, in the order of the queue: no holes.
+fn let_in<'a>(posts: &[&'a Post], verdicts: &[Verdict]) -> Vec<&'a Post> {
+    posts.iter().zip(verdicts).filter(|(_, verdict)| matches!(verdict, Verdict::New)).map(|(post, _)| *post).collect()
+}
+
+fn is_plain(insertion: &Insertion<'_>, verdicts: &[Verdict]) -> bool {
+    let tells_nobody =
+        |post: &&Post| post.new.files.is_empty() && post.new.reply_to.is_none() && post.named.is_nobody();
+    !insertion.posts.is_empty()
+        && insertion.posts.iter().all(tells_nobody)
+        && verdicts.iter().all(|verdict| verdict.first().is_none())
+}
+
+impl Plain<'_> {
+    /// What stores them.
+    pub(super) fn statements(&self) -> Vec<Statement> {
+        self.insertion.statements(false, self.now)
+    }
+
+    /// An outcome for each by the answers to [`Self::statements`].
+    pub(super) fn outcomes(self, answers: &[Answer]) -> Result<Vec<Result<Outcome>>> {
+        let stored = self.insertion.stored(answers)?;
+        let message = |stored| (message(&stored, Vec::new(), self.now), Vec::new());
+        told(self.verdicts, &[], stored.into_iter().map(message))
+    }
+}
+
+/// Stores the posts that were let in and what belongs to them; an outcome for each that was asked for.
+async fn store_posts(
+    tx: &mut Tx,
+    insertion: &Insertion<'_>,
+    verdicts: Vec<Verdict>,
+    now: Timestamp,
+) -> Result<Vec<Result<Outcome>>> {
     let mut messages = Vec::new();
-    if !accepted.is_empty() {
-        for stored in insert(tx, &accepted, now).await? {
+    if !insertion.posts.is_empty() {
+        let returns_ids = matches!(tx.engine(), Engine::Postgres(_));
+        let answers = tx.run(insertion.statements(returns_ids, now)).await?;
+        for stored in insertion.stored(&answers)? {
             messages.push(complete(tx, &stored, now).await?);
         }
     }
-    answers(tx, verdicts, messages).await
+    let before: Vec<MessageId> = verdicts.iter().filter_map(Verdict::first).collect();
+    let before = stored::by_ids(tx, &before).await?;
+    told(verdicts, &before, messages)
 }
 
 /// Stores what belongs to a message besides its row: its files, and who is told of it.
 async fn complete(conn: &mut Conn, stored: &Stored<'_>, now: Timestamp) -> Result<(Message, Vec<Told>)> {
-    let Stored { post, id, seq, rev, in_direct } = *stored;
+    let Stored { post, id, in_direct, .. } = *stored;
     let Post { room, sender, new, .. } = post;
     let attachments = attachments::insert(conn, id, *sender, &new.files, now).await?;
     let said = mentions::Said { room: *room, id, sender: *sender, reply_to: new.reply_to, in_direct };
     let told = mentions::tell(conn, &said, &post.named, now).await?;
-    let message = Message {
+    Ok((message(stored, attachments, now), told))
+}
+
+fn message(stored: &Stored<'_>, attachments: Vec<Attachment>, now: Timestamp) -> Message {
+    let Stored { post, id, seq, rev, .. } = *stored;
+    let Post { room, sender, new, .. } = post;
+    Message {
         id,
         room_id: *room,
         seq,
@@ -84,19 +165,16 @@ async fn complete(conn: &mut Conn, stored: &Stored<'_>, now: Timestamp) -> Resul
         edited_at: None,
         deleted_at: None,
         created_at: now,
-    };
-    Ok((message, told))
+    }
 }
 
-/// What each of `posts` came to: `messages` are those that are new, in order. Who repeats a post is answered with its first
-/// message, stored before or a moment ago. Cost: 0 to 3 queries.
-async fn answers(
-    conn: &mut Conn,
+/// What each post came to: `messages` are those that are new, in order. Who repeats a post is answered with its first
+/// message: one of those that were stored `before`, or a moment ago.
+fn told(
     verdicts: Vec<Verdict>,
-    messages: Vec<(Message, Vec<Told>)>,
+    before: &[Message],
+    messages: impl IntoIterator<Item = (Message, Vec<Told>)>,
 ) -> Result<Vec<Result<Outcome>>> {
-    let before: Vec<MessageId> = verdicts.iter().filter_map(Verdict::first).collect();
-    let before = stored::by_ids(conn, &before).await?;
     let mut new = messages.into_iter();
     let mut outcomes: Vec<Result<Outcome>> = Vec::with_capacity(verdicts.len());
     for verdict in verdicts {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::app::Site;
+use super::app::{Engine, Site};
 use super::program::Program;
 
 /// A room of this kind with these people, the first of them its owner.
@@ -33,4 +33,16 @@ pub async fn said(who: &Program, room: i64, content: &str) -> Value {
 /// The numbers of a page's messages.
 pub fn seqs(page: &Value) -> Vec<i64> {
     page["messages"].as_array().unwrap().iter().map(|message| message["seq"].as_i64().unwrap()).collect()
+}
+
+/// From now on the database refuses the message "spoil".
+pub async fn spoil(site: &Site, engine: Engine) {
+    site.sql(match engine {
+        Engine::Sqlite => {
+            "create trigger spoil before insert on messages when new.content = 'spoil'
+             begin select raise(abort, 'spoilt'); end"
+        }
+        Engine::Postgres => "alter table messages add constraint spoil check (content <> 'spoil')",
+    })
+    .await;
 }
