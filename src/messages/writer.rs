@@ -43,6 +43,8 @@ use crate::users::{Person, Via};
 const QUEUE: usize = 4096;
 /// Jobs in one transaction: some 10 ms of work.
 const MOST_TOGETHER: usize = 256;
+/// Jobs after which the writer looks how long SQLite's log is: some 3 MB of it, and at every batch a look is 1 % of a post.
+const LOOK_EVERY: usize = 32;
 /// How long a job waits for its place in a full queue, which is some 400 ms of work.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// The same for who waits for the queue itself.
@@ -192,14 +194,18 @@ enum Outcome {
 impl Loop {
     async fn run(mut self) {
         let mut jobs = Vec::with_capacity(MOST_TOGETHER);
-        let mut full_at = LOG_LIMIT;
+        let (mut full_at, mut since_looked) = (LOG_LIMIT, 0);
         loop {
             match timeout(PAUSE, self.queue.recv_many(&mut jobs, MOST_TOGETHER)).await {
                 Ok(0) => return,
-                Ok(_) => {
-                    let span = telemetry::commit(jobs.len());
+                Ok(count) => {
+                    let span = telemetry::commit(count);
                     self.write(&mut jobs).instrument(span).await;
-                    full_at = self.checkpoint_when_full(full_at).await;
+                    since_looked += count;
+                    if since_looked >= LOOK_EVERY {
+                        since_looked = 0;
+                        full_at = self.checkpoint_when_full(full_at).await;
+                    }
                 }
                 Err(_) => {
                     // Whoever has the turn may keep it for long: who posts meanwhile waits for one of the two only.

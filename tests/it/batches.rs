@@ -303,9 +303,9 @@ async fn a_log_that_has_grown_too_long_is_moved_into_the_database_between_two_me
     site.sql(r#"insert into emails ("to", subject, text, created_at) values ('', '', hex(zeroblob(10000000)), 1)"#)
         .await;
     assert!(site.app.db.log_bytes() > 18_000_000);
-    ann.say(hall, "moved after this").await;
-    // The next one begins the log anew, unless somebody reads just then.
-    for _ in 0..50 {
+    ann.say(hall, "moved soon after this").await;
+    // Its length is looked at now and then; the next one begins the log anew, unless somebody reads just then.
+    for _ in 0..150 {
         ann.say(hall, "cut by this").await;
         if site.app.db.log_bytes() <= switchboard::db::LOG_LIMIT {
             return;

@@ -180,6 +180,7 @@ fn what_is_longer_than_a_message_may_be_is_rendered_at_once_all_the_same() {
 /// What strangers try, each alone and next to each other.
 const HOSTILE: &[&str] = &[
     "<script>alert(1)</script>",
+    "[x](http,tps:?/k.f)",
     "<img src=x onerror=alert(1)>",
     "[x](javascript:alert(1))",
     "[x](JaVaScRiPt:alert(1))",
