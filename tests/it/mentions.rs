@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::app::{Engine, Site, both};
+use crate::support::app::both;
 use crate::support::program::{Program, api, each};
 use crate::support::talk::{room, said, spoil};
 
