@@ -1,6 +1,7 @@
 //! Statements as values: a text with a `?` for each of its own, the same on both engines. Several that need nothing from
 //! each other's answers are run together: on SQLite as one text, which is one way to its thread and back. What returns
-//! rows stands last there: each row wakes whoever waits for it, and on one core the thread that makes them then waits.
+//! rows stands as late as it can there: each row wakes whoever waits for it, and on one core the thread that makes them then
+//! waits.
 //! Called by what writes many rows: the writer of messages and [`super::bulk`].
 
 use std::iter::repeat_n;

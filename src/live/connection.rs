@@ -34,7 +34,7 @@ const SILENT_AFTER: Duration = Duration::from_secs(75);
 /// How long a socket that is to be closed may take to hear of it.
 const GOODBYE: Duration = Duration::from_millis(700);
 /// The same for a reader that is too slow: what the kernel holds for it comes first.
-const SLOW_GOODBYE: Duration = Duration::from_secs(10);
+const SLOW_GOODBYE: Duration = Duration::from_secs(3);
 /// Rounds before other tasks have their turn.
 const MOST_ROUNDS: usize = 16;
 
@@ -48,6 +48,8 @@ pub struct Connection {
     ping_at: Instant,
     /// When it is over, whatever was still to be said.
     over_at: Option<Instant>,
+    /// Its person may read nothing more, and what was still to be written is let go of.
+    is_cut_off: bool,
     _open: Open,
 }
 
@@ -101,16 +103,21 @@ impl Connection {
             timer: Box::pin(sleep_until(now + PING_EVERY)),
             ping_at: now + PING_EVERY,
             over_at: None,
+            is_cut_off: false,
             _open: open,
         }
     }
 
     /// Does what there is to do; waits for nothing.
     fn work(&mut self, cx: &mut Context<'_>) -> Result<(), Gone> {
-        if self.ending == Ending::No && self.session.mailbox.is_closing() {
+        if !self.is_cut_off && self.session.mailbox.is_closing() {
             self.end_soon();
-            if self.session.mailbox.closed().is_some_and(Close::is_final) {
-                self.outgoing.forget();
+            if let Some(why) = self.session.mailbox.closed().filter(|why| why.is_final()) {
+                self.is_cut_off = true;
+                // Its end was among that, if it was said for another reason.
+                if self.outgoing.forget() && self.ending != Ending::No {
+                    self.outgoing.push(header::close(why.code(), why.reason()));
+                }
             }
         }
         self.keep_time(cx)?;
@@ -134,7 +141,7 @@ impl Connection {
     fn end_soon(&mut self) {
         let is_slow = self.session.mailbox.closed() == Some(Close::TooSlow);
         let at = Instant::now() + if is_slow { SLOW_GOODBYE } else { GOODBYE };
-        self.over_at.get_or_insert(at);
+        self.over_at = Some(self.over_at.map_or(at, |earlier| earlier.min(at)));
     }
 
     /// Looks at the clock if it has rung: one timer for pings, silence, pace and the end.

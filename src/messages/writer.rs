@@ -6,8 +6,8 @@
 //! stands in `writer/attempt.rs`: while the database is away or full, each message waits for five seconds at most, and is
 //! refused whole.
 //!
-//! SQLite's log is moved into the database after a second in which nothing came, or when it has 16 MiB, and then after the
-//! batch is answered. As soon as the queue is empty would be after every batch of people who wait for their answers: each
+//! SQLite's log is moved into the database after a second in which nothing came, or soon after it has 16 MiB, and then after
+//! a batch is answered. As soon as the queue is empty would be after every batch of people who wait for their answers: each
 //! batch then pays two more flushes of the disk.
 
 mod admission;

@@ -82,9 +82,11 @@ impl Outgoing {
         }
     }
 
-    /// Lets go of what was gathered, but for what is begun.
-    pub fn forget(&mut self) {
-        self.pieces.truncate(self.gone + usize::from(self.part > 0));
+    /// Lets go of what was gathered, but for what is begun; whether there was anything.
+    pub fn forget(&mut self) -> bool {
+        let (before, begun) = (self.pieces.len(), self.gone + usize::from(self.part > 0));
+        self.pieces.truncate(begun);
+        before > begun
     }
 
     /// Writes until all is written.

@@ -74,10 +74,12 @@ fn is_allowed(name: &str, attribute: &str, value: &str) -> bool {
 /// An address that runs nothing: one with a scheme of three, or one without any. What isn't written like a scheme is a part
 /// of a path (url.spec.whatwg.org, "scheme state").
 fn is_safe(address: &str) -> bool {
+    // No scheme has an ampersand; any other sign that is written as an entity might be a part of one.
+    let address = address.replace("&amp;", ",");
     let address: String = address.chars().filter(|c| !c.is_control() && *c != ' ').collect();
     let before = address.split(['/', '?', '#']).next().unwrap_or_default();
     let Some((scheme, _)) = before.split_once(':') else { return true };
     let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
         && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
-    !is_scheme || ["http", "https", "mailto"].contains(&scheme.to_ascii_lowercase().as_str())
+    (!is_scheme && !scheme.contains('&')) || ["http", "https", "mailto"].contains(&scheme.to_ascii_lowercase().as_str())
 }

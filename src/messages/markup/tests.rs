@@ -286,6 +286,7 @@ fn the_check_itself_finds_faults() {
         "<p onclick=\"x\"></p>",
         "<a href=\"javascript:x\"></a>",
         "<a href=\" java\tscript:x\"></a>",
+        "<a href=\"java&Tab;script:x\"></a>",
         "<p><em></p></em>",
         "<p class=\"big\"></p>",
         "\u{202e}",

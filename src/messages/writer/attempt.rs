@@ -160,7 +160,8 @@ impl Loop {
         jobs.into_iter().for_each(|job| self.finish(job, Err(Error::Unavailable)));
     }
 
-    /// Stores all of `jobs` in one transaction, which has to be ready to commit by then.
+    /// Stores all of `jobs` in one transaction, which has to be ready to commit by then; what goes with the commit, as plain
+    /// messages do on SQLite, takes the disk's time as that does.
     async fn store(&self, jobs: &[Job], by: Instant) -> Result<Vec<Result<Outcome>>, Fault> {
         let begun = Instant::now();
         let mut first = store::opening(jobs, &self.db);
