@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use tracing::Metadata;
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
-use tracing_subscriber::filter::{EnvFilter, filter_fn};
+use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
@@ -66,6 +66,9 @@ fn layer(config: &Config, out: &Batched) -> Result<Box<dyn Layer<Registry> + Sen
     let filter: EnvFilter = config.rust_log.parse().map_err(|e| Error::startup(format!("RUST_LOG: {e}")))?;
     // A collector's spans say the same in other words.
     let filter = filter.add_directive(format!("{}=off", telemetry::TARGET).parse().map_err(Error::internal)?);
+    // No line shows a span, and libraries make two for each request: they cost nothing where only events are asked for.
+    let has_spans = config.rust_log.contains('[');
+    let filter = filter.and(filter_fn(move |metadata| has_spans || metadata.is_event()));
     let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(out.clone());
     Ok(match config.log_format {
         LogFormat::Text => layer.event_format(Text).with_filter(filter).boxed(),

@@ -5,14 +5,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::header::ACCEPT_RANGES;
-use axum::http::{Extensions, HeaderMap, StatusCode, Version};
+use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
-use tower_http::compression::{CompressionLayer, CompressionLevel};
 use tower_http::timeout::TimeoutLayer;
 
 use crate::app::App;
@@ -52,7 +49,7 @@ pub async fn router(app: App) -> Result<Router> {
         .merge(admin::routes())
         .route("/avatars/{name}", get(avatars::get));
     let pages =
-        within(pages, &app, REQUEST_TIMEOUT)?.merge(within(posting(), &app, upload::PATIENCE)?).layer(session.clone());
+        within(pages, &app, &session, REQUEST_TIMEOUT)?.merge(within(posting(), &app, &session, upload::PATIENCE)?);
     let api = if app.config.api { api::router(&app, session)? } else { Router::new() };
     Ok(Router::new()
         .merge(pages)
@@ -67,8 +64,7 @@ pub async fn router(app: App) -> Result<Router> {
         .layer(
             ServiceBuilder::new()
                 .layer(from_fn_with_state(app.clone(), headers::around))
-                .layer(CatchPanicLayer::custom(headers::panicked))
-                .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_compressing())),
+                .layer(CatchPanicLayer::custom(headers::panicked)),
         )
         .with_state(app))
 }
@@ -79,20 +75,14 @@ fn posting() -> Router<App> {
 }
 
 /// `pages` with the limits that hold for all of them.
-fn within(pages: Router<App>, app: &App, patience: Duration) -> Result<Router<App>> {
+fn within(pages: Router<App>, app: &App, session: &session::Layer, patience: Duration) -> Result<Router<App>> {
     Ok(pages.layer(
         ServiceBuilder::new()
+            .layer(session.clone())
             .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, patience))
             .layer(headers::cross_site(&app.config)?)
             .layer(DefaultBodyLimit::max(MOST_IN_A_FORM)),
     ))
-}
-
-/// An archive is compressed already; what is sent in parts too is sent as it is.
-fn worth_compressing() -> impl Predicate {
-    let is_whole =
-        |_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions| !headers.contains_key(ACCEPT_RANGES);
-    DefaultPredicate::new().and(NotForContentType::const_new("application/zip")).and(is_whole)
 }
 
 fn account() -> Router<App> {

@@ -6,6 +6,7 @@ pub mod assets;
 pub mod attachments;
 pub mod avatars;
 pub mod chart;
+pub mod compression;
 pub mod cookies;
 pub mod extract;
 pub mod headers;

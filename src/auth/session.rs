@@ -35,8 +35,11 @@ pub const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 pub const IDLE: Duration = Duration::from_secs(7 * 24 * 3600);
 const KEY: &str = "session_id";
 
+/// What reads and writes the cookie around a handler.
+pub type Layer = SessionManagerLayer<Store>;
+
 /// The cookie layer over what is in `db`: `HttpOnly`, `SameSite=Lax`, and with https `Secure` under a `__Host-` name.
-pub fn layer(config: &Config, db: Db) -> SessionManagerLayer<Store> {
+pub fn layer(config: &Config, db: Db) -> Layer {
     let name = if config.is_https() { "__Host-switchboard" } else { "switchboard" };
     SessionManagerLayer::new(Store::new(db))
         .with_name(name)

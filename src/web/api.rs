@@ -43,10 +43,9 @@ use axum::routing::any;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
-use tower_sessions::SessionManagerLayer;
 
 use crate::app::App;
-use crate::auth::session::store::Store;
+use crate::auth::session;
 use crate::config::Config;
 use crate::error::Result;
 use crate::web::{headers, request};
@@ -80,7 +79,7 @@ pub fn areas() -> Vec<Area> {
 }
 
 /// The API with what stands around it; in DEBUG with its document, its pages and its reference.
-pub fn router(app: &App, session: SessionManagerLayer<Store>) -> Result<Router<App>> {
+pub fn router(app: &App, session: session::Layer) -> Result<Router<App>> {
     if !app.config.debug {
         return within(app, session, routes());
     }
@@ -95,7 +94,7 @@ pub fn routes() -> Router<App> {
 }
 
 /// `api` with what stands around it.
-fn within(app: &App, session: SessionManagerLayer<Store>, api: Router<App>) -> Result<Router<App>> {
+fn within(app: &App, session: session::Layer, api: Router<App>) -> Result<Router<App>> {
     let unknown = Router::new().fallback(problem::not_found);
     let api = api
         .nest(ROOT, unknown)

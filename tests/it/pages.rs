@@ -82,6 +82,27 @@ both! {
 }
 
 both! {
+    async fn an_answer_is_compressed_where_its_reader_takes_that(engine: Engine) {
+        let site = Site::new(engine).await;
+        let visitor = Visitor::new(&site);
+        let plain = visitor.get("/help").await;
+        for (accepted, encoding) in [("gzip", "gzip"), ("gzip, br", "br"), ("br;q=0, gzip;q=0.1", "gzip")] {
+            let packed = visitor.get_with("/help", &[("accept-encoding", accepted)]).await;
+            assert_eq!((packed.status.as_u16(), &packed.headers["content-encoding"]), (200, &encoding.parse().unwrap()));
+            assert!(packed.text.len() < plain.text.len(), "{accepted}");
+            assert!(!packed.headers.contains_key("content-length"), "of the page as it was");
+        }
+        for accepted in ["identity", "deflate", "gzip;q=0", ""] {
+            let page = visitor.get_with("/help", &[("accept-encoding", accepted)]).await;
+            assert!(!page.headers.contains_key("content-encoding") && page.text == plain.text, "{accepted}");
+            assert!(page.headers.get_all("vary").iter().any(|vary| vary == "accept-encoding"), "{accepted}");
+        }
+        let short = visitor.get_with("/up", &[("accept-encoding", "gzip, br")]).await;
+        assert!(short.status == 200 && !short.headers.contains_key("content-encoding"), "it would only grow");
+    }
+}
+
+both! {
     async fn a_form_that_cannot_be_read_is_refused_in_words(engine: Engine) {
         let site = Site::new(engine).await;
         let mut ann = Visitor::registered(&site, "ann").await;
