@@ -15,7 +15,8 @@ use tower_http::timeout::TimeoutLayer;
 use crate::app::App;
 use crate::auth::session;
 use crate::error::Result;
-use crate::live::socket;
+use crate::live::{door, socket};
+use crate::web::guards::Guards;
 use crate::web::pages::account::AccountPages;
 use crate::web::pages::admin;
 use crate::web::pages::chat::ChatPages;
@@ -44,15 +45,20 @@ pub async fn router(app: App) -> Result<Router> {
         .merge(messages())
         .merge(rooms())
         .merge(people())
-        .merge(sockets())
         .merge(settings::routes())
         .merge(admin::routes())
         .route("/avatars/{name}", get(avatars::get));
     let pages =
         within(pages, &app, &session, REQUEST_TIMEOUT)?.merge(within(posting(), &app, &session, upload::PATIENCE)?);
+    let sockets = sockets().layer(
+        ServiceBuilder::new()
+            .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
+            .layer(Guards { layers: session.clone(), spared: door::is_spared }),
+    );
     let api = if app.config.api { api::router(&app, session)? } else { Router::new() };
     Ok(Router::new()
         .merge(pages)
+        .merge(sockets)
         .merge(api)
         .merge(status::area().router)
         .route("/assets/{name}", get(assets::get))

@@ -9,6 +9,7 @@ pub mod chart;
 pub mod compression;
 pub mod cookies;
 pub mod extract;
+pub mod guards;
 pub mod headers;
 pub mod once;
 pub mod pages;

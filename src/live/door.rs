@@ -1,9 +1,11 @@
 //! Who is at a socket's door: a program by its token, or a page of the site's own by its cookie. Nothing here is logged:
 //! an address may hold a token.
 
-use axum::extract::FromRequestParts;
+use std::borrow::Cow;
+
+use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Uri, header};
 use axum::response::{IntoResponse, Response};
 use url::form_urlencoded;
 
@@ -34,11 +36,7 @@ impl FromRequestParts<App> for Guest {
 }
 
 async fn enter(parts: &mut Parts, app: &App) -> Result<Person> {
-    if let Some(token) = caller::bearer(&parts.headers) {
-        return token::person(app, token).await;
-    }
-    let query = parts.uri.query().unwrap_or_default();
-    if let Some((_, token)) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "token") {
+    if let Some(token) = shown(&parts.headers, &parts.uri) {
         return token::person(app, &token).await;
     }
     let Visitor(person) = Visitor::from_request_parts(parts, app).await.map_err(|refusal| refusal.0)?;
@@ -48,6 +46,17 @@ async fn enter(parts: &mut Parts, app: &App) -> Result<Person> {
     } else {
         Err(Error::Forbidden(msgid!("A socket is opened from the site's own pages only.")))
     }
+}
+
+/// The token that comes along.
+fn shown<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<Cow<'a, str>> {
+    let asked = || form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    caller::bearer(headers).map(Cow::from).or_else(|| asked().find(|(name, _)| name == "token").map(|(_, token)| token))
+}
+
+/// Whether a handshake has no use for a session: a token comes along.
+pub fn is_spared(request: &Request) -> bool {
+    shown(request.headers(), request.uri()).is_some()
 }
 
 /// Whether the site's own page asks. With a cookie, a page of another site must not open a socket in its reader's name;

@@ -33,14 +33,18 @@ pub mod user;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header::{
     AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, RANGE, RETRY_AFTER,
 };
 use axum::http::{HeaderValue, Method};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn;
+use axum::response::Response;
 use axum::routing::any;
-use tower::ServiceBuilder;
+use bytes::Bytes;
+use tower::{BoxError, ServiceBuilder};
+use tower_http::body::UnsyncBoxBody;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 
@@ -48,6 +52,7 @@ use crate::app::App;
 use crate::auth::session;
 use crate::config::Config;
 use crate::error::Result;
+use crate::web::guards::Guards;
 use crate::web::{headers, request};
 use document::Document;
 use operation::Area;
@@ -102,13 +107,13 @@ fn within(app: &App, session: session::Layer, api: Router<App>) -> Result<Router
         .method_not_allowed_fallback(problem::wrong_method)
         .layer(DefaultBodyLimit::max(MOST_IN_A_BODY));
     let api = if app.config.debug { api.layer(from_fn(browse::hand_out)) } else { api };
+    let app_of_calls = app.clone();
+    let layers = ServiceBuilder::new().layer(headers::cross_site(&app.config)?).layer(session).into_inner();
     let around = ServiceBuilder::new()
-        .layer(from_fn(problem::around))
+        .map_response(|response: Response<UnsyncBoxBody<Bytes, BoxError>>| problem::said(response.map(Body::new)))
         .layer(CatchPanicLayer::custom(headers::panicked))
-        .layer(from_fn_with_state(app.clone(), caller::by_token_alone))
-        .layer(headers::cross_site(&app.config)?)
-        // Inside what puts cookies away.
-        .layer(session);
+        .map_request(move |request| caller::by_token_alone(&app_of_calls, request))
+        .layer(Guards { layers, spared: caller::is_spared });
     let api = api.layer(around);
     Ok(match cross_origin(&app.config) {
         Some(layer) => api.layer(layer),

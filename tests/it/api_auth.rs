@@ -39,6 +39,23 @@ both! {
 }
 
 both! {
+    async fn who_logs_in_while_they_show_a_token_gets_a_cookie_all_the_same(engine: Engine) {
+        let (site, _) = api(engine).await;
+        let program = Program::new(&site);
+        program.register("ann").await.is(201);
+        let body = json!({"username": "ann", "password": PASSWORD});
+        let access = program.post("/auth/login", body.clone()).await.is(200).json()["access"].as_str().unwrap().to_owned();
+        for token in [access.as_str(), "long-gone"] {
+            let cookie = program.with(token).post("/auth/login", body.clone()).await.is(200).cookie().unwrap();
+            let by_cookie = Program { cookie: Some(cookie.clone()), ..program.clone() };
+            assert_eq!(by_cookie.me().await, 200);
+            let both = Program { cookie: Some(cookie), ..program.with("long-gone") };
+            assert_eq!(both.me().await, 401, "a token that is shown is what counts");
+        }
+    }
+}
+
+both! {
     async fn a_wrong_password_and_an_unknown_name_are_one_401(engine: Engine) {
         let (site, _) = api(engine).await;
         let program = Program::new(&site);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use tower_sessions::Session;
 use utoipa::ToSchema;
 
+use super::ROOT;
 use super::caller::{Anyone, Caller};
 use super::json::{Body, OptionalBody};
 use super::operation::{Area, op};
@@ -22,6 +23,11 @@ use crate::web::extract::Client;
 use crate::work::Work;
 
 pub struct AuthApi;
+
+/// Whether this is the address of a call that begins or ends a session, or of one beside it.
+pub fn is_at(path: &str) -> bool {
+    path.strip_prefix(ROOT).is_some_and(|rest| rest.starts_with("/auth/"))
+}
 
 #[derive(Deserialize, ToSchema)]
 pub struct NewAccount {

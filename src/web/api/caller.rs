@@ -1,15 +1,14 @@
 //! Who calls: [`Caller`] and [`Anyone`], by `Authorization: Bearer`, else by the session cookie. A token that is there but
 //! isn't good is refused even with a good cookie: its sender meant the token.
 
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use axum::middleware::Next;
-use axum::response::Response;
 
+use super::auth;
 use super::problem::Problem;
 use crate::app::App;
-use crate::auth::token;
+use crate::auth::token as tokens;
 use crate::error::{Error, Result};
 use crate::users::Person;
 use crate::web::extract::Visitor;
@@ -30,7 +29,7 @@ impl FromRequestParts<App> for Anyone {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         if let Some(token) = bearer(&parts.headers) {
-            let shown = token::person(app, token).await;
+            let shown = tokens::person(app, token).await;
             return Ok(Self(shown.map(|person| {
                 request::is_by(&person);
                 Some(Caller { person, by_token: true })
@@ -53,7 +52,7 @@ impl FromRequestParts<App> for Caller {
 /// A call with a token is that and nothing else: its cookie is put away, and with it the reason to ask which site it comes
 /// from, since no browser adds a token of its own accord. The same holds for a page of an origin that may call: it logs in
 /// by a call, and never has the site's cookie. Stands around the cross-site check.
-pub async fn by_token_alone(State(app): State<App>, mut request: Request, next: Next) -> Response {
+pub fn by_token_alone(app: &App, mut request: Request) -> Request {
     let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
     let may_call = origin.is_some_and(|origin| app.config.cors_origins.iter().any(|listed| listed == origin));
     if may_call || bearer(request.headers()).is_some() {
@@ -62,7 +61,13 @@ pub async fn by_token_alone(State(app): State<App>, mut request: Request, next: 
         headers.remove(header::ORIGIN);
         headers.remove("sec-fetch-site");
     }
-    next.run(request).await
+    request
+}
+
+/// Whether a call has no use for a session and the cross-site check: it shows a token, and isn't one that gives or takes
+/// a cookie.
+pub fn is_spared(request: &Request) -> bool {
+    bearer(request.headers()).is_some() && !auth::is_at(request.uri().path())
 }
 
 /// The token that a request shows, perhaps an empty one; `None` without the header, or with one of another scheme, which

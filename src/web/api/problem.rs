@@ -3,9 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -148,8 +146,7 @@ pub async fn wrong_method() -> Problem {
 
 /// What the layers around the API refuse (a page of another site, a request that takes too long, a handler that
 /// panicked), said as the API says it.
-pub async fn around(request: Request, next: Next) -> Response {
-    let response = next.run(request).await;
+pub fn said(response: Response) -> Response {
     let status = response.status();
     let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !(status.is_client_error() || status.is_server_error()) || kind.starts_with(MEDIA_TYPE) {
