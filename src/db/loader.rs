@@ -8,7 +8,8 @@
 //!
 //! 10,000 sockets that come back, with their last uses written together (`auth/last_use.rs`): on PostgreSQL 9.0 s and 456 µs
 //! of this process's CPU each before, 3.2 s and 162 µs so; on SQLite 3.3 s and 315 µs, and 1.6 s and 150 µs. Without the turn
-//! for others half of them still asked alone there: SQLite's thread answers before the next request is read.
+//! for others half of them still asked alone there, since SQLite's thread answers before the next request is read: with it
+//! they take a quarter less time, and 72 µs of CPU where it was 104; on PostgreSQL a sixth less of either.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
