@@ -15,7 +15,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tokio::runtime::Handle;
-use tracing::{Metadata, Span, field, info_span};
+use tracing::{Level, Metadata, Span, field, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::{Layer, Registry};
@@ -47,9 +47,9 @@ pub fn layer(endpoint: &Url) -> Result<Box<dyn Layer<Registry> + Send + Sync>> {
     global::set_text_map_propagator(TraceContextPropagator::new());
     let tracer = provider.tracer("switchboard");
     let _ = PROVIDER.set(provider);
-    let is_ours = |metadata: &Metadata<'_>| metadata.target() == TARGET;
+    let is_ours = |metadata: &Metadata<'_>| metadata.target() == TARGET && *metadata.level() <= Level::INFO;
     let layer = tracing_opentelemetry::layer().with_tracer(tracer).with_location(false).with_threads(false);
-    Ok(layer.with_filter(filter_fn(is_ours)).boxed())
+    Ok(layer.with_filter(filter_fn(is_ours).with_max_level_hint(Level::INFO)).boxed())
 }
 
 /// As every program that sends such spans is named: by `OTEL_SERVICE_NAME`.

@@ -44,7 +44,7 @@ struct Waiting<L: Load> {
     reply: oneshot::Sender<Option<L>>,
 }
 
-type Replies<L> = Vec<oneshot::Sender<Option<L>>>;
+type Answer<L> = oneshot::Receiver<Option<L>>;
 
 /// Somebody asks. When that ends, however it ends, it is the turn of those who wait.
 struct Turn<'a, L: Load> {
@@ -67,31 +67,31 @@ impl<L: Load> Clone for Loader<L> {
 impl<L: Load> Loader<L> {
     /// The row that `key` names, if there is one. Cost: 1 statement, or a share of one.
     pub async fn get(&self, source: &L::Source, key: L::Key) -> Result<Option<L>> {
-        if let Some(answer) = self.wait(&key) {
-            // What went wrong together is told to each who asks alone.
-            return match answer.await {
-                Ok(found) => Ok(found),
-                Err(_) => alone(source, key).await,
-            };
-        }
-        let _turn = Turn { loader: self, source };
-        yield_now().await;
-        let (others, replies) = self.waiting(MOST_ROWS - 1);
-        if others.is_empty() {
-            return alone(source, key).await;
-        }
-        let keys: Vec<_> = std::iter::once(key.clone()).chain(others).collect();
-        let mut found = L::load(source, &keys).await.unwrap_or_default().into_iter();
-        let own = found.next();
-        answer(replies, found);
-        match own {
-            Some(own) => Ok(own),
-            None => alone(source, key).await,
+        let answer = match self.wait(&key) {
+            Some(answer) => answer,
+            None => {
+                let turn = Turn { loader: self, source };
+                // Until this thread has nothing else to do, or has done some dozens of other things.
+                yield_now().await;
+                match self.join(&key) {
+                    None => return alone(source, key).await,
+                    // Asked for by a task of its own, which ends only with its answer: `turn` sees to that.
+                    Some(answer) => {
+                        drop(turn);
+                        answer
+                    }
+                }
+            }
+        };
+        // What went wrong together is told to each who asks alone.
+        match answer.await {
+            Ok(found) => Ok(found),
+            Err(_) => alone(source, key).await,
         }
     }
 
     /// A place among those who wait; `None` where it is one's own turn.
-    fn wait(&self, key: &L::Key) -> Option<oneshot::Receiver<Option<L>>> {
+    fn wait(&self, key: &L::Key) -> Option<Answer<L>> {
         let mut queue = self.lock();
         if !queue.is_asking {
             queue.is_asking = true;
@@ -102,29 +102,29 @@ impl<L: Load> Loader<L> {
         Some(answer)
     }
 
+    /// The first place among those who wait; `None` where nobody does.
+    fn join(&self, key: &L::Key) -> Option<Answer<L>> {
+        let waiting = &mut self.lock().waiting;
+        let (reply, answer) = oneshot::channel();
+        (!waiting.is_empty()).then(|| waiting.insert(0, Waiting { key: key.clone(), reply })).map(|()| answer)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Queue<L>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the first of those who wait, at most `most`.
-    fn waiting(&self, most: usize) -> (Vec<L::Key>, Replies<L>) {
-        let waiting = &mut self.lock().waiting;
-        let count = waiting.len().min(most);
-        waiting.drain(..count).map(|one| (one.key, one.reply)).unzip()
-    }
-
-    /// Asks for those who wait by now.
+    /// Asks for the first of those who wait by now.
     async fn lead(self, source: L::Source) {
         let _turn = Turn { loader: &self, source: &source };
-        let (keys, replies) = self.waiting(MOST_ROWS);
-        answer(replies, L::load(&source, &keys).await.unwrap_or_default());
-    }
-}
-
-/// Who isn't answered asks alone.
-fn answer<L: Load>(replies: Replies<L>, found: impl IntoIterator<Item = Option<L>>) {
-    for (reply, found) in replies.into_iter().zip(found) {
-        let _ = reply.send(found);
+        let (keys, replies): (Vec<_>, Vec<_>) = {
+            let waiting = &mut self.lock().waiting;
+            let count = waiting.len().min(MOST_ROWS);
+            waiting.drain(..count).map(|one| (one.key, one.reply)).unzip()
+        };
+        // Who isn't answered asks alone.
+        for (reply, found) in replies.into_iter().zip(L::load(&source, &keys).await.unwrap_or_default()) {
+            let _ = reply.send(found);
+        }
     }
 }
 
@@ -189,7 +189,8 @@ mod tests {
 
     /// Once so many wait.
     async fn until(loader: &Loader<Number>, waiting: usize) {
-        while loader.lock().waiting.len() != waiting || !loader.lock().is_asking {
+        let is_so = |queue: MutexGuard<'_, Queue<Number>>| queue.is_asking && queue.waiting.len() == waiting;
+        while !is_so(loader.lock()) {
             yield_now().await;
         }
         // And who asks has asked.
@@ -224,10 +225,22 @@ mod tests {
         let mut all = asked(&loader, &gate, 100..170);
         until(&loader, 70 - MOST_ROWS).await;
         all.remove(0).abort();
-        gate.add_permits(MOST_ROWS + 1);
+        gate.add_permits(2);
         let answers = answers(all).await;
-        assert_eq!(answers[0], Some(Number(101, 1)), "who was asked for with them asks alone");
+        assert_eq!(answers[0], Some(Number(101, MOST_ROWS)));
         assert_eq!(answers[68], Some(Number(169, 70 - MOST_ROWS)));
+    }
+
+    #[tokio::test]
+    async fn who_asks_first_may_go_away_before_they_ask() {
+        let (loader, gate) = (Loader::default(), Arc::new(Semaphore::new(0)));
+        let mut all = asked(&loader, &gate, [1, 2]);
+        yield_now().await;
+        assert_eq!(loader.lock().waiting.len(), 1);
+        all.remove(0).abort();
+        gate.add_permits(1);
+        assert_eq!(answers(all).await, [Some(Number(2, 1))]);
+        assert!(!loader.lock().is_asking);
     }
 
     #[tokio::test]

@@ -55,9 +55,7 @@ pub fn cross_site(config: &Config) -> Result<CsrfLayer<Refusal>> {
 pub async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
     let id = request::id_of(request.headers());
     let language = asked_for(request.headers()).unwrap_or(app.config.site_language);
-    let accepted = compression::accepted(request.headers());
-    let response = request::within(id.clone(), i18n::within(language, counted(&app, request, next))).await;
-    let mut response = compression::compressed(response, accepted).await;
+    let mut response = request::within(id.clone(), i18n::within(language, counted(&app, request, next))).await;
     response.headers_mut().insert(request::HEADER, id);
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
@@ -80,14 +78,16 @@ async fn counted(app: &App, request: Request, next: Next) -> Response {
     let ip = peer.map(|peer| client_address(peer, request.headers(), &app.config.trusted_proxies));
     let traced = telemetry::request(&method, route.as_ref().map(MatchedPath::as_str), &path, request.headers());
     let is_scripts = request.headers().contains_key("x-js");
+    let accepted = compression::accepted(request.headers());
     let response = next.run(request).instrument(traced.clone()).await;
     let response = if is_scripts { for_scripts(response) } else { response };
+    let response = compression::compressed(response, accepted).await;
     let (status, took) = (response.status().as_u16(), begun.elapsed());
     app.metrics.answered(method_label(&method), route.as_ref().map_or("none", MatchedPath::as_str), status, took);
     let tenths = (took.as_micros() + 50) / 100;
     let ip = ip.map(|ip| ip.to_string()).unwrap_or_default();
     if took >= SLOW {
-        tracing::warn!(%method, %path, status, ms = took.as_millis() as u64, "a slow request");
+        tracing::warn!(%method, %path, status, ms = %took.as_millis(), "a slow request");
     }
     let user = request::asker().map(|id| id.0);
     telemetry::answered(&traced, status, user);

@@ -97,6 +97,8 @@ both! {
             assert!(!page.headers.contains_key("content-encoding") && page.text == plain.text, "{accepted}");
             assert!(page.headers.get_all("vary").iter().any(|vary| vary == "accept-encoding"), "{accepted}");
         }
+        let none = visitor.get_with("/help", &[("accept-encoding", "identity;q=0")]).await;
+        assert_eq!(none.status, 406, "there is no way to send it");
         let short = visitor.get_with("/up", &[("accept-encoding", "gzip, br")]).await;
         assert!(short.status == 200 && !short.headers.contains_key("content-encoding"), "it would only grow");
     }

@@ -96,19 +96,23 @@ impl Process {
 
     /// Everything it writes up to the line that says this; fails when it never does.
     pub async fn logs(&mut self, text: &str) -> Vec<String> {
+        let mut lines = Vec::new();
         let reading = async {
-            let mut lines = Vec::new();
             while let Some(line) = self.log.recv().await {
                 lines.push(line);
                 if lines.last().unwrap().contains(text) {
-                    return lines;
+                    return true;
                 }
             }
-            panic!("the process ended, and never said “{text}”: {lines:#?}");
+            false
         };
-        tokio::time::timeout(Duration::from_secs(30), reading)
-            .await
-            .unwrap_or_else(|_| panic!("it never said “{text}”"))
+        let said = tokio::time::timeout(Duration::from_secs(30), reading).await;
+        assert!(
+            said == Ok(true),
+            "it never said “{text}” ({}): {lines:#?}",
+            if said.is_ok() { "it ended" } else { "in time" }
+        );
+        lines
     }
 
     /// The token of the setup link.
