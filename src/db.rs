@@ -100,12 +100,19 @@ pub struct Tx {
 
 /// What became of a transaction that failed to commit.
 pub enum Uncommitted {
-    /// Nothing of it stands: what was to be done last failed.
+    /// Nothing of it stands: a statement of it failed.
     Spoiled(Error),
     /// Nothing of it stands: the database said so.
     Undone(Error),
     /// Nobody knows: the word that it stands may have been lost on its way.
     Unknown(Error),
+}
+
+impl Uncommitted {
+    /// What a commit ran into.
+    fn by(error: sqlx::Error) -> Self {
+        if is_undone(&error) { Self::Undone(error.into()) } else { Self::Unknown(error.into()) }
+    }
 }
 
 impl From<Uncommitted> for Error {
@@ -140,39 +147,27 @@ impl Tx {
 
     /// The same for who makes a difference between what was undone and what nobody knows.
     pub async fn commit_or_say(self) -> Result<(), Uncommitted> {
-        let finished = tokio::spawn(self.commit_after(Vec::new())).await;
-        finished.unwrap_or_else(|error| Err(Uncommitted::Unknown(Error::internal(error)))).map(|_| ())
+        let finished = tokio::spawn(self.commit_here()).await;
+        finished.unwrap_or_else(|error| Err(Uncommitted::Unknown(Error::internal(error))))
     }
 
-    /// Runs `last` and commits, for who waits for it whatever happens: given up halfway, nobody counts what was committed.
-    /// The answers to `last`. Cost: on SQLite 1 way to its thread and back, and 1 fsync.
-    pub(crate) async fn commit_after(mut self, last: Vec<Statement>) -> Result<Vec<Answer>, Uncommitted> {
+    /// The same for who waits for it whatever happens: given up halfway, nobody counts what was committed.
+    pub(crate) async fn commit_here(self) -> Result<(), Uncommitted> {
         if let Some(changes) = &self.changes {
             changes.trust();
         }
-        let expected = last.len();
-        let (answers, fault) = match self.conn.0 {
-            Handle::SqliteTx(tx) => tx.commit(last).await,
-            _ => {
-                let answers = self.conn.run(last).await.map_err(Uncommitted::Spoiled)?;
-                let Handle::Postgres(lent) = self.conn.0 else { return Ok(answers) };
-                (answers, lent.commit().await.err())
-            }
+        let fault = match self.conn.0 {
+            Handle::Sqlite(_) => None,
+            Handle::SqliteTx(tx) => tx.commit().await.err(),
+            Handle::Postgres(lent) => lent.commit().await.err(),
         };
         // What failed may stand all the same.
-        if let Some(changes) = self.changes {
+        if let (Some(changes), Some(dirty)) = (&self.changes, &self.dirty) {
             changes.count(&self.extent);
-        }
-        if let Some(dirty) = self.dirty {
             dirty.store(true, Ordering::Relaxed);
         }
         drop(self.held);
-        match fault {
-            None => Ok(answers),
-            Some(error) if answers.len() < expected => Err(Uncommitted::Spoiled(error.into())),
-            Some(error) if is_undone(&error) => Err(Uncommitted::Undone(error.into())),
-            Some(error) => Err(Uncommitted::Unknown(error.into())),
-        }
+        fault.map_or(Ok(()), |error| Err(Uncommitted::by(error)))
     }
 }
 
@@ -263,6 +258,28 @@ impl Db {
         let held = Some(Held::new(changes.clone()));
         let (dirty, changes) = (Some(dirty.clone()), Some(changes.clone()));
         Ok((Tx { conn: Conn(Handle::SqliteTx(tx)), dirty, changes, extent: Extent::All, held }, answers))
+    }
+
+    /// Runs `statements` in a transaction of their own on SQLite, for who waits for it whatever happens; an answer for each.
+    /// Errors: [`Uncommitted`], and on PostgreSQL. Cost: 1 way to SQLite's thread and back, and 1 fsync.
+    pub(crate) async fn write_at_once(
+        &self,
+        statements: Vec<Statement>,
+        extent: &Extent,
+    ) -> Result<Vec<Answer>, Uncommitted> {
+        let Self::Sqlite { writer, dirty, changes, .. } = self else {
+            return Err(Uncommitted::Undone(Error::Unavailable));
+        };
+        let (mut held, at) = (None, changes.now());
+        let begun = |version| {
+            changes.saw(version, at);
+            held = Some(Held::new(changes.clone()));
+        };
+        let written = sqlite::Transaction::all(writer, statements, begun).await;
+        // What failed may stand all the same.
+        changes.count(extent);
+        dirty.store(true, Ordering::Relaxed);
+        written
     }
 
     /// Moves what was committed from SQLite's log into the database file, as far as readers allow, on the one

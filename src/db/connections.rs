@@ -4,12 +4,14 @@
 //! the way to SQLite's thread and back once more for each request. Nothing cuts off a connection to a file; one in
 //! [`TRUSTED`] times is asked all the same, in case its thread is gone.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::Runtime;
 use deadpool::managed::{self, Metrics, Object, Pool, PoolError, QueueMode, RecycleResult, Timeouts};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection as _};
+use tokio::sync::Notify;
 
 use super::ACQUIRE_TIMEOUT;
 use crate::error::{Error, Result};
@@ -21,7 +23,11 @@ const TRUSTED: usize = 64;
 pub type Connection = Object<Opener>;
 
 /// Opens them, as many as are wanted at once, when they are.
-pub struct Opener(SqliteConnectOptions);
+pub struct Opener {
+    options: SqliteConnectOptions,
+    /// Told by each of them that it is about to commit, on SQLite's own thread (sqlite.org/c3ref/commit_hook.html).
+    committing: Arc<Notify>,
+}
 
 /// Cheap to clone. Who waits longest is served first.
 #[derive(Clone)]
@@ -32,7 +38,13 @@ impl managed::Manager for Opener {
     type Error = sqlx::Error;
 
     async fn create(&self) -> sqlx::Result<SqliteConnection> {
-        self.0.connect().await
+        let mut conn = self.options.connect().await?;
+        let committing = self.committing.clone();
+        conn.lock_handle().await?.set_commit_hook(move || {
+            committing.notify_waiters();
+            true
+        });
+        Ok(conn)
     }
 
     async fn recycle(&self, conn: &mut SqliteConnection, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
@@ -51,7 +63,7 @@ impl Connections {
             create: Some(ACQUIRE_TIMEOUT),
             recycle: Some(Duration::from_secs(1)),
         };
-        let pool = Pool::builder(Opener(options))
+        let pool = Pool::builder(Opener { options, committing: Arc::default() })
             .max_size(most)
             .timeouts(timeouts)
             // The one that was used last has most in its memory.
@@ -76,6 +88,11 @@ impl Connections {
     /// One that is free now.
     pub async fn lend_now(&self) -> Option<Connection> {
         self.0.timeout_get(&Timeouts { wait: Some(Duration::ZERO), ..self.0.timeouts() }).await.ok()
+    }
+
+    /// Tells who waits for it when one of them is about to commit.
+    pub fn committing(&self) -> Arc<Notify> {
+        self.0.manager().committing.clone()
     }
 
     /// How many are open, and how many of them are free.

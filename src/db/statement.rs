@@ -5,16 +5,25 @@
 //! Called by what writes many rows: the writer of messages and [`super::bulk`].
 
 use std::iter::repeat_n;
+use std::pin::{Pin, pin};
+use std::task::{Context, Waker};
+use std::time::Duration;
 
-use futures_util::TryStreamExt;
+use futures_util::stream::{BoxStream, Peekable};
+use futures_util::{StreamExt, TryStreamExt};
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::query::Query;
-use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
+use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteQueryResult, SqliteRow};
 use sqlx::{Either, Executor, FromRow, Postgres, Sqlite};
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::{Conn, Engine, postgres};
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
+
+/// How long a transaction that is one way has until its commit before it is listened to all the same: it may have failed.
+const QUIET: Duration = Duration::from_millis(3);
 
 /// What a place holds. One Rust type a place: PostgreSQL keeps prepared statements by their text alone.
 #[derive(Clone, Debug, PartialEq)]
@@ -138,7 +147,7 @@ impl Conn {
             return Ok(Vec::new());
         }
         match self.engine() {
-            Engine::Sqlite(c) => match on_sqlite(c, statements).await {
+            Engine::Sqlite(c) => match on_sqlite(c, statements, None, |_| ()).await {
                 (_, Some(error)) => Err(error.into()),
                 (answers, None) => Ok(answers),
             },
@@ -160,11 +169,16 @@ impl Conn {
     }
 }
 
+/// What comes back from SQLite's thread.
+type Coming<'a> = Peekable<BoxStream<'a, sqlx::Result<Either<SqliteQueryResult, SqliteRow>>>>;
+
 /// Runs `statements` on one way to SQLite's thread and back: the answers of those that were done, and what the one after
-/// them ran into.
+/// them ran into. `told` sees them as they come; with `committing` they may all come as late as when that is told.
 pub(super) async fn on_sqlite(
     c: &mut SqliteConnection,
     statements: Vec<Statement>,
+    committing: Option<&Notify>,
+    mut told: impl FnMut(&[Answer]),
 ) -> (Vec<Answer>, Option<sqlx::Error>) {
     let is_kept = statements.iter().all(|statement| statement.is_kept);
     let (texts, values): (Vec<String>, Vec<Vec<Value>>) =
@@ -176,21 +190,36 @@ pub(super) async fn on_sqlite(
         Value::Text(text) => query.bind(text),
         Value::Flag(flag) => query.bind(flag),
     });
-    let (mut told, mut rows, mut answers) = (c.fetch_many(query), Vec::new(), Vec::with_capacity(texts.len()));
+    let (mut rows, mut answers) = (Vec::new(), Vec::with_capacity(texts.len()));
+    let mut coming: Coming<'_> = c.fetch_many(query).peekable();
+    if let Some(committing) = committing {
+        undisturbed(&mut coming, committing).await;
+    }
     // Not until the thread says that there is no more: that would be one more waking.
     while answers.len() < texts.len() {
-        match told.try_next().await {
+        match coming.try_next().await {
             Ok(Some(Either::Right(row))) => rows.push(row),
             Ok(Some(Either::Left(done))) => {
                 let rows = Rows::Sqlite(std::mem::take(&mut rows));
                 answers.push(Answer { rows, changed: done.rows_affected(), last_id: Some(done.last_insert_rowid()) });
+                told(&answers);
             }
             Ok(None) => return (answers, Some(sqlx::Error::WorkerCrashed)),
             Err(error) => return (answers, Some(error)),
         }
     }
-    drop(told);
+    drop(coming);
     (answers, None)
+}
+
+/// Sends the statements on their way and waits until SQLite is `committing`, or for [`QUIET`], without being woken by each
+/// answer: whoever is wakes up while the thread that sent it still has the queue, so that the two take turns, twice for each.
+async fn undisturbed(coming: &mut Coming<'_>, committing: &Notify) {
+    let mut told = pin!(committing.notified());
+    told.as_mut().enable();
+    // What is there by now stays; nobody is told of what comes.
+    let _ = Pin::new(coming).poll_peek(&mut Context::from_waker(Waker::noop()));
+    let _ = timeout(QUIET, told).await;
 }
 
 async fn on_postgres(c: &mut PgConnection, query: Query<'_, Postgres, PgArguments>) -> Result<Answer> {

@@ -200,6 +200,74 @@ both! {
 }
 
 both! {
+    /// All that is done goes along from begin to commit, and nobody listens before that.
+    async fn plain_words_that_are_all_let_in_are_stored_whichever_rooms_they_are_in(engine: Engine) {
+        let (site, gate) = Gate::site(engine).await;
+        let [ann, bob, _] = Program::three(&site).await;
+        let hall = room(&site, "public", &[ANN, BOB]).await;
+        let mut rooms = Vec::new();
+        for _ in 0..60 {
+            rooms.push(room(&site, "group", &[BOB]).await);
+        }
+        let [anns, bobs] = [person(&site, &ann).await, person(&site, &bob).await];
+        let key = gate.close(&ann, hall).await;
+        let before = gate.commits.load(Ordering::SeqCst);
+        let mut posts = vec![queue(&site, &bobs, hall, "two", "c1", 0).await, queue(&site, &anns, hall, "three", "c1", 0).await];
+        for room in &rooms {
+            posts.push(queue(&site, &bobs, *room, "there", "c1", 0).await);
+        }
+        posts.push(queue(&site, &bobs, hall, "four", "c2", 0).await);
+        drop(key);
+        let answers = futures_util::future::join_all(posts).await;
+        assert_stored(&site, &answers).await;
+        let answers: Vec<String> = answers.into_iter().map(told).collect();
+        assert_eq!((&answers[..2], answers[62].as_str()), (&["2".to_owned(), "3".to_owned()][..], "4"));
+        assert!(answers[2..62].iter().all(|answer| answer == "1"), "{answers:?}");
+        assert_eq!(gate.commits.load(Ordering::SeqCst), before + 1, "one transaction");
+        assert_eq!(site.number("select sum(last_seq) * 100 + sum(last_rev) from rooms").await, 6464);
+    }
+}
+
+both! {
+    /// Each beside plain words of somebody who is let in, who gets the next number.
+    async fn who_is_refused_in_a_batch_of_plain_words_keeps_nobody_else_out(engine: Engine) {
+        let (site, gate) = Gate::site(engine).await;
+        let [ann, _, cat] = Program::three(&site).await;
+        let dan = Program::registered(&site, "dan").await;
+        let hall = room(&site, "public", &[ANN, BOB, 4]).await;
+        let [den, chat] = [room(&site, "group", &[BOB]).await, room(&site, "direct", &[ANN, CAT]).await];
+        cat.send("PUT", "/users/1/block", None, "").await.is(204);
+        let [anns, cats, dans] = [person(&site, &ann).await, person(&site, &cat).await, person(&site, &dan).await];
+        let refused = [
+            (&cats, hall, "outside", "c1", "403 forbidden"),
+            (&cats, den, "private", "c1", "404 not_found"),
+            (&anns, 999, "nowhere", "c1", "404 not_found"),
+            (&anns, chat, "blocked", "c1", "403 forbidden"),
+            (&cats, chat, "blocks", "c1", "403 forbidden"),
+            (&anns, hall, "sent before", "n0", "again 2"),
+            (&dans, hall, "signed out", "c1", "401 invalid"),
+        ];
+        for (n, (person, room, content, client_id, expected)) in refused.into_iter().enumerate() {
+            let key = gate.close(&ann, hall).await;
+            let (good, id) = (2 + 2 * n as i64, format!("n{n}"));
+            let posts = if expected.starts_with("again") || n == 0 {
+                vec![queue(&site, &anns, hall, "good", &id, 0).await, queue(&site, person, room, content, client_id, 0).await]
+            } else {
+                vec![queue(&site, person, room, content, client_id, 0).await, queue(&site, &anns, hall, "good", &id, 0).await]
+            };
+            if content == "signed out" {
+                site.sql("delete from sessions where user_id = 4").await;
+            }
+            drop(key);
+            let mut answers: Vec<String> = futures_util::future::join_all(posts).await.into_iter().map(told).collect();
+            answers.sort_by_key(|answer| answer == expected);
+            assert_eq!(answers, [good.to_string(), expected.to_owned()], "{content}");
+        }
+        assert_eq!(site.number("select count(*) * 100 + max(last_seq) from messages join rooms on rooms.id = room_id").await, 1414);
+    }
+}
+
+both! {
     async fn one_that_spoils_a_batch_of_plain_words_is_refused_alone(engine: Engine) {
         let (site, gate) = Gate::site(engine).await;
         let [ann, bob, _] = Program::three(&site).await;

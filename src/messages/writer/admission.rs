@@ -1,6 +1,6 @@
 //! Which posts of a batch are let in: their senders are in the room, still signed in and not kept out by a block, what they
 //! answer is there, and nobody has sent them before. One statement for all of them, which tells only of those that can't
-//! simply be stored. Called by `writer/store.rs`.
+//! simply be stored. Called by `writer/store.rs`; `writer/insert.rs` asks the same of those who want nothing else.
 
 use std::collections::HashMap;
 
@@ -15,6 +15,15 @@ use crate::i18n;
 use crate::ids::MessageId;
 use crate::rooms::{NO_ROOM, NOT_JOINED};
 use crate::users::blocks::{BLOCK_OF, Block};
+
+/// Whether `a.sender` is in the room `r`.
+const IS_MEMBER: &str = "(select m.id from memberships m
+                  where m.room_id = a.room and m.user_id = a.sender limit 1) is not null";
+
+/// Whether the sender of `a`, who came in by `a.session` or `a.token`, may post in its room `r`: a condition in SQL.
+pub(super) fn is_let_in() -> String {
+    format!("({IS_MEMBER} and {STANDS} and {BLOCK_OF} = 0)")
+}
 
 /// What becomes of a post.
 pub(super) enum Verdict {
@@ -73,9 +82,7 @@ pub(super) fn question(posts: &[&Post]) -> Statement {
     let before = "with a (place, room, sender, session, token, client_id, reply_to) as (values";
     let after = format!(
         ") select place, kind, is_member, stands, block, first from (
-             select a.place, r.kind,
-                 (select m.id from memberships m
-                  where m.room_id = a.room and m.user_id = a.sender limit 1) is not null as is_member,
+             select a.place, r.kind, {IS_MEMBER} as is_member,
                  {STANDS} as stands, cast({BLOCK_OF} as bigint) as block,
                  (select f.id from messages f
                   where f.room_id = a.room and f.sender_id = a.sender and f.client_id = a.client_id) as first,

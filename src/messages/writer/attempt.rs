@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::store::{self, Batch};
+use super::store::{self, Plain};
 use super::{Job, Loop, MOST_TOGETHER, Outcome};
 use crate::db::changes::Extent;
 use crate::db::{Db, Uncommitted};
@@ -85,7 +85,10 @@ impl Loop {
         }
         let _turn = self.turn.clone().lock_owned().await;
         let by = deadline(jobs);
-        let stored = self.store(jobs, by).await;
+        let stored = match self.store_plain(jobs, failed).await {
+            Some(stored) => stored,
+            None => self.store(jobs, by).await,
+        };
         if let Some(hook) = &self.after_commit {
             hook();
         }
@@ -160,32 +163,48 @@ impl Loop {
         jobs.into_iter().for_each(|job| self.finish(job, Err(Error::Unavailable)));
     }
 
-    /// Stores all of `jobs` in one transaction, which has to be ready to commit by then; what goes with the commit, as plain
-    /// messages do on SQLite, takes the disk's time as that does.
+    /// Stores `jobs` as one at the first attempt; `None` if that can't be done, or if one of them spoiled it, and they have to
+    /// be looked at. Takes the disk's time, and waits for another process's lock once.
+    async fn store_plain(&self, jobs: &[Job], failed: u32) -> Option<Result<Vec<Result<Outcome>>, Fault>> {
+        if failed > 0 {
+            return None;
+        }
+        let begun = Instant::now();
+        let plain = Plain::of(jobs, &self.db, self.clock.now())?;
+        let stored = match self.db.write_at_once(plain.statements(), &extent(jobs)).await {
+            Ok(answers) => plain.outcomes(&answers).map_err(Fault::Commit),
+            Err(Uncommitted::Spoiled(_)) => return None,
+            Err(uncommitted) => Err(uncommitted.into()),
+        };
+        self.observe(jobs, begun);
+        Some(stored)
+    }
+
+    /// Stores all of `jobs` in one transaction, which has to be ready to commit by then.
     async fn store(&self, jobs: &[Job], by: Instant) -> Result<Vec<Result<Outcome>>, Fault> {
         let begun = Instant::now();
         let mut first = store::opening(jobs, &self.db);
         let (mut tx, opened) = in_time(by, self.db.write_briefly(&mut first)).await.map_err(Fault::Begin)?;
         let now = self.clock.now();
-        let rooms = jobs.iter().filter_map(Job::room).collect();
-        // Only what is said moves a room in the lists of those who aren't in it.
-        let public = jobs.iter().any(|job| matches!(job, Job::Post(_)));
-        tx.changes_only(Extent::Talk { rooms, public });
+        tx.changes_only(extent(jobs));
         let mut opened = opened.map_err(Fault::Job)?;
         opened.extend(in_time(by, tx.run(first)).await.map_err(Fault::Job)?);
-        let batch = in_time(by, store::batch(&mut tx, jobs, opened, now)).await.map_err(Fault::Job)?;
-        let last = match &batch {
-            Batch::Plain(plain) => plain.statements(),
-            Batch::Stored(_) => Vec::new(),
-        };
-        let answers = tx.commit_after(last).await?;
+        let outcomes = in_time(by, store::batch(&mut tx, jobs, opened, now)).await.map_err(Fault::Job)?;
+        tx.commit_here().await?;
+        self.observe(jobs, begun);
+        Ok(outcomes)
+    }
+
+    fn observe(&self, jobs: &[Job], begun: Instant) {
         self.metrics.commit_seconds.observe(begun.elapsed().as_secs_f64());
         self.metrics.batch_jobs.observe(jobs.len() as f64);
-        match batch {
-            Batch::Plain(plain) => plain.outcomes(&answers).map_err(Fault::Commit),
-            Batch::Stored(outcomes) => Ok(outcomes),
-        }
     }
+}
+
+/// Only what is said moves a room in the lists of those who aren't in it.
+fn extent(jobs: &[Job]) -> Extent {
+    let rooms = jobs.iter().filter_map(Job::room).collect();
+    Extent::Talk { rooms, public: jobs.iter().any(|job| matches!(job, Job::Post(_))) }
 }
 
 /// What isn't done by then is given up; the database rolls it back.

@@ -1,11 +1,15 @@
 //! How the messages of a batch get their numbers and their rows: three statements that need nothing from each other, so
 //! that SQLite gets them as one. Called by `writer/store.rs`.
+//!
+//! Where nothing else is to be done SQLite asks who may post as it stores ([`Check::AsStored`]), so that all of a batch, from
+//! begin to commit, is one way to its thread and back: a question before it was one more, and a fifth of what is bound.
 
 use std::collections::HashMap;
 
 use sqlx::FromRow;
 
 use super::Post;
+use super::admission::is_let_in;
 use crate::clock::Timestamp;
 use crate::db::statement::{Answer, Statement, Value};
 use crate::db::values::{NOWHERE, over, room_for};
@@ -19,6 +23,16 @@ pub(super) struct Stored<'a> {
     pub seq: i64,
     pub rev: i64,
     pub in_direct: bool,
+}
+
+/// How it is known who may post.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Check {
+    /// It was asked before.
+    Done,
+    /// Whoever may not spoils the statement, as does who sends what was sent before: nothing of the batch is stored. What a
+    /// post answers isn't looked for.
+    AsStored,
 }
 
 /// A room's counters when all of a batch is numbered.
@@ -54,9 +68,9 @@ impl<'a> Insertion<'a> {
     /// Stores them, and marks them as read by who wrote them. The rooms' counters come last: a message's number is what its
     /// room had, and its place among those that are new there. [`Self::stored`] reads the answers; PostgreSQL is asked for the
     /// ids. Cost: 3 statements, O(posts).
-    pub fn statements(&self, returns_ids: bool, now: Timestamp) -> Vec<Statement> {
+    pub fn statements(&self, check: Check, returns_ids: bool, now: Timestamp) -> Vec<Statement> {
         let Self { posts, counts, places } = self;
-        vec![rows(posts, places, now, returns_ids), own(posts, places), counters(posts, counts, now)]
+        vec![rows(posts, places, check, returns_ids, now), own(posts, places), counters(posts, counts, now)]
     }
 
     /// The posts as they were stored. Cost: O(posts × rooms).
@@ -117,36 +131,45 @@ fn count(posts: &[&Post]) -> (Vec<(RoomId, i64)>, Vec<i64>) {
     (counts, places)
 }
 
-/// The messages themselves, in their order.
-fn rows(posts: &[&Post], places: &[i64], now: Timestamp, returns_ids: bool) -> Statement {
-    let before = "with said (at, room, place, sender, content, html, client_id, reply_to, moment) as (values";
+/// The messages themselves, in their order. A message without a number can't be stored (`not null`).
+fn rows(posts: &[&Post], places: &[i64], check: Check, returns_ids: bool, now: Timestamp) -> Statement {
+    let before =
+        "with a (at, room, place, sender, session, token, content, html, client_id, reply_to, moment) as (values";
+    let seq = match check {
+        Check::Done => "last_seq + place".to_owned(),
+        Check::AsStored => format!("case when {} then last_seq + place end", is_let_in()),
+    };
     let after = format!(
         ") insert into messages (room_id, seq, rev, sender_id, content, html, client_id, reply_to, created_at)
-         select room, last_seq + place, last_rev + place, sender, content, html, client_id, reply_to, moment
-         from said join rooms on rooms.id = room order by at {}",
+         select room, {seq}, last_rev + place, sender, content, html, client_id, reply_to, moment
+         from a left join rooms r on r.id = a.room where a.room <> {NOWHERE} order by at {}",
         if returns_ids { "returning id, room_id, seq" } else { "" }
     );
-    let row = |(at, (post, place)): (usize, (&&Post, &i64))| -> [Value; 9] {
-        let Post { room, sender, new, html, .. } = *post;
-        let (client_id, reply_to) = (new.client_id.as_deref(), new.reply_to.map(|id| id.0));
-        let (content, html) = (new.content.as_str().into(), html.as_str().into());
-        let at = (at as i64).into();
-        [
-            at,
-            room.0.into(),
-            (*place).into(),
-            sender.0.into(),
-            content,
-            html,
-            client_id.into(),
-            reply_to.into(),
-            now.into(),
-        ]
-    };
-    let (none, empty) = (|| Value::from(NOWHERE), || Value::from(""));
-    let filling = [none(), none(), none(), none(), empty(), empty(), Value::Text(None), Value::Number(None), none()];
-    let rows = posts.iter().zip(places).enumerate().map(row).collect();
+    let (none, empty) = (|| Value::Number(None), || Value::from(""));
+    let filling =
+        [none(), NOWHERE.into(), none(), none(), none(), none(), empty(), empty(), Value::Text(None), none(), none()];
+    let rows = posts.iter().zip(places).zip(0..).map(|((post, place), at)| row(post, at, *place, now)).collect();
     over(before, rows, filling, room_for(posts.len()), &after)
+}
+
+fn row(post: &Post, at: i64, place: i64, now: Timestamp) -> [Value; 11] {
+    let Post { room, sender, via, new, html, .. } = post;
+    let (session, token) = via.columns();
+    let (client_id, reply_to) = (new.client_id.as_deref(), new.reply_to.map(|id| id.0));
+    let (content, html) = (new.content.as_str().into(), html.as_str().into());
+    [
+        at.into(),
+        room.0.into(),
+        place.into(),
+        sender.0.into(),
+        session.into(),
+        token.into(),
+        content,
+        html,
+        client_id.into(),
+        reply_to.into(),
+        now.into(),
+    ]
 }
 
 /// Who writes in a room has read it.

@@ -3,11 +3,12 @@
 //! `writer/insert.rs`; what was read up to where is stored in `writer/marks.rs`.
 //!
 //! Each way to SQLite's thread and back is paid for by all, as is a round trip to PostgreSQL. Against three statements for
-//! each message, SQLite's CPU a message is 0.43 of that in a batch of 16, 0.25 in one of 256.
+//! each message, SQLite's CPU a message is 0.43 of that in a batch of 16, 0.25 in one of 256. What most batches are, posts that
+//! need nothing but their rows, is one way there ([`Plain`]).
 
 use super::super::{Message, Posted, mentions, stored};
 use super::admission::{self, Verdict};
-use super::insert::{Insertion, Stored};
+use super::insert::{Check, Insertion, Stored};
 use super::marks;
 use super::{Job, Outcome, Post};
 use crate::attachments::{self, Attachment};
@@ -34,31 +35,15 @@ pub(super) fn opening(jobs: &[Job], on: &Db) -> Vec<Statement> {
     first
 }
 
-/// A batch that is to be committed.
-pub(super) enum Batch<'a> {
-    /// An outcome for each of its jobs.
-    Stored(Vec<Result<Outcome>>),
-    /// It is stored on the way on which it commits.
-    Plain(Plain<'a>),
-}
-
-/// Posts that need nothing but their rows: no files, and nobody who is told of them.
-pub(super) struct Plain<'a> {
-    insertion: Insertion<'a>,
-    verdicts: Vec<Verdict>,
-    now: Timestamp,
-}
-
-/// Stores `jobs`, which are in the order of their rooms; `opened` is what [`opening`] came to. An error spoils all of them,
-/// and the transaction has to be rolled back. Cost: 4 statements for up to 64 messages with those of the opening and of
-/// [`Plain`], on SQLite on 2 ways; 2 for up to 64 marks, 1 more for each message that names or answers somebody and each file;
-/// O(jobs).
-pub(super) async fn batch<'a>(
+/// Stores `jobs`, which are in the order of their rooms; an outcome for each; `opened` is what [`opening`] came to. An error
+/// spoils all of them, and the transaction has to be rolled back. Cost: 4 statements for up to 64 messages with those of the
+/// opening, 2 for up to 64 marks, 1 more for each message that names or answers somebody and each file; O(jobs).
+pub(super) async fn batch(
     tx: &mut Tx,
-    jobs: &'a [Job],
+    jobs: &[Job],
     mut opened: Vec<Answer>,
     now: Timestamp,
-) -> Result<Batch<'a>> {
+) -> Result<Vec<Result<Outcome>>> {
     let mut outcomes: Vec<Result<Outcome>> = jobs.iter().map(|_| Ok(Outcome::Nothing)).collect();
     let (places, posts): (Vec<usize>, Vec<&Post>) = posts(jobs).unzip();
     let mut first = opened.pop().filter(|_| !posts.is_empty());
@@ -68,17 +53,12 @@ pub(super) async fn batch<'a>(
             None => tx.run_one(admission::question(posts)).await?,
         };
         let verdicts = admission::verdicts(posts, &asked)?;
-        let insertion = Insertion::of(let_in(posts, &verdicts));
-        // A server is waited for only so long, and not while it commits.
-        if posts.len() == jobs.len() && is_plain(&insertion, &verdicts) && matches!(tx.engine(), Engine::Sqlite(_)) {
-            return Ok(Batch::Plain(Plain { insertion, verdicts, now }));
-        }
-        for (place, outcome) in places.iter().zip(store_posts(tx, &insertion, verdicts, now).await?) {
+        for (place, outcome) in places.iter().zip(store_posts(tx, posts, verdicts, now).await?) {
             outcomes[*place] = outcome;
         }
     }
     marks::store(tx, jobs, &mut outcomes, now).await?;
-    Ok(Batch::Stored(outcomes))
+    Ok(outcomes)
 }
 
 /// The posts among `jobs`, and where they stand.
@@ -94,39 +74,54 @@ fn let_in<'a>(posts: &[&'a Post], verdicts: &[Verdict]) -> Vec<&'a Post> {
     posts.iter().zip(verdicts).filter(|(_, verdict)| matches!(verdict, Verdict::New)).map(|(post, _)| *post).collect()
 }
 
-fn is_plain(insertion: &Insertion<'_>, verdicts: &[Verdict]) -> bool {
-    let tells_nobody =
-        |post: &&Post| post.new.files.is_empty() && post.new.reply_to.is_none() && post.named.is_nobody();
-    !insertion.posts.is_empty()
-        && insertion.posts.iter().all(tells_nobody)
-        && verdicts.iter().all(|verdict| verdict.first().is_none())
+/// Posts on SQLite that need nothing but their rows: no files, and nobody who is told of them. All of them are stored as one
+/// and on one way, if all are let in and new.
+pub(super) struct Plain<'a> {
+    insertion: Insertion<'a>,
+    now: Timestamp,
 }
 
-impl Plain<'_> {
-    /// What stores them.
-    pub(super) fn statements(&self) -> Vec<Statement> {
-        self.insertion.statements(false, self.now)
+impl<'a> Plain<'a> {
+    /// `None` for `jobs` that aren't such posts only. A server would be waited for too long: not while it commits.
+    pub fn of(jobs: &'a [Job], on: &Db, now: Timestamp) -> Option<Self> {
+        let plain = |job: &'a Job| match job {
+            Job::Post(post) if is_plain(post) => Some(&**post),
+            _ => None,
+        };
+        if !matches!(on, Db::Sqlite { .. }) || jobs.is_empty() || jobs.len() > MOST_ROWS {
+            return None;
+        }
+        Some(Self { insertion: Insertion::of(jobs.iter().map(plain).collect::<Option<_>>()?), now })
+    }
+
+    /// What stores them, if it comes to a commit. Cost: 3 statements.
+    pub fn statements(&self) -> Vec<Statement> {
+        self.insertion.statements(Check::AsStored, false, self.now)
     }
 
     /// An outcome for each by the answers to [`Self::statements`].
-    pub(super) fn outcomes(self, answers: &[Answer]) -> Result<Vec<Result<Outcome>>> {
+    pub fn outcomes(&self, answers: &[Answer]) -> Result<Vec<Result<Outcome>>> {
         let stored = self.insertion.stored(answers)?;
-        let message = |stored| (message(&stored, Vec::new(), self.now), Vec::new());
-        told(self.verdicts, &[], stored.into_iter().map(message))
+        Ok(stored.iter().map(|stored| Ok(posted(message(stored, Vec::new(), self.now), true, Vec::new()))).collect())
     }
+}
+
+fn is_plain(post: &Post) -> bool {
+    post.new.files.is_empty() && post.new.reply_to.is_none() && post.named.is_nobody()
 }
 
 /// Stores the posts that were let in and what belongs to them; an outcome for each that was asked for.
 async fn store_posts(
     tx: &mut Tx,
-    insertion: &Insertion<'_>,
+    posts: &[&Post],
     verdicts: Vec<Verdict>,
     now: Timestamp,
 ) -> Result<Vec<Result<Outcome>>> {
+    let insertion = Insertion::of(let_in(posts, &verdicts));
     let mut messages = Vec::new();
     if !insertion.posts.is_empty() {
         let returns_ids = matches!(tx.engine(), Engine::Postgres(_));
-        let answers = tx.run(insertion.statements(returns_ids, now)).await?;
+        let answers = tx.run(insertion.statements(Check::Done, returns_ids, now)).await?;
         for stored in insertion.stored(&answers)? {
             messages.push(complete(tx, &stored, now).await?);
         }
