@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use askama::filters::HtmlSafe;
+use askama::{FastWritable, Values};
 use serde::{Deserialize, Serialize, Serializer};
 use time::{Date, OffsetDateTime};
 use utoipa::openapi::schema::{SchemaFormat, Type};
@@ -60,9 +62,10 @@ impl Timestamp {
     }
 }
 
-/// Digit by digit: a line of the log has one, and a page of messages a hundred. The library's way from a format took 1 µs.
-impl fmt::Display for Timestamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Timestamp {
+    /// As it is written (RFC 3339, milliseconds, UTC). Digit by digit: a line of the log has one, and a page of messages a
+    /// hundred. The library's way from a format took 1 µs.
+    fn text(self) -> [u8; 24] {
         let day = i32::try_from(self.day_number()).ok().and_then(|day| Date::from_julian_day(EPOCH + day).ok());
         let date = day.unwrap_or(OffsetDateTime::UNIX_EPOCH.date());
         let in_day = self.0.rem_euclid(DAY) / 1000;
@@ -84,7 +87,25 @@ impl fmt::Display for Timestamp {
         put(14, 2, part(60_000, 60));
         put(17, 2, part(1000, 60));
         put(20, 3, part(1, 1000));
-        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        text
+    }
+
+    fn write(self, to: &mut dyn fmt::Write) -> fmt::Result {
+        to.write_str(std::str::from_utf8(&self.text()).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f)
+    }
+}
+
+impl HtmlSafe for Timestamp {}
+
+impl FastWritable for Timestamp {
+    fn write_into(&self, dest: &mut dyn fmt::Write, _: &dyn Values) -> askama::Result<()> {
+        Ok(self.write(dest)?)
     }
 }
 

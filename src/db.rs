@@ -12,6 +12,7 @@ pub mod changes;
 pub(crate) mod company;
 mod connections;
 pub mod copy;
+pub(crate) mod direct;
 pub mod loader;
 pub mod migrations;
 pub mod postgres;
@@ -32,6 +33,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
 use changes::{Changes, Extent, Held};
 use connections::{Connection, Connections};
+use direct::Direct;
 use postgres::{Lent, Pooling, Server};
 use statement::{Answer, Statement};
 
@@ -68,6 +70,7 @@ pub enum Db {
         file: Arc<Path>,
         dirty: Arc<AtomicBool>,
         changes: Arc<Changes>,
+        direct: Arc<Direct>,
     },
     Postgres(Server),
 }
@@ -195,8 +198,9 @@ impl Db {
     pub async fn open_with(url: &str, pooling: Pooling) -> Result<Self> {
         if url.starts_with("sqlite:") {
             let sqlite::Opened { readers, writer, snapshots, file } = sqlite::open(url).await?;
-            let (file, dirty, changes) = (file.into(), Arc::default(), Arc::default());
-            return Ok(Self::Sqlite { readers, writer, snapshots, file, dirty, changes });
+            let (file, dirty, changes) = (Arc::<Path>::from(file), Arc::default(), Arc::default());
+            let direct = Arc::new(Direct::new(file.clone()));
+            return Ok(Self::Sqlite { readers, writer, snapshots, file, dirty, changes, direct });
         }
         Ok(Self::Postgres(Server::open(url, pooling).await?))
     }
@@ -371,7 +375,8 @@ impl Db {
 
     pub async fn close(&self) {
         match self {
-            Self::Sqlite { readers, writer, snapshots, .. } => {
+            Self::Sqlite { readers, writer, snapshots, direct, .. } => {
+                direct.close();
                 readers.close().await;
                 snapshots.close().await;
                 writer.close().await;

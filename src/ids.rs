@@ -24,6 +24,14 @@ macro_rules! id {
                 self.0.fmt(f)
             }
         }
+
+        impl askama::filters::HtmlSafe for $name {}
+
+        impl askama::FastWritable for $name {
+            fn write_into(&self, dest: &mut dyn std::fmt::Write, values: &dyn askama::Values) -> askama::Result<()> {
+                self.0.write_into(dest, values)
+            }
+        }
     };
 }
 

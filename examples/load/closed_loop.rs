@@ -70,7 +70,7 @@ pub fn run(site: &Site, count: usize, seconds: f64, asking: &mut impl Asking) ->
         connection.ask(asking.next(site, n))?;
     }
     while connections.iter().any(|connection| connection.busy) {
-        let ready = poller.wait(STALLED)?;
+        let ready = if site.awake { poller.wait_awake(STALLED) } else { poller.wait(STALLED) }?;
         if ready == 0 {
             return Err("the server doesn't answer any more".into());
         }

@@ -82,6 +82,17 @@ impl Poller {
         }
     }
 
+    /// The same without sleeping.
+    pub fn wait_awake(&mut self, patience: Duration) -> Result<usize, Fault> {
+        let since = Instant::now();
+        loop {
+            let ready = self.wait(Duration::ZERO)?;
+            if ready > 0 || since.elapsed() > patience {
+                return Ok(ready);
+            }
+        }
+    }
+
     pub fn ready(&self, at: usize) -> usize {
         let Event { data, .. } = self.events[at];
         data.u64() as usize

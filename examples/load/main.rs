@@ -75,6 +75,10 @@ pub struct Common {
     /// Characters in a message
     #[arg(long, global = true, default_value_t = 64)]
     length: usize,
+    /// Looks for answers again and again over HTTP, and never sleeps: the server's CPU is then without what it takes to
+    /// wake the processor that this is on, which a faster one never has to
+    #[arg(long, global = true)]
+    awake: bool,
 }
 
 #[derive(Subcommand)]

@@ -22,6 +22,8 @@ pub struct Site {
     pub pid: Option<u32>,
     pub room: i64,
     pub people: Vec<Person>,
+    /// Never sleeps while it waits for an answer.
+    pub awake: bool,
     /// Tells the messages of this run from all others.
     pub run: String,
     length: usize,
@@ -65,6 +67,7 @@ impl Site {
             pid: common.pid,
             room: common.room.unwrap_or(1),
             people: vec![Person::default()],
+            awake: common.awake,
             // Begins with a letter, as most of what people write.
             run: format!("m{:x}", now & 0xffff_ffff_ffff),
             length: common.length,

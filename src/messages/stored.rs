@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::Message;
 use super::quote::{self, Quote};
 use crate::clock::Timestamp;
+use crate::db::rows::Dialect;
 use crate::db::{Conn, rows};
 use crate::error::Result;
 use crate::ids::{MessageId, RoomId, UserId};
@@ -40,18 +41,18 @@ pub(super) const FROM: &str = "from messages m left join users u on u.id = m.sen
 
 /// The columns of [`Found`], of [`FROM`]. Files and reactions are looked for only where there are any; `limit 1` keeps
 /// PostgreSQL from reading those tables whole to answer for all rows at once.
-pub(super) fn columns(conn: &Conn, with_quotes: bool) -> Vec<String> {
+pub(super) fn columns(dialect: Dialect, with_quotes: bool) -> Vec<String> {
     let some = |table: &str, rows: String| {
         format!("case when (select o.id from {table} o where o.message_id = m.id limit 1) is not null then {rows} end")
     };
     let own = ["id", "room_id", "seq", "rev", "sender_id"].map(|column| format!("m.{column}"));
     let text = ["content", "html", "client_id", "reply_to", "edited_at", "deleted_at", "created_at"];
-    let files = conn.rows(&attachments::ROW, "from attachments a where a.message_id = m.id order by a.id");
-    let reactions = conn.rows(
+    let files = dialect.rows(&attachments::ROW, "from attachments a where a.message_id = m.id order by a.id");
+    let reactions = dialect.rows(
         &reactions::ROW,
         "from reactions e join users w on w.id = e.user_id where e.message_id = m.id order by e.id",
     );
-    let quote = conn.rows(&quote::ROW, &format!("{} where q.id = m.reply_to", quote::FROM));
+    let quote = dialect.rows(&quote::ROW, &format!("{} where q.id = m.reply_to", quote::FROM));
     let mut columns: Vec<String> = own.into();
     columns.push("u.username".into());
     columns.extend(text.map(|column| format!("m.{column}")));
@@ -93,7 +94,7 @@ impl Found {
 
 /// A select of whole messages, for [`read`]; `rest` follows [`FROM`].
 fn select(conn: &Conn, rest: &str) -> String {
-    format!("select cast({} as text)", conn.rows(&columns(conn, false), &format!("{FROM} {rest}")))
+    format!("select cast({} as text)", conn.rows(&columns(conn.dialect(), false), &format!("{FROM} {rest}")))
 }
 
 /// The newest messages of `room`, at most `limit`, as a text for [`of_text`]. Doesn't check membership.

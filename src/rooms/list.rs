@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::seen::{COLUMNS, select};
 use super::{Kind, NO_ROOM, Room};
 use crate::clock::Timestamp;
-use crate::db::rows::Text;
+use crate::db::rows::{Dialect, Text};
 use crate::db::{Conn, rows};
 use crate::error::Result;
 use crate::ids::{RoomId, UserId};
@@ -40,7 +40,7 @@ pub struct Side {
 /// Cost: 1 query, O(rooms shown + the person's public rooms).
 pub async fn side(conn: &mut Conn, person: UserId, own: i64, to_join: i64, room: Option<RoomId>) -> Result<Side> {
     static SIDE: Text = Text::new();
-    let sql = SIDE.of(conn, || format!("select {}", side_columns(conn)));
+    let sql = SIDE.of(conn, || format!("select {}", side_columns(conn.dialect())));
     let found: FoundSide = on_db!(conn, c => sqlx::query_as(sql)
         .bind(person).bind(own).bind(to_join).bind(room).fetch_one(c).await)?;
     found.read()
@@ -48,13 +48,13 @@ pub async fn side(conn: &mut Conn, person: UserId, own: i64, to_join: i64, room:
 
 /// What [`FoundSide`] is read from, for a statement that asks for more: `$1` is the person, `$2` and `$3` how many rooms, `$4`
 /// the room.
-pub(crate) fn side_columns(conn: &Conn) -> String {
+pub(crate) fn side_columns(dialect: Dialect) -> String {
     format!(
         "cast({} as text) as own, cast({} as text) as to_join, {} as notices, cast({} as text) as room",
-        conn.rows(&COLUMNS, &format!("{OWN} limit $2")),
-        conn.rows(&COLUMNS, &format!("{TO_JOIN} limit $3")),
+        dialect.rows(&COLUMNS, &format!("{OWN} limit $2")),
+        dialect.rows(&COLUMNS, &format!("{TO_JOIN} limit $3")),
         notifications::UNREAD,
-        conn.rows(
+        dialect.rows(
             &COLUMNS,
             "from rooms r left join memberships m on m.room_id = r.id and m.user_id = $1 where r.id = $4"
         ),
@@ -63,10 +63,10 @@ pub(crate) fn side_columns(conn: &Conn) -> String {
 
 #[derive(FromRow)]
 pub(crate) struct FoundSide {
-    own: String,
-    to_join: String,
-    notices: i64,
-    room: String,
+    pub own: String,
+    pub to_join: String,
+    pub notices: i64,
+    pub room: String,
 }
 
 impl FoundSide {

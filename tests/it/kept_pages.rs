@@ -69,6 +69,45 @@ both! {
 }
 
 both! {
+    /// The first time by the way that waits, then at once where that can be (`db/direct.rs`).
+    async fn a_page_is_the_same_whichever_way_it_was_read_and_shut_to_others_either_way(engine: Engine) {
+        let site = Site::with(engine, Options { settings: vec![("PAGE_CACHE", "off")], ..Options::default() }).await;
+        let mut ann = Visitor::admin(&site, "Ann").await;
+        let mut bob = Visitor::registered(&site, "Bob").await;
+        let cat = Visitor::registered(&site, "Cat").await;
+        let den = ann.group_with("Den \"5'\" é", 2).await;
+        let address = format!("/chat/rooms/{den}");
+        for words in ["**One**, \"é\" <b> \\n", "/me waves", "three", "four"] {
+            ann.say(den, words).await;
+        }
+        let file = reqwest::multipart::Part::bytes(b"words".to_vec()).file_name("a \"name\".txt");
+        let form = reqwest::multipart::Form::new().text("content", "").text("reply_to", "1").part("file", file);
+        ann.post_multipart(&address, form).await.leads_to();
+        ann.post("/chat/messages/2/react", &[("emoji", "🎉")]).await.leads_to();
+        bob.post("/chat/messages/2/react", &[("emoji", "🎉")]).await.leads_to();
+        ann.post("/chat/messages/1/pin", &[]).await.leads_to();
+        ann.post("/chat/messages/3/delete", &[]).await.leads_to();
+        ann.post("/chat/messages/4/edit", &[("content", "for")]).await.leads_to();
+        let page = async || {
+            let page = ann.get(&address).await;
+            let id = page.text.split("name=\"client_id\" value=\"").nth(1).unwrap()[..32].to_owned();
+            (page.headers["etag"].to_str().unwrap().to_owned(), page.text.replace(&id, ""))
+        };
+        let first = page().await;
+        for shown in ["<b>Ann</b>", "a &#34;name&#34;.txt", "Ann, Bob", "class=\"quote\"", "This message was deleted", "for</p>"] {
+            assert!(first.1.contains(shown), "{shown} is missing in {}", first.1);
+        }
+        assert_eq!(page().await, first);
+        assert_eq!(page().await, first);
+        for _ in 0..3 {
+            assert_eq!(cat.get(&address).await.status, 404);
+            assert_eq!(cat.get("/chat/rooms/999").await.status, 404);
+        }
+        assert_eq!(page().await, first);
+    }
+}
+
+both! {
     async fn an_unchanged_page_is_not_sent_again_and_every_change_is_seen_at_once(engine: Engine) {
         let site = Site::new(engine).await;
         let (mut ann, mut bob) = Reader::of_hall(&site).await;

@@ -149,8 +149,8 @@ impl Pages {
     ) -> Result<(Sidebar, Room, Arc<KeptTalk>)> {
         let holds = |kept: &Arc<KeptTalk>| kept.since.is_some_and(|since| app.db.holds(since, Some(&[id]), false));
         let kept = moment.and_then(|_| self.talks.get(&id)).filter(holds);
-        let mut conn = app.db.read().await?;
         if let Some(kept) = kept {
+            let mut conn = app.db.read().await?;
             let (sidebar, room) = Sidebar::load(&mut conn, person, Some(id)).await?;
             let room = rooms::open(room)?;
             // A commit is seen a moment before it is counted.
@@ -158,8 +158,7 @@ impl Pages {
                 return Ok((sidebar, room, kept));
             }
         }
-        let (side, talk) = newest_beside(&mut conn, person, (LISTED, LISTED_TO_JOIN), id, SHOWN + 1).await?;
-        drop(conn);
+        let (side, talk) = newest_beside(&app.db, person, (LISTED, LISTED_TO_JOIN), id, SHOWN + 1).await?;
         let (sidebar, room) = Sidebar::of(side, Some(id));
         let kept = Arc::new(KeptTalk { since: moment, talk, logs: Mutex::default() });
         let room = rooms::open(room)?;
