@@ -264,11 +264,12 @@ impl Db {
         Ok((Tx { conn: Conn(Handle::SqliteTx(tx)), dirty, changes, extent: Extent::All, held }, answers))
     }
 
-    /// Runs `statements` in a transaction of their own on SQLite, for who waits for it whatever happens; an answer for each.
-    /// Errors: [`Uncommitted`], and on PostgreSQL. Cost: 1 way to SQLite's thread and back, and 1 fsync.
+    /// Runs `statements`, which are made when the connection is free, in a transaction of their own on SQLite, for who waits for
+    /// it whatever happens; an answer for each. Errors: [`Uncommitted`], and on PostgreSQL. Cost: 1 way to SQLite's thread and
+    /// back, and 1 fsync.
     pub(crate) async fn write_at_once(
         &self,
-        statements: Vec<Statement>,
+        statements: impl FnOnce() -> Vec<Statement>,
         extent: &Extent,
     ) -> Result<Vec<Answer>, Uncommitted> {
         let Self::Sqlite { writer, dirty, changes, .. } = self else {

@@ -94,12 +94,12 @@ impl Transaction {
     /// way to SQLite's thread and back, and 1 fsync.
     pub async fn all(
         writer: &Connections,
-        statements: Vec<Statement>,
+        statements: impl FnOnce() -> Vec<Statement>,
         begun: impl FnOnce(i64),
     ) -> Result<Vec<Answer>, Uncommitted> {
         let mut tx = Self(Some(writer.lend().await.map_err(Uncommitted::Undone)?));
-        let expected = BEGIN.len() + statements.len();
-        let mut all = beginning(statements);
+        let mut all = beginning(statements());
+        let expected = all.len();
         all.push(Statement::new(COMMIT, Vec::new()));
         let mut begun = Some(begun);
         let told = |answers: &[Answer]| {

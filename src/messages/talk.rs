@@ -125,7 +125,7 @@ pub async fn newest_beside(
     }
     static BOTH: Text = Text::new();
     let values = [person.0, own, to_join, room.0, i64::MAX, limit];
-    if let Some(found) = db.look(room.0, |look| look_at(look, &values)) {
+    if let Some(found) = db.look((person, room), |look| look_at(look, &values)) {
         return Ok(found);
     }
     let mut conn = db.read().await?;

@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::store::{self, Plain};
 use super::{Job, Loop, MOST_TOGETHER, Outcome};
+use crate::clock::Timestamp;
 use crate::db::changes::Extent;
 use crate::db::{Db, Uncommitted};
 use crate::error::{Error, Result};
@@ -84,8 +85,9 @@ impl Loop {
             return;
         }
         let _turn = self.turn.clone().lock_owned().await;
+        let stored = self.store_plain(jobs, failed).await;
         let by = deadline(jobs);
-        let stored = match self.store_plain(jobs, failed).await {
+        let stored = match stored {
             Some(stored) => stored,
             None => self.store(jobs, by).await,
         };
@@ -164,15 +166,20 @@ impl Loop {
     }
 
     /// Stores `jobs` as one at the first attempt; `None` if that can't be done, or if one of them spoiled it, and they have to
-    /// be looked at. Takes the disk's time, and waits for another process's lock once.
+    /// be looked at. It can't be given up halfway, and may wait for another process's lock: not those who have waited already.
     async fn store_plain(&self, jobs: &[Job], failed: u32) -> Option<Result<Vec<Result<Outcome>>, Fault>> {
-        if failed > 0 {
+        let begun = Instant::now();
+        if failed > 0 || oldest(jobs).is_none_or(|since| since + LEAST < begun) {
             return None;
         }
-        let begun = Instant::now();
-        let plain = Plain::of(jobs, &self.db, self.clock.now())?;
-        let stored = match self.db.write_at_once(plain.statements(), &extent(jobs)).await {
-            Ok(answers) => plain.outcomes(&answers).map_err(Fault::Commit),
+        let plain = Plain::of(jobs, &self.db)?;
+        let mut now = Timestamp(0);
+        let statements = || {
+            now = self.clock.now();
+            plain.statements(now)
+        };
+        let stored = match self.db.write_at_once(statements, &extent(jobs)).await {
+            Ok(answers) => plain.outcomes(&answers, now).map_err(Fault::Commit),
             Err(Uncommitted::Spoiled(_)) => return None,
             Err(uncommitted) => Err(uncommitted.into()),
         };
@@ -215,7 +222,12 @@ async fn in_time<T>(by: Instant, doing: impl Future<Output = Result<T>>) -> Resu
 /// When the first of `jobs` has waited for long enough.
 fn deadline(jobs: &[Job]) -> Instant {
     let now = Instant::now();
-    jobs.iter().filter_map(Job::since).min().map_or(now, |since| since + PATIENCE).max(now + LEAST)
+    oldest(jobs).map_or(now, |since| since + PATIENCE).max(now + LEAST)
+}
+
+/// When the first of `jobs` came.
+fn oldest(jobs: &[Job]) -> Option<Instant> {
+    jobs.iter().filter_map(Job::since).min()
 }
 
 /// The jobs of each room, which stand in the order of their rooms.

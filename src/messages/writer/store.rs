@@ -76,14 +76,11 @@ fn let_in<'a>(posts: &[&'a Post], verdicts: &[Verdict]) -> Vec<&'a Post> {
 
 /// Posts on SQLite that need nothing but their rows: no files, and nobody who is told of them. All of them are stored as one
 /// and on one way, if all are let in and new.
-pub(super) struct Plain<'a> {
-    insertion: Insertion<'a>,
-    now: Timestamp,
-}
+pub(super) struct Plain<'a>(Insertion<'a>);
 
 impl<'a> Plain<'a> {
     /// `None` for `jobs` that aren't such posts only. A server would be waited for too long: not while it commits.
-    pub fn of(jobs: &'a [Job], on: &Db, now: Timestamp) -> Option<Self> {
+    pub fn of(jobs: &'a [Job], on: &Db) -> Option<Self> {
         let plain = |job: &'a Job| match job {
             Job::Post(post) if is_plain(post) => Some(&**post),
             _ => None,
@@ -91,18 +88,18 @@ impl<'a> Plain<'a> {
         if !matches!(on, Db::Sqlite { .. }) || jobs.is_empty() || jobs.len() > MOST_ROWS {
             return None;
         }
-        Some(Self { insertion: Insertion::of(jobs.iter().map(plain).collect::<Option<_>>()?), now })
+        Some(Self(Insertion::of(jobs.iter().map(plain).collect::<Option<_>>()?)))
     }
 
     /// What stores them, if it comes to a commit. Cost: 3 statements.
-    pub fn statements(&self) -> Vec<Statement> {
-        self.insertion.statements(Check::AsStored, false, self.now)
+    pub fn statements(&self, now: Timestamp) -> Vec<Statement> {
+        self.0.statements(Check::AsStored, false, now)
     }
 
     /// An outcome for each by the answers to [`Self::statements`].
-    pub fn outcomes(&self, answers: &[Answer]) -> Result<Vec<Result<Outcome>>> {
-        let stored = self.insertion.stored(answers)?;
-        Ok(stored.iter().map(|stored| Ok(posted(message(stored, Vec::new(), self.now), true, Vec::new()))).collect())
+    pub fn outcomes(&self, answers: &[Answer], now: Timestamp) -> Result<Vec<Result<Outcome>>> {
+        let stored = self.0.stored(answers)?;
+        Ok(stored.iter().map(|stored| Ok(posted(message(stored, Vec::new(), now), true, Vec::new()))).collect())
     }
 }
 
