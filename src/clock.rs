@@ -57,8 +57,8 @@ impl Timestamp {
 
     /// `10:30`, UTC.
     pub fn hour_minute(self) -> String {
-        let minutes = self.0.rem_euclid(DAY) / 60_000_000;
-        format!("{:02}:{:02}", minutes / 60, minutes % 60)
+        let text = self.text();
+        text[11..16].iter().map(|digit| char::from(*digit)).collect()
     }
 }
 

@@ -39,11 +39,14 @@ pub(super) struct Found {
 /// Where [`columns`] are taken from.
 pub(super) const FROM: &str = "from messages m left join users u on u.id = m.sender_id";
 
-/// The columns of [`Found`], of [`FROM`]. Files and reactions are looked for only where there are any; `limit 1` keeps
-/// PostgreSQL from reading those tables whole to answer for all rows at once.
+/// The columns of [`Found`], of [`FROM`]. Files and reactions are looked for only where there are any: SQLite asks its index
+/// for that, once opened for all rows; `limit 1` keeps PostgreSQL from reading those tables whole to answer for all at once.
 pub(super) fn columns(dialect: Dialect, with_quotes: bool) -> Vec<String> {
-    let some = |table: &str, rows: String| {
-        format!("case when (select o.id from {table} o where o.message_id = m.id limit 1) is not null then {rows} end")
+    let some = |table: &str, rows: String| match dialect {
+        Dialect::Sqlite => format!("case when m.id in (select o.message_id from {table} o) then {rows} end"),
+        Dialect::Postgres => format!(
+            "case when (select o.id from {table} o where o.message_id = m.id limit 1) is not null then {rows} end"
+        ),
     };
     let own = ["id", "room_id", "seq", "rev", "sender_id"].map(|column| format!("m.{column}"));
     let text = ["content", "html", "client_id", "reply_to", "edited_at", "deleted_at", "created_at"];

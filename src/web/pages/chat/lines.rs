@@ -72,7 +72,8 @@ impl Line {
     /// Shown folded until it is asked for.
     pub fn is_long(&self) -> bool {
         let content = &self.message.content;
-        content.len() > LONG.0 || content.lines().count() > LONG.1
+        let ends = content.bytes().filter(|byte| *byte == b'\n').count();
+        content.len() > LONG.0 || ends + usize::from(!content.ends_with('\n')) > LONG.1
     }
 
     /// `/me` says who does it, each time.
