@@ -264,29 +264,6 @@ impl Db {
         Ok((Tx { conn: Conn(Handle::SqliteTx(tx)), dirty, changes, extent: Extent::All, held }, answers))
     }
 
-    /// Runs `statements`, which are made when the connection is free, in a transaction of their own on SQLite, for who waits for
-    /// it whatever happens; an answer for each. Errors: [`Uncommitted`], and on PostgreSQL. Cost: 1 way to SQLite's thread and
-    /// back, and 1 fsync.
-    pub(crate) async fn write_at_once(
-        &self,
-        statements: impl FnOnce() -> Vec<Statement>,
-        extent: &Extent,
-    ) -> Result<Vec<Answer>, Uncommitted> {
-        let Self::Sqlite { writer, dirty, changes, .. } = self else {
-            return Err(Uncommitted::Undone(Error::Unavailable));
-        };
-        let (mut held, at) = (None, changes.now());
-        let begun = |version| {
-            changes.saw(version, at);
-            held = Some(Held::new(changes.clone()));
-        };
-        let written = sqlite::Transaction::all(writer, statements, begun).await;
-        // What failed may stand all the same.
-        changes.count(extent);
-        dirty.store(true, Ordering::Relaxed);
-        written
-    }
-
     /// Moves what was committed from SQLite's log into the database file, as far as readers allow, on the one
     /// connection that writes. Does nothing when nothing was written since, or on PostgreSQL.
     pub async fn checkpoint(&self) -> Result<()> {
