@@ -79,7 +79,8 @@ fn let_in<'a>(posts: &[&'a Post], verdicts: &[Verdict]) -> Vec<&'a Post> {
 pub(super) struct Plain<'a>(Insertion<'a>);
 
 impl<'a> Plain<'a> {
-    /// `None` for `jobs` that aren't such posts only. A server would be waited for too long: not while it commits.
+    /// `None` for `jobs` that aren't such posts only. On PostgreSQL a room has to be held before it is asked who is in it, and
+    /// a server isn't waited for without a limit.
     pub fn of(jobs: &'a [Job], on: &Db) -> Option<Self> {
         let plain = |job: &'a Job| match job {
             Job::Post(post) if is_plain(post) => Some(&**post),
